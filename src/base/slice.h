@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* A borrowed run of bytes: pointer and length into somebody else's buffer. */
+#ifndef PERISCO_BASE_SLICE_H
+#define PERISCO_BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct slice {
+	const uint8_t *p;
+	size_t n;
+};
+
+#define SLICE(literal) ((struct slice){(const uint8_t *)(literal), sizeof(literal) - 1})
+
+static inline struct slice slice_of(const void *p, size_t n)
+{
+	return (struct slice){p, n};
+}
+
+static inline struct slice slice_str(const char *s)
+{
+	return (struct slice){(const uint8_t *)s, strlen(s)};
+}
+
+/* The bytes from `at` on; empty when the slice is shorter. */
+static inline struct slice slice_from(struct slice s, size_t at)
+{
+	return at < s.n ? (struct slice){s.p + at, s.n - at} : (struct slice){s.p + s.n, 0};
+}
+
+/* At most the first `n` bytes. */
+static inline struct slice slice_first(struct slice s, size_t n)
+{
+	return (struct slice){s.p, s.n < n ? s.n : n};
+}
+
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool slice_starts(struct slice s, struct slice prefix)
+{
+	return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
+}
+
+static inline uint8_t ascii_lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+/* Equal but for the case of ASCII letters (field names, RFC 9110 section 5.1). */
+static inline bool slice_ieq(struct slice a, struct slice b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+			return false;
+	return true;
+}
+
+#endif

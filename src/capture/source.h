@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Where packets come from: a set of capture files, or the TC hooks of this host. A file and a wire are one handle. */
+#ifndef PERISCO_CAPTURE_SOURCE_H
+#define PERISCO_CAPTURE_SOURCE_H
+
+#include "packet/packet.h"
+
+struct source;
+
+/* Takes one packet; the packet, its bytes and its iface are borrowed for the call. Returns 0, or a negative errno to stop. */
+typedef int (*packet_fn)(void *ctx, const struct packet *pkt);
+
+/* Packets that the capture lost before they reached us. */
+struct loss {
+	uint64_t ts_ns;  /* when it was noticed, nanoseconds since 1970 */
+	const char *cause;  /* "ring": the buffer to userspace was full; "file": lost by whoever wrote the file */
+	uint32_t ifindex;   /* 0: not known */
+	uint64_t packets, bytes;  /* since the last report; bytes 0: not known */
+};
+typedef int (*loss_fn)(void *ctx, const struct loss *loss);
+
+struct source_ops {
+	const char *name;
+	/*
+	 * Hands over packets until none is at hand, at most `timeout_ms` after the call (files ignore it).
+	 * Returns > 0 to be called again, 0 at the end, or a negative errno; see source_error.
+	 */
+	int (*poll)(struct source *s, int timeout_ms, packet_fn fn, void *ctx);
+	/* Reports each loss that was not reported before. NULL: nothing can be lost. */
+	int (*losses)(struct source *s, loss_fn fn, void *ctx);
+	/* The time of the capture's clock, nanoseconds since 1970: lets silent flows time out. NULL for files. */
+	uint64_t (*now)(struct source *s);
+	void (*close)(struct source *s);
+};
+
+/* Every source begins with this. */
+struct source {
+	const struct source_ops *ops;
+	char error[256]; /* what failed, on what, and what to do: one line, no newline; "" when nothing did */
+};
+
+#endif

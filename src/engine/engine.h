@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pure core: packets in, records out. It opens, reads, writes and logs nothing and never asks the time; its clock is the
+ * packets' own. One engine is used by one thread; N engines share nothing.
+ */
+#ifndef PERISCO_ENGINE_ENGINE_H
+#define PERISCO_ENGINE_ENGINE_H
+
+#include "base/pool.h"
+#include "base/stats.h"
+#include "record.h"
+
+struct engine;
+
+struct engine_config {
+	size_t memory;        /* ceiling of the engine's memory, bytes; 0: 256 MiB */
+	uint32_t body_keep;   /* first bytes of each body to keep in the record; 0: none */
+	bool flow_records;    /* emit a RECORD_FLOW at the end of each connection */
+	uint64_t hash_seed;   /* of the flow table; does not change any record */
+	pool_heap_fn heap;    /* see pool_new; NULL for the ordinary heap */
+	void *heap_ctx;
+};
+
+/* Calls out of the engine; what they are given is borrowed for the call. Any may be NULL. */
+struct engine_hooks {
+	void *ctx;
+	/* A record is complete. */
+	void (*record)(void *ctx, const struct record *r);
+	/*
+	 * A packet belongs to this flow; called for each TCP packet before its bytes are decoded, so before any record that
+	 * it completes. `pkt` is the packet as captured, or the reassembled datagram when it came in fragments.
+	 */
+	void (*segment)(void *ctx, uint64_t flow_id, const struct packet *pkt);
+	/* No packet and no record of this flow will follow. */
+	void (*flow_end)(void *ctx, uint64_t flow_id);
+};
+
+/* Hooks are copied. NULL when out of memory. */
+struct engine *engine_new(const struct engine_config *config, const struct engine_hooks *hooks);
+void engine_free(struct engine *e);
+
+/* Takes one packet. */
+void engine_packet(struct engine *e, const struct packet *pkt);
+
+/* Time passed without packets: silent flows time out. Times that go back are ignored. Nanoseconds since 1970. */
+void engine_tick(struct engine *e, uint64_t now_ns);
+
+/*
+ * The capture lost packets before they came here: emits a RECORD_LOSS, and what is missing from streams at about this time
+ * is said to be lost for this cause ("ring" is CAUSE_RING, all else CAUSE_NETWORK).
+ */
+void engine_loss(struct engine *e, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
+
+/* The input is over: every flow is ended and every open exchange emitted. The engine can only be asked for stats then. */
+void engine_finish(struct engine *e);
+
+/* Valid as long as the engine. */
+const struct stats *engine_stats(const struct engine *e);
+
+/* Connections now in the table; bytes held from the heap. */
+size_t engine_flows(const struct engine *e);
+size_t engine_memory(const struct engine *e);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Keeps raw packets as pcap or pcapng (by the ending of the name), so that any run can be replayed and opened in Wireshark.
+ * Without selection every packet given is written. With selection a flow's packets are held, in bounded memory, until an
+ * exchange of the flow matches: then they are written, from the first on, and all later ones too.
+ */
+#ifndef PERISCO_OUTPUT_TAP_H
+#define PERISCO_OUTPUT_TAP_H
+
+#include "packet/packet.h"
+
+struct tap;
+
+struct tap_counts {
+	uint64_t written, bytes;   /* packets in the file, and their captured bytes */
+	uint64_t held;             /* packets waiting for a decision now */
+	uint64_t forgotten;        /* packets of flows that ended without a match */
+	uint64_t let_go;           /* packets dropped undecided because memory was full: a flow that matches later lacks them */
+};
+
+/*
+ * Opens `path` for writing ("-": standard output): pcapng when it ends in ".pcapng" or ".ntar", else pcap with nanoseconds.
+ * A pcap file has one link type, that of its first packet; a packet of another one is -EINVAL.
+ * `hold` is 0 to write everything, else the bytes that undecided packets may take. NULL with a line in `error`.
+ */
+struct tap *tap_open(const char *path, size_t hold, char *error, size_t n);
+
+/* A packet; flow_id 0 when it is of no flow (then it is written only without selection). 0 or a negative errno. */
+int tap_packet(struct tap *t, uint64_t flow_id, const struct packet *pkt);
+
+/* The flow is wanted: what is held of it goes out now, in the order it came, and its later packets go out at once. */
+int tap_match(struct tap *t, uint64_t flow_id);
+
+/* The flow is over. */
+void tap_forget(struct tap *t, uint64_t flow_id);
+
+/* Packets that the capture dropped, for the interface statistics blocks of a pcapng file. */
+void tap_loss(struct tap *t, uint32_t ifindex, uint64_t packets);
+
+const struct tap_counts *tap_counts(const struct tap *t);
+const char *tap_error(const struct tap *t);
+int tap_flush(struct tap *t);
+
+/* Writes statistics blocks, flushes and closes. Returns 0 or the first negative errno. NULL is allowed. */
+int tap_close(struct tap *t);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* From a captured packet to a TCP segment: link layers, tags, tunnels, IP with extension headers and fragments, TCP. */
+#ifndef PERISCO_PACKET_DECODE_H
+#define PERISCO_PACKET_DECODE_H
+
+#include "base/pool.h"
+#include "base/stats.h"
+#include "packet/packet.h"
+
+struct decoder;
+
+enum decoded {
+	DECODED_TCP,       /* a segment was found */
+	DECODED_NOT_TCP,   /* sound, but no TCP in it */
+	DECODED_FRAGMENT,  /* part of a datagram that is not complete yet; held */
+	DECODED_MALFORMED, /* headers broken, or cut by the snapshot length */
+	DECODED_LINK,      /* a link type that is not known */
+};
+
+/*
+ * Blocks for fragments come from `pool` (borrowed), counters go to `stats` (borrowed): not_tcp, unknown_link, malformed,
+ * fragments, fragments_lost. NULL when out of memory.
+ */
+struct decoder *decoder_new(struct pool *pool, struct stats *stats);
+void decoder_free(struct decoder *d);
+
+/*
+ * Finds the innermost TCP segment of a packet. Never reads beyond the captured bytes; lengths come from the IP header
+ * (Ethernet pads), except where it says 0 (GSO, BIG TCP): then from wire_len. Checksums are not looked at: local traffic
+ * is captured before they are filled in. *ret is filled in only for DECODED_TCP.
+ */
+enum decoded packet_decode(struct decoder *d, const struct packet *pkt, struct segment *ret);
+
+/*
+ * The packet that held the last segment. When the segment came in IP fragments this is a packet of LINKTYPE_RAW with the
+ * whole datagram, valid until the next packet_decode; else it is `pkt` itself.
+ */
+struct packet decoder_datagram(const struct decoder *d, const struct packet *pkt);
+
+#endif
