@@ -16,7 +16,7 @@
 
 struct pool;
 
-/* Returns `n` zeroed or dirty bytes aligned to 64 KiB or NULL; the parameter lets a test fail each allocation once. */
+/* Returns `n` bytes aligned to `align` that free(3) takes back, or NULL. A parameter, so that a test can fail each allocation once. */
 typedef void *(*pool_heap_fn)(void *ctx, size_t align, size_t n);
 
 /* A pool that takes at most `limit` bytes from the heap. `heap` may be NULL (aligned_alloc). NULL when out of memory. */
