@@ -7,11 +7,17 @@
 
 struct filter;
 
-/* Compiles the expression with libpcap. NULL with libpcap's complaint in `error`. */
+/*
+ * Compiles the expression with libpcap, which may ask DNS for names in it. NULL with the expression and libpcap's complaint
+ * in `error`, when it can be said of no link type at all.
+ */
 struct filter *filter_new(const char *expression, char *error, size_t n);
 void filter_free(struct filter *f);
 
-/* Does the packet match? Compiled for each link type when it first comes; one that the expression cannot speak of: no. */
+/*
+ * Does the packet match? Compiled for each link type when it first comes; one that the expression cannot speak of: no.
+ * "inbound" and "outbound" go by the packet's direction; a packet whose direction is not known is neither.
+ */
 bool filter_match(struct filter *f, const struct packet *pkt);
 
 #endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture/filter.h"
+
+#include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SNAPLEN = 262144 };
+
+/* The expression for one link type, and for each direction where that makes a difference. */
+struct program {
+	struct program *next;
+	uint16_t link;
+	struct bpf_program bpf;      /* without instructions: nothing of the expression can be said of this link type */
+	struct bpf_insn *directed[3]; /* by enum direction: bpf's, or a copy */
+};
+
+struct filter {
+	struct program *programs; /* the one made last first */
+	char expression[];
+};
+
+/* LINKTYPE_* are the same everywhere, the DLT_* that libpcap wants differ for some (pcap-linktype(7)). */
+static int dlt_of(uint16_t link)
+{
+	switch (link) {
+	case 100:
+		return DLT_ATM_RFC1483;
+	case 101:
+		return DLT_RAW;
+	case 102:
+		return DLT_SLIP_BSDOS;
+	case 103:
+		return DLT_PPP_BSDOS;
+	case 106:
+		return DLT_ATM_CLIP;
+	default:
+		return link;
+	}
+}
+
+/* For "inbound" libpcap loads the kernel's packet type, from where only the kernel has it. */
+static bool loads_type(const struct bpf_insn *i)
+{
+	return BPF_CLASS(i->code) == BPF_LD && BPF_MODE(i->code) == BPF_ABS &&
+	       i->k == (bpf_u_int32)(SKF_AD_OFF + SKF_AD_PKTTYPE);
+}
+
+/* A copy for packets of this type (PACKET_HOST, PACKET_OUTGOING), which then is a constant. */
+static struct bpf_insn *program_copy(const struct bpf_program *bpf, uint32_t type)
+{
+	struct bpf_insn *copy = calloc(bpf->bf_len, sizeof *copy);
+
+	for (u_int i = 0; copy && i < bpf->bf_len; i++)
+		copy[i] = loads_type(&bpf->bf_insns[i]) ? (struct bpf_insn)BPF_STMT(BPF_LD | BPF_IMM, type) : bpf->bf_insns[i];
+	return copy;
+}
+
+static void program_free(struct program *p)
+{
+	if (!p)
+		return;
+	free(p->directed[DIRECTION_IN]);
+	free(p->directed[DIRECTION_OUT]);
+	pcap_freecode(&p->bpf);
+	free(p);
+}
+
+/* Compiles for a link type; NULL when out of memory. What libpcap complains of goes to `error`. */
+static struct program *program_new(const char *expression, uint16_t link, char *error, size_t n)
+{
+	struct program *p = calloc(1, sizeof *p);
+	pcap_t *pcap = pcap_open_dead(dlt_of(link), SNAPLEN);
+
+	if (!p || !pcap)
+		goto fail;
+	p->link = link;
+	if (pcap_compile(pcap, &p->bpf, expression, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+		snprintf(error, n, "%s", pcap_geterr(pcap));
+		p->bpf = (struct bpf_program){0};
+	} else {
+		p->directed[DIRECTION_UNKNOWN] = p->bpf.bf_insns;
+		p->directed[DIRECTION_IN] = program_copy(&p->bpf, PACKET_HOST);
+		p->directed[DIRECTION_OUT] = program_copy(&p->bpf, PACKET_OUTGOING);
+		if (!p->directed[DIRECTION_IN] || !p->directed[DIRECTION_OUT])
+			goto fail;
+	}
+	pcap_close(pcap);
+	return p;
+fail:
+	if (pcap)
+		pcap_close(pcap);
+	program_free(p);
+	return NULL;
+}
+
+/* The program for a link type, made when there is none yet; NULL when out of memory. */
+static struct program *filter_program(struct filter *f, uint16_t link, char *error, size_t n)
+{
+	struct program *p = f->programs;
+
+	while (p && p->link != link)
+		p = p->next;
+	if (p)
+		return p;
+	p = program_new(f->expression, link, error, n);
+	if (p) {
+		p->next = f->programs;
+		f->programs = p;
+	}
+	return p;
+}
+
+struct filter *filter_new(const char *expression, char *error, size_t n)
+{
+	/* Ethernet first: its complaint is the one to be told. The others are tried because some words are theirs alone. */
+	static const uint16_t links[] = {DLT_EN10MB, DLT_LINUX_SLL, DLT_IEEE802_11};
+	struct filter *f = calloc(1, sizeof *f + strlen(expression) + 1);
+	char complaint[PCAP_ERRBUF_SIZE] = "out of memory", other[PCAP_ERRBUF_SIZE];
+
+	if (f)
+		strcpy(f->expression, expression);
+	for (size_t i = 0; f && i < sizeof links / sizeof *links; i++) {
+		const struct program *p = filter_program(f, links[i], i ? other : complaint, PCAP_ERRBUF_SIZE);
+
+		if (p && p->bpf.bf_insns)
+			return f;
+	}
+	snprintf(error, n, "filter '%.100s': %s", expression, complaint);
+	filter_free(f);
+	return NULL;
+}
+
+void filter_free(struct filter *f)
+{
+	struct program *p = f ? f->programs : NULL, *next;
+
+	for (; p; p = next) {
+		next = p->next;
+		program_free(p);
+	}
+	free(f);
+}
+
+bool filter_match(struct filter *f, const struct packet *pkt)
+{
+	char complaint[PCAP_ERRBUF_SIZE];
+	const struct program *p = filter_program(f, pkt->link, complaint, sizeof complaint);
+
+	return p && p->bpf.bf_insns && bpf_filter(p->directed[pkt->dir], pkt->data.p, pkt->wire_len, (u_int)pkt->data.n);
+}
