@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/opt.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/value.h"
+
+static void *field(struct config *c, const struct opt *o)
+{
+	return (char *)c + o->at;
+}
+
+static int set_flag(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	bool *flag = field(c, o);
+
+	if (!value)
+		*flag = true;
+	else if (!value_bool(value, flag)) {
+		snprintf(error, n, "'%s' is neither yes nor no", value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int set_verbose(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	bool on;
+
+	(void)o;
+	if (!value)
+		c->verbose++;
+	else if (value_bool(value, &on))
+		c->verbose = on;
+	else if (!value_number(value, &c->verbose)) {
+		snprintf(error, n, "'%s' is no number", value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int set_text(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	char **text = field(c, o), *copy;
+
+	if (!*value) {
+		snprintf(error, n, "is empty");
+		return -EINVAL;
+	}
+	copy = strdup(value);
+	if (!copy)
+		return -ENOMEM;
+	free(*text);
+	*text = copy;
+	return 0;
+}
+
+/* Each value stands for itself, or several in one are separated by commas. */
+static int add_words(struct words *w, const char *value, const char *between, char *error, size_t n)
+{
+	size_t len;
+	int err;
+
+	do {
+		len = strcspn(value, between);
+		if (len == 0) {
+			snprintf(error, n, "a name is empty");
+			return -EINVAL;
+		}
+		err = words_add(w, value, len);
+		if (err)
+			return err;
+		value += len;
+	} while (*value++);
+	return 0;
+}
+
+static int set_word(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	return add_words(field(c, o), value, "", error, n);
+}
+
+static int set_list(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	return add_words(field(c, o), value, ",", error, n);
+}
+
+static int set_count(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	if (value_number(value, field(c, o)) && c->count > 0)
+		return 0;
+	snprintf(error, n, "'%s' is no number from 1 up", value);
+	return -EINVAL;
+}
+
+static int set_size(struct config *c, const struct opt *o, const char *value, uint64_t min, uint64_t max, char *error, size_t n)
+{
+	uint64_t *size = field(c, o);
+
+	if (!value_size(value, size)) {
+		snprintf(error, n, "'%s' is no size: write bytes, or a number with k, M or G", value);
+		return -EINVAL;
+	}
+	if (*size < min || *size > max) {
+		snprintf(error, n, "%s is out of range: from %" PRIu64 "k to %" PRIu64 "M", value, min >> 10, max >> 20);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int set_body(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	return set_size(c, o, value, 0, 1 << 20, error, n);
+}
+
+static int set_memory(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	return set_size(c, o, value, 1 << 20, UINT64_C(1) << 40, error, n);
+}
+
+static int set_ring(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	int err = set_size(c, o, value, 64 << 10, 1 << 30, error, n);
+
+	if (!err && (c->ring & (c->ring - 1))) {
+		snprintf(error, n, "%s is no power of two: try %dM", value, 2 << (63 - __builtin_clzll(c->ring >> 20 | 1)));
+		return -EINVAL;
+	}
+	return err;
+}
+
+static int set_select(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	return select_add(c->select, o->name, value, error, n);
+}
+
+static int set_headers(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	int err = view_headers(&c->view, value);
+
+	(void)o;
+	if (err == -EINVAL)
+		snprintf(error, n, "'%s' is neither 'all' nor 'none' nor a list of names", value);
+	return err;
+}
+
+static int set_help(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	(void)o, (void)value, (void)error, (void)n;
+	c->ask = ASK_HELP;
+	return 0;
+}
+
+static int set_version(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	(void)o, (void)value, (void)error, (void)n;
+	c->ask = ASK_VERSION;
+	return 0;
+}
+
+#define WATCH    COMMAND_WATCH
+#define REPLAY   COMMAND_REPLAY
+#define BOTH     (WATCH | REPLAY)
+#define AT(what) offsetof(struct config, what)
+
+const struct opt opts[] = {
+	{"interface", 'i', "NAME,...", WATCH, OPT_INPUT, set_list, AT(interfaces), true,
+	 "devices, globs too ('veth*'); default: all veths"},
+	{"filter", 'f', "EXPR", BOTH, OPT_INPUT, set_text, AT(filter), false,
+	 "only packets that match this pcap-filter(7)"},
+
+	{"method", 0, "NAME,...", BOTH, OPT_SELECT, set_select, 0, true, "the method: GET,HEAD"},
+	{"host", 0, "GLOB", BOTH, OPT_SELECT, set_select, 0, true, "the host asked for: '*.example.com'"},
+	{"path", 0, "GLOB", BOTH, OPT_SELECT, set_select, 0, true, "the path and query: '/api/*'"},
+	{"status", 0, "CODE,...", BOTH, OPT_SELECT, set_select, 0, true, "the response's status: 404, 5xx, 500-503"},
+	{"min-latency", 0, "TIME", BOTH, OPT_SELECT, set_select, 0, false, "answered after at least 250ms, 1.5s, 80us"},
+	{"header", 0, "NAME[: GLOB]", BOTH, OPT_SELECT, set_select, 0, false, "a field, either way: 'content-type: text/*'"},
+	{"cidr", 0, "NET,...", BOTH, OPT_SELECT, set_select, 0, true, "the server's address: 10.1.0.0/16, fd00::/8"},
+	{"count", 'n', "COUNT", BOTH, OPT_SELECT, set_count, AT(count), false, "stop after so many exchanges"},
+
+	{"output", 'o', "FORMAT[:PATH]", BOTH, OPT_SHOW, set_word, AT(outputs), true, "form and place of the records; default: text"},
+	{"headers", 0, "WHICH", BOTH, OPT_SHOW, set_headers, 0, false, "all, none, or a list of names; default: all"},
+	{"show-secrets", 0, NULL, BOTH, OPT_SHOW, set_flag, AT(view.show_secrets), false, "do not blot out passwords, tokens and cookies"},
+	{"body", 0, "SIZE", BOTH, OPT_SHOW, set_body, AT(body), false, "keep the first bytes of each body; default: 0"},
+	{"flows", 0, NULL, BOTH, OPT_SHOW, set_flag, AT(flows), false, "a record for each connection too"},
+	{"write", 'w', "FILE", BOTH, OPT_SHOW, set_text, AT(write), false, "the packets, as pcap or, by its name, pcapng"},
+
+	{"memory", 0, "SIZE", BOTH, OPT_LIMITS, set_memory, AT(memory), false, "the most to use; default: 256M"},
+	{"ring", 0, "SIZE", WATCH, OPT_LIMITS, set_ring, AT(ring), false, "the buffer from the kernel; default: 64M"},
+
+	{"verbose", 'v', NULL, BOTH, OPT_TALK, set_verbose, 0, false, "say what happens; given twice, say more"},
+	{"quiet", 'q', NULL, BOTH, OPT_TALK, set_flag, AT(quiet), false, "no summary at the end"},
+	{"help", 'h', NULL, BOTH, OPT_TALK, set_help, 0, false, "show this help"},
+	{"version", 'V', NULL, BOTH, OPT_TALK, set_version, 0, false, "show the version"},
+};
+const size_t opts_n = sizeof opts / sizeof *opts;
+
+const struct command_info commands[] = {
+	{"watch", WATCH, "[options] [filter]",
+	 "Watches every veth of this host, new ones as they appear, and shows each HTTP\n"
+	 "exchange that passes. Needs root."},
+	{"replay", REPLAY, "[options] FILE...",
+	 "Reads capture files (pcap or pcapng; '-' is standard input) as one time line\n"
+	 "and shows each HTTP exchange in them."},
+};
+const size_t commands_n = sizeof commands / sizeof *commands;
+
+const struct command_info *command_find(const char *name)
+{
+	for (size_t i = 0; i < commands_n; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+const struct command_info *command_of(unsigned command)
+{
+	const struct command_info *info = commands;
+
+	while (info->command != command)
+		info++;
+	return info;
+}
+
+const char *opt_env(const struct opt *o, char buf[OPT_ENV_MAX])
+{
+	char *p = buf;
+
+	*p = '\0';
+	if (o->set == set_help || o->set == set_version)
+		return buf;
+	p = stpcpy(p, OPT_ENV_PREFIX);
+	for (const char *s = o->name; *s; s++)
+		*p++ = *s == '-' ? '_' : (char)toupper((unsigned char)*s);
+	*p = '\0';
+	return buf;
+}

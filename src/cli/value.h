@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers as people write them on a command line. */
+#ifndef PERISCO_CLI_VALUE_H
+#define PERISCO_CLI_VALUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Decimal digits and nothing else. False when it is no such number, or does not fit. */
+bool value_number(const char *s, uint64_t *ret);
+
+/* Bytes: digits, then nothing or one of k, M, G (powers of 1024, either case, "Mi" and "MiB" too). False as above. */
+bool value_size(const char *s, uint64_t *ret);
+
+/* "1", "yes", "true", "on" or "0", "no", "false", "off", in any case. False when it is none of these. */
+bool value_bool(const char *s, bool *ret);
+
+#endif

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/* The option table: every option by flag and by environment, which of them wins, and what is said of wrong ones. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "cli/help.h"
+#include "cli/opt.h"
+#include "cli/parse.h"
+#include "cli/value.h"
+
+static char error[256];
+
+/* Parses a command line of words separated by '|' in an environment of (at most) one variable. */
+static int parse(struct config *c, const char *variable, const char *line)
+{
+	char *env[] = {(char *)variable, NULL}, *argv[16] = {strdup("perisco")}, *words = strdup(line), *save;
+	char *copies[16];
+	int argc = 1, err;
+
+	for (char *word = strtok_r(words, "|", &save); word; word = strtok_r(NULL, "|", &save))
+		argv[argc++] = strdup(word);
+	memcpy(copies, argv, sizeof copies);
+	error[0] = '\0';
+	assert_int_equal(config_init(c), 0);
+	err = cli_parse(c, argc, argv, env, error, sizeof error);
+	for (int i = 0; i < argc; i++)
+		free(copies[i]);
+	free(words);
+	return err;
+}
+
+/* An exchange that the selections below are about. */
+static bool selects(const struct config *c)
+{
+	static const char text[] = "Hostshop.example.comX-Testyes";
+	static const struct field v[] = {{0, 4, 4, 16}, {20, 6, 26, 3}};
+	struct record r = {
+		.kind = RECORD_EXCHANGE,
+		.ends.key = {.addr = {{[10] = 255, 255, 10, 1, 2, 3}, {[10] = 255, 255, 10, 9, 9, 9}}, .port = {80, 40000}, .version = 4},
+		.ends.client = 1,
+		.exchange = {.latency_ns = 300000000, .duration_ns = 300000000, .timed = true},
+	};
+
+	r.exchange.request = (struct message){.seen = true, .method = SLICE("GET"), .target = SLICE("/api/x?y=1"), .protocol = SLICE("HTTP/1.1"),
+					      .headers = {(const uint8_t *)text, v, 2}};
+	r.exchange.response = (struct message){.seen = true, .status = 503, .protocol = SLICE("HTTP/1.1")};
+	return select_any(c->select) && select_match(c->select, &r);
+}
+
+#define HOLDS(name, ...)                                 \
+	static bool name##_holds(const struct config *c) \
+	{                                                \
+		return __VA_ARGS__;                      \
+	}
+HOLDS(interface, c->interfaces.n == 2 && !strcmp(c->interfaces.v[0], "veth*") && !strcmp(c->interfaces.v[1], "lo"))
+HOLDS(filter, c->filter && !strcmp(c->filter, "tcp port 80"))
+HOLDS(count, c->count == 12)
+HOLDS(output, c->outputs.n == 1 && !strcmp(c->outputs.v[0], "json:/tmp/x"))
+HOLDS(headers, c->view.headers == HEADERS_NONE)
+HOLDS(show_secrets, c->view.show_secrets)
+HOLDS(body, c->body == 2048)
+HOLDS(flows, c->flows)
+HOLDS(write, c->write && !strcmp(c->write, "x.pcap"))
+HOLDS(memory, c->memory == 64 << 20)
+HOLDS(ring, c->ring == 1 << 20)
+HOLDS(verbose, c->verbose == 1)
+HOLDS(quiet, c->quiet)
+HOLDS(help, c->ask == ASK_HELP)
+HOLDS(version, c->ask == ASK_VERSION)
+
+/* A value under which `holds` is true, and one under which it is not (NULL: an option without a value). */
+static const struct expect {
+	const char *name, *value, *other;
+	bool (*holds)(const struct config *c);
+} expects[] = {
+	{"interface", "veth*,lo", "eth0", interface_holds},
+	{"filter", "tcp port 80", "tcp", filter_holds},
+	{"method", "POST,GET", "HEAD", selects},
+	{"host", "*.example.com", "example.org", selects},
+	{"path", "/api/*", "/web/*", selects},
+	{"status", "404,5xx", "2xx", selects},
+	{"min-latency", "250ms", "1s", selects},
+	{"header", "x-test: y*", "x-test: n*", selects},
+	{"cidr", "10.1.0.0/16", "10.2.0.0/16", selects},
+	{"count", "12", "13", count_holds},
+	{"output", "json:/tmp/x", "null", output_holds},
+	{"headers", "none", "all", headers_holds},
+	{"show-secrets", NULL, NULL, show_secrets_holds},
+	{"body", "2k", "0", body_holds},
+	{"flows", NULL, NULL, flows_holds},
+	{"write", "x.pcap", "y.pcap", write_holds},
+	{"memory", "64M", "1G", memory_holds},
+	{"ring", "1MiB", "128k", ring_holds},
+	{"verbose", NULL, NULL, verbose_holds},
+	{"quiet", NULL, NULL, quiet_holds},
+	{"help", NULL, NULL, help_holds},
+	{"version", NULL, NULL, version_holds},
+};
+
+static const struct expect *expect_of(const struct opt *o)
+{
+	for (size_t i = 0; i < sizeof expects / sizeof *expects; i++)
+		if (strcmp(expects[i].name, o->name) == 0)
+			return &expects[i];
+	fail_msg("option --%s has no test", o->name);
+	return NULL;
+}
+
+static const char *command_line(const struct opt *o)
+{
+	return o->commands & COMMAND_REPLAY ? "replay|x.pcap" : "watch";
+}
+
+static void check_line(const struct expect *e, const char *variable, bool holds, const char *fmt, ...)
+{
+	struct config c;
+	char line[256];
+	va_list ap;
+	int err;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	err = parse(&c, variable, line);
+	if (err || e->holds(&c) != holds)
+		fail_msg("%s %s: %d, %s %s", variable ? variable : "", line, err, holds ? "not set" : "set", error);
+	config_release(&c);
+}
+
+static void test_flags(void **state)
+{
+	(void)state;
+	for (const struct opt *o = opts; o < opts + opts_n; o++) {
+		const struct expect *e = expect_of(o);
+		const char *line = command_line(o);
+
+		assert_true(!o->arg == !e->value);
+		check_line(e, NULL, false, "%s", line);
+		check_line(e, NULL, true, "%s|--%s%s%s", line, e->name, e->value ? "|" : "", e->value ? e->value : "");
+		if (e->value)
+			check_line(e, NULL, true, "%s|--%s=%s", line, e->name, e->value);
+		if (o->letter)
+			check_line(e, NULL, true, "%s|-%c%s", line, o->letter, e->value ? e->value : "");
+	}
+}
+
+static void test_environment(void **state)
+{
+	char name[OPT_ENV_MAX], variable[128];
+
+	(void)state;
+	for (const struct opt *o = opts; o < opts + opts_n; o++) {
+		const struct expect *e = expect_of(o);
+
+		if (!*opt_env(o, name))
+			continue;
+		snprintf(variable, sizeof variable, "%s=%s", name, e->value ? e->value : "yes");
+		check_line(e, variable, true, "%s", command_line(o));
+		if (e->value)
+			check_line(e, variable, false, "%s|--%s|%s", command_line(o), e->name, e->other);
+		snprintf(variable, sizeof variable, "%s=%s", name, e->value ? e->other : "no");
+		check_line(e, variable, false, "%s", command_line(o));
+		check_line(e, variable, true, "%s|--%s%s%s", command_line(o), e->name, e->value ? "|" : "", e->value ? e->value : "");
+		snprintf(variable, sizeof variable, "%s=", name);
+		check_line(e, variable, false, "%s", command_line(o));
+	}
+}
+
+static void test_environment_names(void **state)
+{
+	char name[OPT_ENV_MAX];
+
+	(void)state;
+	for (const struct opt *o = opts; o < opts + opts_n; o++)
+		if (strcmp(o->name, "min-latency") == 0)
+			assert_string_equal(opt_env(o, name), "PERISCO_MIN_LATENCY");
+		else if (strcmp(o->name, "help") == 0 || strcmp(o->name, "version") == 0)
+			assert_string_equal(opt_env(o, name), "");
+}
+
+static void test_several_values(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(parse(&c, "PERISCO_OUTPUT=text json:/tmp/x", "replay|x"), 0);
+	assert_int_equal(c.outputs.n, 2);
+	assert_string_equal(c.outputs.v[1], "json:/tmp/x");
+	config_release(&c);
+	assert_int_equal(parse(&c, "PERISCO_INTERFACE=gone", "watch|-i|a,b|-i|c*"), 0);
+	assert_int_equal(c.interfaces.n, 3);
+	assert_string_equal(c.interfaces.v[2], "c*");
+	config_release(&c);
+	assert_int_equal(parse(&c, "PERISCO_VERBOSE=3", "watch"), 0);
+	assert_int_equal(c.verbose, 3);
+	config_release(&c);
+	assert_int_equal(parse(&c, "PERISCO_VERBOSE=3", "watch|-vv"), 0);
+	assert_int_equal(c.verbose, 2);
+	config_release(&c);
+}
+
+/* A variable of an option that the command does not have is no error: one environment serves both. */
+static void test_environment_of_the_other_command(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(parse(&c, "PERISCO_RING=nonsense", "replay|x"), 0);
+	config_release(&c);
+}
+
+static void test_arguments(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(parse(&c, "PERISCO_FILTER=udp", "watch|tcp|port|-v|80"), 0);
+	assert_string_equal(c.filter, "tcp port 80");
+	assert_int_equal(c.verbose, 1);
+	config_release(&c);
+	assert_int_equal(parse(&c, NULL, "replay|a|-n|3|-|--|-n"), 0);
+	assert_int_equal(c.files.n, 3);
+	assert_string_equal(c.files.v[1], "-");
+	assert_string_equal(c.files.v[2], "-n");
+	assert_int_equal(c.command, COMMAND_REPLAY);
+	config_release(&c);
+}
+
+static void test_default_output(void **state)
+{
+	struct config c;
+
+	(void)state;
+	assert_int_equal(parse(&c, NULL, "watch"), 0);
+	assert_int_equal(c.outputs.n, 1);
+	assert_string_equal(c.outputs.v[0], "text");
+	config_release(&c);
+	assert_int_equal(parse(&c, NULL, "watch|-w|-"), 0);
+	assert_string_equal(c.outputs.v[0], "null");
+	config_release(&c);
+	assert_int_equal(parse(&c, NULL, "watch|-w|-|-o|json:/tmp/x|-o|null"), 0);
+	config_release(&c);
+}
+
+static void check_ask(const char *line, int ask, unsigned command)
+{
+	struct config c;
+
+	assert_int_equal(parse(&c, NULL, line), 0);
+	assert_int_equal(c.ask, ask);
+	assert_int_equal(c.command, command);
+	config_release(&c);
+}
+
+static void test_asking(void **state)
+{
+	(void)state;
+	check_ask("", ASK_USAGE, 0);
+	check_ask("help", ASK_HELP, 0);
+	check_ask("-h", ASK_HELP, 0);
+	check_ask("--help|watch", ASK_HELP, COMMAND_WATCH);
+	check_ask("help|replay", ASK_HELP, COMMAND_REPLAY);
+	check_ask("help|environment", ASK_ENVIRONMENT, 0);
+	check_ask("replay|--help", ASK_HELP, COMMAND_REPLAY);
+	check_ask("--version", ASK_VERSION, 0);
+	check_ask("watch|-V", ASK_VERSION, COMMAND_WATCH);
+}
+
+/* Each wrong line is refused with one line that holds these words: on what, and what to do. */
+static void test_errors(void **state)
+{
+	static const struct {
+		const char *variable, *line, *says;
+	} wrong[] = {
+		{NULL, "x.pcap", "'x.pcap' is no command; there are 'watch'"},
+		{NULL, "-n|3", "'-n': a command goes first"},
+		{NULL, "help|me", "no help on 'me'"},
+		{NULL, "replay", "replay of what?"},
+		{NULL, "replay|x|--nonsense", "unknown option '--nonsense'; see 'perisco help replay'"},
+		{NULL, "replay|x|--nonsense=3", "unknown option '--nonsense=3'"},
+		{NULL, "watch|-Z", "unknown option '-Z'; see 'perisco help watch'"},
+		{NULL, "watch|-qZv", "unknown option '-Z'"},
+		{NULL, "watch|-n", "option '--count' needs a value: COUNT"},
+		{NULL, "watch|--output", "option '--output' needs a value: FORMAT[:PATH]"},
+		{NULL, "watch|--flows=yes", "option '--flows' takes no value"},
+		{NULL, "replay|x|--ring|1M", "option '--ring' is none of 'replay'"},
+		{NULL, "replay|x|-i|lo", "option '--interface' is none of 'replay'"},
+		{NULL, "watch|-n|0", "--count: '0' is no number from 1 up"},
+		{NULL, "watch|-n|1x", "--count: '1x'"},
+		{NULL, "watch|-n|-1", "--count: '-1'"},
+		{NULL, "watch|-n|18446744073709551616", "--count: "},
+		{NULL, "watch|--memory|much", "--memory: 'much' is no size"},
+		{NULL, "watch|--memory|1k", "--memory: 1k is out of range"},
+		{NULL, "watch|--memory|17179869184G", "--memory: '17179869184G'"},
+		{NULL, "watch|--ring|3M", "--ring: 3M is no power of two: try 4M"},
+		{NULL, "watch|--ring|100k", "--ring: 100k is no power of two"},
+		{NULL, "watch|--ring|4G", "--ring: 4G is out of range"},
+		{NULL, "watch|--body|2M", "--body: 2M is out of range"},
+		{NULL, "watch|-i|a,,b", "--interface: a name is empty"},
+		{NULL, "watch|--status|9999", "--status: "},
+		{NULL, "watch|--min-latency|soon", "--min-latency: "},
+		{NULL, "watch|--cidr|10.0.0.0/99", "--cidr: "},
+		{NULL, "watch|-f|tcp|port|80", "'port': a filter is given by '--filter' already"},
+		{NULL, "watch|-w|-|-o|text", "--output: 'text' and the packets of '--write -'"},
+		{NULL, "watch|-w|-|-o|json:-", "--output: 'json:-' and"},
+		{"PERISCO_COUNT=no", "watch", "PERISCO_COUNT: 'no' is no number"},
+		{"PERISCO_FLOWS=perhaps", "watch", "PERISCO_FLOWS: 'perhaps' is neither yes nor no"},
+		{"PERISCO_VERBOSE=a lot", "watch", "PERISCO_VERBOSE: 'a lot' is no number"},
+		{"PERISCO_STATUS=abc", "watch", "PERISCO_STATUS: "},
+	};
+	struct config c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		int err = parse(&c, wrong[i].variable, wrong[i].line);
+
+		if (err != -EINVAL || !strstr(error, wrong[i].says) || strchr(error, '\n'))
+			fail_msg("%s: %d, '%s'", wrong[i].line, err, error);
+		config_release(&c);
+	}
+}
+
+static void test_strays(void **state)
+{
+	char *env[] = {"HOME=/", "PERISCO_COUTN=3", "PERISCO_COUNT=3", "PERISCO_SERVICE_HOST=10.0.0.1", "PERISCO_PORT=tcp://10.0.0.1:80",
+		       "PERISCO_PORT_80_TCP_ADDR=10.0.0.1", "PERISCO_VERSION=1", "PERISCO_", "PERISCOPE=1", NULL};
+	char name[CLI_STRAY_MAX];
+	size_t at = 0;
+
+	(void)state;
+	assert_string_equal(cli_stray(env, &at, name), "PERISCO_COUTN");
+	assert_string_equal(cli_stray(env, &at, name), "PERISCO_");
+	assert_null(cli_stray(env, &at, name));
+	assert_null(cli_stray(env, &at, name));
+}
+
+static void test_sizes(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t size;
+	} good[] = {{"0", 0}, {"1", 1}, {"4k", 4096}, {"4K", 4096}, {"2M", 2 << 20}, {"1g", 1 << 30}, {"2Mi", 2 << 20}, {"2MiB", 2 << 20},
+		    {"2mb", 2 << 20}, {"18446744073709551615", UINT64_MAX}, {"17179869183G", 17179869183 << 30}};
+	static const char *const bad[] = {"", "k", "1.5k", "-1", " 1", "1 ", "1kk", "1x", "1\x2b", "0x10", "18446744073709551616",
+					  "17179869184G", "1kiBs"};
+	uint64_t got;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		assert_true(value_size(good[i].text, &got));
+		assert_int_equal(got, good[i].size);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (value_size(bad[i], &got))
+			fail_msg("'%s' was taken for a size", bad[i]);
+}
+
+/* The text that a help function prints. */
+static char *printed(void (*print)(FILE *out), unsigned command)
+{
+	char *text;
+	size_t n;
+	FILE *out = open_memstream(&text, &n);
+
+	if (print)
+		print(out);
+	else
+		help_command(command, out);
+	fclose(out);
+	return text;
+}
+
+static void check_columns(char *text)
+{
+	char *save;
+
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (strlen(line) > 80 || line[strlen(line) - 1] == ' ' || strchr(line, '\t'))
+			fail_msg("help line does not fit: '%s'", line);
+	free(text);
+}
+
+static void test_help(void **state)
+{
+	char *watch = printed(NULL, COMMAND_WATCH), *replay = printed(NULL, COMMAND_REPLAY), name[32];
+
+	(void)state;
+	for (const struct opt *o = opts; o < opts + opts_n; o++) {
+		snprintf(name, sizeof name, " --%s ", o->name);
+		assert_true(!strstr(watch, name) == !(o->commands & COMMAND_WATCH));
+		assert_true(!strstr(replay, name) == !(o->commands & COMMAND_REPLAY));
+	}
+	check_columns(watch);
+	check_columns(replay);
+	check_columns(printed(NULL, 0));
+	check_columns(printed(help_usage, 0));
+	check_columns(printed(help_environment, 0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_environment_names),
+		cmocka_unit_test(test_several_values),
+		cmocka_unit_test(test_environment_of_the_other_command),
+		cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_default_output),
+		cmocka_unit_test(test_asking),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_strays),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_help),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
