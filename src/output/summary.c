@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/summary.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+
+/* "1 packet", "2 packets". */
+static void add_count(FILE *out, uint64_t n, const char *one)
+{
+	fprintf(out, "%" PRIu64 " %s%s", n, one, n == 1 ? "" : "s");
+}
+
+static void add_exchanges(FILE *out, const struct summary *s)
+{
+	add_count(out, s->stats.exchanges, "exchange");
+	if (s->shown != s->stats.exchanges)
+		fprintf(out, ", %" PRIu64 " shown", s->shown);
+	if (s->stats.unanswered)
+		fprintf(out, ", %" PRIu64 " unanswered", s->stats.unanswered);
+	if (s->stats.orphans)
+		fprintf(out, ", %" PRIu64 " without a request", s->stats.orphans);
+}
+
+static void add_packets(FILE *out, const struct summary *s)
+{
+	add_count(out, s->stats.packets + s->filtered, "packet");
+	if (s->filtered)
+		fprintf(out, ", %" PRIu64 " refused by the filter", s->filtered);
+	fprintf(out, ", ");
+	add_count(out, s->stats.flows, "connection");
+	if (s->live) {
+		fprintf(out, ", ");
+		add_count(out, s->interfaces, "interface");
+	}
+}
+
+/* What never came to us as packets, then what the streams lack for it, by cause. */
+static void add_lost(FILE *out, const struct summary *s)
+{
+	const struct {
+		uint64_t n;
+		const char *of;
+	} lost[] = {
+		{s->ring_lost, "packets in the ring"},
+		{s->ring_lost_bytes, "bytes of their payload"},
+		{s->file_lost, "packets by whoever wrote the file"},
+		{s->stats.lost_ring, "stream bytes in the ring"},
+		{s->stats.lost_network, "stream bytes never captured"},
+		{s->stats.lost_snaplen, "stream bytes cut by the snapshot length"},
+		{s->stats.lost_memory, "stream bytes for want of memory"},
+	};
+	const char *before = "lost: ";
+
+	for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) {
+		if (lost[i].n) {
+			fprintf(out, "%s%" PRIu64 " %s", before, lost[i].n, lost[i].of);
+			before = ", ";
+		}
+	}
+	if (*before == 'l')
+		fprintf(out, "0 lost");
+}
+
+static const struct counter {
+	const char *help;
+	size_t at;
+} counters[] = {
+#define X(name, help) {help, offsetof(struct stats, name)},
+	PERISCO_STATS(X)
+#undef X
+};
+
+/* Is the counter worth a line although nobody asked? */
+static bool is_odd(size_t at)
+{
+	static const size_t odd[] = {
+		offsetof(struct stats, unknown_link),    offsetof(struct stats, malformed),
+		offsetof(struct stats, fragments_lost),  offsetof(struct stats, overlap_differs),
+		offsetof(struct stats, flows_evicted),   offsetof(struct stats, garbage),
+		offsetof(struct stats, head_errors),     offsetof(struct stats, heads_cut),
+	};
+
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+		if (odd[i] == at)
+			return true;
+	return false;
+}
+
+static void add_counters(FILE *out, const struct stats *stats, bool all)
+{
+	for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
+		uint64_t n = *(const uint64_t *)((const char *)stats + counters[i].at);
+
+		if (n && (all || is_odd(counters[i].at)))
+			fprintf(out, "%10" PRIu64 "  %s\n", n, counters[i].help);
+	}
+}
+
+static void add_tap(FILE *out, const struct summary *s)
+{
+	fprintf(out, "'%s': ", s->write);
+	add_count(out, s->tap.written, "packet");
+	if (s->tap.let_go)
+		fprintf(out, ", %" PRIu64 " undecided ones let go for want of memory", s->tap.let_go);
+	fprintf(out, "\n");
+}
+
+void summary_print(const struct summary *s, bool verbose, FILE *out)
+{
+	add_exchanges(out, s);
+	fprintf(out, "\n");
+	add_packets(out, s);
+	fprintf(out, "\n");
+	add_lost(out, s);
+	fprintf(out, "\n");
+	if (s->write)
+		add_tap(out, s);
+	add_counters(out, &s->stats, verbose);
+}
+
+void summary_progress(const struct summary *s, FILE *out)
+{
+	add_exchanges(out, s);
+	fprintf(out, "; ");
+	add_packets(out, s);
+	fprintf(out, "; ");
+	add_lost(out, s);
+	fprintf(out, "\n");
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* What a run saw and what it missed, for people: printed at the end, as tcpdump prints its "captured" and "dropped". */
+#ifndef PERISCO_OUTPUT_SUMMARY_H
+#define PERISCO_OUTPUT_SUMMARY_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/stats.h"
+#include "output/tap.h"
+
+struct summary {
+	struct stats stats;          /* of the engine */
+	uint64_t filtered;           /* packets that the filter refused; the engine did not see them */
+	uint64_t shown;              /* exchanges that were selected and written */
+	uint64_t file_lost;          /* packets that whoever wrote the files says it lost */
+	bool live;                   /* the rest is for live capture only */
+	uint64_t interfaces;         /* attached at the end */
+	uint64_t ring_lost, ring_lost_bytes; /* packets the kernel had no room for, and their bytes of TCP payload */
+	const char *write;           /* name of the packet file; NULL: none */
+	struct tap_counts tap;
+};
+
+/*
+ * Lines: exchanges, packets, what was lost by cause ("0 lost" when nothing was), then only what is out of the ordinary; with
+ * `verbose` every counter that is not zero.
+ */
+void summary_print(const struct summary *s, bool verbose, FILE *out);
+
+/* The same of a run that is not over yet, in one line. */
+void summary_progress(const struct summary *s, FILE *out);
+
+#endif
