@@ -347,7 +347,9 @@ static int pump(struct run *r)
 		rc = ops->poll(r->source, POLL_MS, on_packet, r);
 		rest(r);
 	}
-	if (interrupted && is_live(r) && !is_done(r)) /* what is at hand already was seen */
+	if (ops->stop)
+		ops->stop(r->source);
+	if (interrupted && is_live(r) && !is_done(r)) /* what is at hand has passed before the interrupt */
 		ops->poll(r->source, 0, on_packet, r);
 	return rc < 0 && !interrupted && !is_done(r) ? rc : 0;
 }

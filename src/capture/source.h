@@ -30,6 +30,8 @@ struct source_ops {
 	int (*losses)(struct source *s, loss_fn fn, void *ctx);
 	/* The time of the capture's clock, nanoseconds since 1970: lets silent flows time out. NULL for files. */
 	uint64_t (*now)(struct source *s);
+	/* Takes no new packets from here on (detaches); what is at hand is still given by poll. NULL: nothing to do. */
+	void (*stop)(struct source *s);
 	void (*close)(struct source *s);
 };
 
