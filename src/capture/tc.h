@@ -19,7 +19,7 @@ struct tc_config {
  */
 struct source *tc_open(const struct tc_config *config, int *err, char *error, size_t n);
 
-/* Interfaces attached now, and what the hooks saw since the start. */
+/* Interfaces attached now (after source_ops.stop: those it detached), and what the hooks saw since the start. */
 struct tc_counts {
 	uint64_t interfaces;
 	uint64_t packets, bytes;           /* TCP packets offered to us */
