@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/proto.h"
+
+void *conn_alloc(struct conn *c, size_t n)
+{
+	void *p = pool_get(c->env->pool, n);
+
+	while (!p && n <= POOL_MAX && c->env->reclaim(c->env->ctx, c))
+		p = pool_get(c->env->pool, n);
+	return p;
+}
+
+void conn_free(struct conn *c, void *p, size_t n)
+{
+	pool_put(c->env->pool, p, n);
+}
+
+void conn_emit(struct conn *c, struct record *r)
+{
+	r->kind = RECORD_EXCHANGE;
+	c->exchanges++;
+	c->env->emit(c->env->ctx, c, r);
+}
+
+void conn_done(struct conn *c, const char *why)
+{
+	c->done = true;
+	c->verdict = why;
+}

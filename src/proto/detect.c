@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/detect.h"
+
+/* A TLS record (RFC 8446 section 5.1) with a handshake in it, of a believable length. */
+static bool is_tls(struct slice d)
+{
+	return d.n >= 6 && d.p[0] == 0x16 && d.p[1] == 0x03 && d.p[2] <= 0x04 && (d.p[3] << 8 | d.p[4]) <= 16384 + 256 &&
+	       (d.p[5] == 1 || d.p[5] == 2);
+}
+
+static const char *refuse(struct slice d)
+{
+	if (is_tls(d))
+		return "tls";
+	if (slice_starts(d, SLICE("SSH-2.0-")))
+		return "ssh";
+	if (slice_starts(d, SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")))
+		return "http2";
+	return NULL;
+}
+
+enum verdict detect(struct conn *c, unsigned side, struct slice data, bool first)
+{
+	enum verdict best = VERDICT_NO;
+
+	if (first) {
+		c->verdict = refuse(data);
+		if (c->verdict)
+			return VERDICT_NO;
+	}
+	for (const struct proto *const *p = protos; *p; p++) {
+		bool from_client;
+		enum verdict v = (*p)->probe(data, first, &from_client);
+
+		if (v == VERDICT_YES) {
+			c->proto = *p;
+			c->client = (int8_t)(from_client ? side : !side);
+			return v;
+		}
+		if (v > best)
+			best = v;
+	}
+	return best;
+}

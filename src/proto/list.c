@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/list.h"
+
+const struct proto *const protos[] = {
+	&proto_http1,
+	NULL,
+};

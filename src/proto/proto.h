@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a decoder is, and what it may ask of the connection it decodes. A decoder gets the bytes of both sides in order, in
+ * chunks, and says how many it took; it hands on records. It owns its state from open to close and nothing else.
+ */
+#ifndef PERISCO_PROTO_PROTO_H
+#define PERISCO_PROTO_PROTO_H
+
+#include "base/pool.h"
+#include "base/stats.h"
+#include "chunk.h"
+
+struct conn;
+
+/* What a decoder's environment gives it; one for all connections of an engine. */
+struct conn_env {
+	struct pool *pool;
+	struct stats *stats;
+	uint32_t body_keep;           /* first bytes of each body to keep */
+	void *ctx;
+	/* Makes room in the pool at the cost of other connections than `c`; false when there is nothing to give. */
+	bool (*reclaim)(void *ctx, struct conn *c);
+	/* Completes the record with who and where, and hands it on. */
+	void (*emit)(void *ctx, struct conn *c, struct record *r);
+};
+
+struct conn {
+	struct conn_env *env;
+	const struct proto *proto;    /* NULL: not known yet, or never */
+	void *state;                  /* the decoder's, state_size bytes */
+	const char *verdict;          /* why nobody decodes it (any more): "tls", "websocket", ...; or NULL */
+	bool done;                    /* nobody listens any more */
+	bool midstream;               /* its begin was not seen */
+	int8_t client;                /* the side that is the client, or -1 */
+	uint8_t how;                  /* enum ended: why the connection is being closed; ENDED_WELL as long as it is not */
+	int8_t by;                    /* the side that did it, or -1 */
+	uint64_t exchanges;           /* emitted */
+};
+
+enum verdict { VERDICT_NO, VERDICT_MORE, VERDICT_YES };
+
+struct proto {
+	const char *name;
+	size_t state_size;            /* zeroed before open */
+	/*
+	 * Could `data`, found at the start of a packet's payload, begin a message of this protocol? MORE asks for more bytes.
+	 * With YES, *from_client says who sends such bytes. `first` is true at the very begin of a connection.
+	 */
+	enum verdict (*probe)(struct slice data, bool first, bool *from_client);
+	void (*open)(struct conn *c);
+	/* Bytes of one side. Returns how many were taken; the rest comes again when there is more. At most 64 KiB may be left. */
+	size_t (*data)(struct conn *c, unsigned side, const struct chunk *ch);
+	/* Bytes are missing. ch->data is what data() had left before them, and will not come again. */
+	void (*gap)(struct conn *c, unsigned side, const struct chunk *ch);
+	/* This side sends no more. ch->data as with gap. */
+	void (*end)(struct conn *c, unsigned side, const struct chunk *ch);
+	/* Nothing will come any more, for the reason in c->how: emits what is open, frees all but the state itself. */
+	void (*close)(struct conn *c);
+};
+
+/* All decoders, in the order in which they are asked; NULL ends the list. */
+extern const struct proto *const protos[];
+
+/* Memory for the decoder, not zeroed; other connections give way if need be. NULL when there is none. */
+void *conn_alloc(struct conn *c, size_t n);
+void conn_free(struct conn *c, void *p, size_t n);
+
+/* Hands on a record. The decoder fills in `exchange` and ts_ns; kind and ends are filled in here. */
+void conn_emit(struct conn *c, struct record *r);
+
+/* The decoder wants no more bytes of either side; `why` names what follows. What is open was emitted before. */
+void conn_done(struct conn *c, const char *why);
+
+/* 0 when `side` is the client, 1 when it is the server. */
+static inline unsigned conn_role(const struct conn *c, unsigned side)
+{
+	return side == (unsigned)c->client ? 0 : 1;
+}
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "reassembly/flow.h"
+
+#define BUCKETS_FIRST ((size_t)1 << 12)
+
+int flow_table_init(struct flow_table *t, struct pool *pool, uint64_t seed)
+{
+	*t = (struct flow_table){.pool = pool, .buckets = BUCKETS_FIRST, .seed = seed};
+	t->bucket = calloc(t->buckets, sizeof(*t->bucket));
+	if (!t->bucket)
+		return -ENOMEM;
+	for (unsigned i = 0; i < FLOW_PHASES; i++)
+		list_init(&t->phase[i]);
+	list_init(&t->stalled);
+	return 0;
+}
+
+void flow_table_release(struct flow_table *t)
+{
+	free(t->bucket);
+	t->bucket = NULL;
+}
+
+/* A multiplication whose two halves are folded: each input bit reaches each output bit. */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 m = (unsigned __int128)a * b;
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static uint32_t key_hash(const struct flow_key *key, uint64_t seed)
+{
+	uint64_t w[5], h;
+
+	memcpy(w, key, sizeof(w));
+	h = mix(w[0] ^ seed ^ 0x9e3779b97f4a7c15u, w[1] ^ 0xc2b2ae3d27d4eb4fu);
+	h ^= mix(w[2] ^ seed ^ 0x165667b19e3779f9u, w[3] ^ 0xd6e8feb86659fd93u);
+	h = mix(h ^ w[4], seed ^ 0xff51afd7ed558ccdu);
+	return (uint32_t)(h ^ h >> 32);
+}
+
+static bool key_eq(const struct flow_key *a, const struct flow_key *b)
+{
+	uint64_t x[5], y[5];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
+}
+
+struct flow *flow_find(const struct flow_table *t, const struct flow_key *key, uint32_t *hash)
+{
+	struct flow *f;
+
+	*hash = key_hash(key, t->seed);
+	for (f = t->bucket[*hash & (t->buckets - 1)]; f; f = f->chain)
+		if (f->hash == *hash && key_eq(&f->key, key))
+			return f;
+	return NULL;
+}
+
+/* Doubles the table; stays as it is when there is no memory: only slower. */
+static void widen(struct flow_table *t)
+{
+	size_t n = t->buckets * 2;
+	struct flow **bucket = calloc(n, sizeof(*bucket));
+
+	if (!bucket)
+		return;
+	for (size_t i = 0; i < t->buckets; i++) {
+		struct flow *f = t->bucket[i], *next;
+
+		for (; f; f = next) {
+			next = f->chain;
+			f->chain = bucket[f->hash & (n - 1)];
+			bucket[f->hash & (n - 1)] = f;
+		}
+	}
+	free(t->bucket);
+	t->bucket = bucket;
+	t->buckets = n;
+}
+
+struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint32_t hash)
+{
+	struct flow *f = pool_get(t->pool, sizeof(*f));
+	struct flow **slot;
+
+	if (!f)
+		return NULL;
+	if (t->flows >= t->buckets)
+		widen(t);
+	memset(f, 0, sizeof(*f));
+	f->key = *key;
+	f->hash = hash;
+	f->first_ns = f->last_ns = t->now_ns;
+	f->closed_by = -1;
+	f->conn.client = f->conn.by = -1;
+	stream_init(&f->stream[0]);
+	stream_init(&f->stream[1]);
+	list_init(&f->stalled);
+	list_append(&t->phase[FLOW_EMBRYO], &f->node);
+	slot = &t->bucket[hash & (t->buckets - 1)];
+	f->chain = *slot;
+	*slot = f;
+	t->flows++;
+	return f;
+}
+
+void flow_remove(struct flow_table *t, struct flow *f)
+{
+	struct flow **slot = &t->bucket[f->hash & (t->buckets - 1)];
+
+	while (*slot != f)
+		slot = &(*slot)->chain;
+	*slot = f->chain;
+	list_remove(&f->node);
+	list_remove(&f->stalled);
+	stream_release(&f->stream[0], t->pool);
+	stream_release(&f->stream[1], t->pool);
+	pool_put(t->pool, f->other, sizeof(*f->other));
+	pool_put(t->pool, f, sizeof(*f));
+	t->flows--;
+}
+
+void flow_touch(struct flow_table *t, struct flow *f, enum flow_phase phase)
+{
+	f->last_ns = t->now_ns;
+	f->phase = (uint8_t)phase;
+	if (t->phase[phase].prev == &f->node)
+		return;
+	list_remove(&f->node);
+	list_append(&t->phase[phase], &f->node);
+}
+
+struct flow *flow_silent(const struct flow_table *t, enum flow_phase phase, uint64_t silence_ns)
+{
+	const struct list *l = &t->phase[phase];
+	struct flow *f = container_of(l->next, struct flow, node);
+
+	return !list_empty(l) && t->now_ns - f->last_ns > silence_ns ? f : NULL;
+}
+
+void flow_stall(struct flow_table *t, struct flow *f)
+{
+	if (!list_empty(&f->stalled))
+		return;
+	f->stalled_ns = t->now_ns;
+	f->stalled_segments = 0;
+	list_append(&t->stalled, &f->stalled);
+}
+
+void flow_unstall(struct flow *f)
+{
+	if (!list_empty(&f->stalled))
+		list_remove(&f->stalled);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections, by their two ends. A flow is found by a hash that an attacker can not foresee, lives in one of three lists by
+ * what it waits for, and is forgotten after a silence, measured on the packets' own clock.
+ */
+#ifndef PERISCO_REASSEMBLY_FLOW_H
+#define PERISCO_REASSEMBLY_FLOW_H
+
+#include "base/list.h"
+#include "packet/packet.h"
+#include "proto/proto.h"
+#include "reassembly/stream.h"
+
+/* Each list is ordered by last_ns, the longest silent first. */
+enum flow_phase {
+	FLOW_EMBRYO,   /* no payload yet: the first to go when memory is short, a flood of SYNs costs no real connection */
+	FLOW_ACTIVE,
+	FLOW_CLOSING,  /* reset, or both sides have ended: kept for late copies */
+	FLOW_PHASES,
+};
+
+/* The counts of one direction, for the flow record. */
+struct flow_side {
+	uint64_t segments, bytes;
+	uint32_t strangers;           /* segments with news in a row, from another capture point than the owner */
+	bool owner_sees;              /* the owner shows this direction */
+};
+
+struct flow {
+	struct flow *chain;           /* the next one in the bucket */
+	struct list node;             /* in the list of its phase */
+	struct list stalled;          /* in the table's list of flows that wait for missing bytes, by stalled_ns */
+	struct flow_key key;
+	uint32_t hash;
+	uint8_t phase;
+	bool reset;                   /* RST was seen */
+	int8_t closed_by;             /* the side of the first FIN or RST, or -1 */
+	uint8_t vantage;              /* bits: seen near side 0, seen near side 1 */
+	uint16_t vlan;
+	uint8_t tunnel;
+	uint8_t stalled_segments;     /* that came since it stalled, at most 255 */
+	uint32_t tunnel_id;
+	uint32_t ifindex;             /* the capture point that owns it: the first that showed it */
+	uint64_t id;                  /* made of key, first sequence number and start: the same live and replayed */
+	uint64_t first_ns, last_ns, stalled_ns;
+	uint64_t syn_ns, handshake_ns;
+	struct stream stream[2];
+	struct flow_side side[2];
+	struct conn conn;
+	uint32_t probed;              /* payload bytes that detection has seen, at most DETECT_MAX */
+	uint32_t born_seq, born_ack;  /* of its first segment */
+	struct flow *alias_of;        /* the flow of which this is a copy behind address translation; packets here are not used */
+	struct flow_key *other;       /* the key of that copy; NULL: none was seen. From the pool */
+	uint8_t other_client;
+	char ifname[24];
+};
+
+struct flow_table {
+	struct pool *pool;
+	struct flow **bucket;
+	size_t buckets, flows;        /* buckets is a power of two */
+	uint64_t seed, now_ns;
+	struct list phase[FLOW_PHASES], stalled;
+};
+
+/* 0 or -ENOMEM. The pool is borrowed. */
+int flow_table_init(struct flow_table *t, struct pool *pool, uint64_t seed);
+/* Frees the table, not its flows: they must be gone. */
+void flow_table_release(struct flow_table *t);
+
+/* The flow with this key, or NULL. *hash is what flow_add wants. */
+struct flow *flow_find(const struct flow_table *t, const struct flow_key *key, uint32_t *hash);
+
+/* A new flow, last in FLOW_EMBRYO; NULL when there is no memory. The caller fills in the rest. */
+struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint32_t hash);
+
+/* Takes a flow out of the table and gives back its memory, that of its streams included. */
+void flow_remove(struct flow_table *t, struct flow *f);
+
+/* It was heard of at t->now_ns: moves it to the end of the list of `phase`. */
+void flow_touch(struct flow_table *t, struct flow *f, enum flow_phase phase);
+
+/* The longest silent flow of a phase that is silent for more than `silence_ns` now, or NULL. */
+struct flow *flow_silent(const struct flow_table *t, enum flow_phase phase, uint64_t silence_ns);
+
+/* Waits for missing bytes from now on; or no more. */
+void flow_stall(struct flow_table *t, struct flow *f);
+void flow_unstall(struct flow *f);
+
+#endif

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <errno.h>
+
+#include "reassembly/stream.h"
+
+struct piece {
+	struct piece *next;
+	uint64_t off, ts_ns, ack;
+	uint32_t n, cut;        /* bytes here, and bytes missing right behind them */
+	uint32_t at;            /* first byte of data[] that is still wanted */
+	uint32_t size;          /* of the block, as asked for */
+	uint8_t data[];
+};
+
+#define PIECE_DATA_MAX ((uint32_t)(16384 - sizeof(struct piece)))
+#define TAIL_MAX ((uint64_t)16 << 20) /* a pure acknowledgement is not believed further than this */
+
+static uint64_t piece_end(const struct piece *p)
+{
+	return p->off + p->n + p->cut;
+}
+
+void stream_init(struct stream *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->fin = OFFSET_UNKNOWN;
+}
+
+static void piece_free(struct stream *st, struct pool *pool, struct piece *p)
+{
+	st->waiting -= pool_round(p->size);
+	pool_put(pool, p, p->size);
+}
+
+static void kept_drop(struct stream *st, struct pool *pool)
+{
+	if (!st->kept)
+		return;
+	st->waiting -= pool_round(st->kept_n);
+	pool_put(pool, st->kept, st->kept_n);
+	st->kept = NULL;
+	st->kept_n = st->kept_old = 0;
+}
+
+void stream_release(struct stream *st, struct pool *pool)
+{
+	while (st->head) {
+		struct piece *p = st->head;
+
+		st->head = p->next;
+		piece_free(st, pool, p);
+	}
+	if (st->owned)
+		piece_free(st, pool, st->owned);
+	kept_drop(st, pool);
+	st->owned = st->tail = NULL;
+	st->pieces = 0;
+	st->cur = (struct slice){NULL, 0};
+	assert(st->waiting == 0);
+}
+
+void stream_start(struct stream *st, uint32_t seq)
+{
+	st->next_seq = seq;
+	st->started = true;
+}
+
+static struct piece *piece_new(struct stream *st, struct pool *pool, uint64_t off, struct slice data, uint32_t cut)
+{
+	uint32_t size = (uint32_t)(sizeof(struct piece) + data.n);
+	struct piece *p = pool_get(pool, size);
+
+	if (!p)
+		return NULL;
+	*p = (struct piece){.off = off, .n = (uint32_t)data.n, .cut = cut, .size = size};
+	if (data.n)
+		memcpy(p->data, data.p, data.n);
+	st->waiting += pool_round(size);
+	return p;
+}
+
+static void piece_link(struct stream *st, struct piece *p, struct piece *prev)
+{
+	if (prev) {
+		p->next = prev->next;
+		prev->next = p;
+	} else {
+		p->next = st->head;
+		st->head = p;
+	}
+	if (!p->next)
+		st->tail = p;
+	st->pieces++;
+}
+
+/* Copies [off, off + data.n + cut) behind `prev` as one or more pieces; moves *prev on. */
+static int store(struct stream *st, struct pool *pool, const struct span *span, uint64_t off, struct slice data,
+		 uint32_t cut, struct piece **prev)
+{
+	do {
+		struct slice part = slice_first(data, PIECE_DATA_MAX);
+		bool last = part.n == data.n;
+		struct piece *p = piece_new(st, pool, off, part, last ? cut : 0);
+
+		if (!p) {
+			st->shed = true;
+			return -ENOMEM;
+		}
+		p->ts_ns = span->ts_ns;
+		p->ack = span->ack;
+		piece_link(st, p, *prev);
+		*prev = p;
+		off += part.n;
+		data = slice_from(data, part.n);
+	} while (data.n);
+	return 0;
+}
+
+/* Do the bytes of `data` (at `off`) and those of the piece differ where both have them? */
+static bool differs(const struct piece *p, uint64_t off, struct slice data)
+{
+	uint64_t from = off > p->off ? off : p->off;
+	uint64_t to = off + data.n < p->off + p->n ? off + data.n : p->off + p->n;
+
+	return from < to && memcmp(data.p + (from - off), p->data + p->at + (from - p->off), to - from) != 0;
+}
+
+/* Puts the parts of a span that are not here yet into the list; the one at `next`, if any, becomes `cur`. */
+static int place(struct stream *st, struct pool *pool, const struct span *span, uint64_t off, struct slice data,
+		 uint32_t cut)
+{
+	uint64_t end = off + data.n + cut;
+	struct piece *prev = NULL, *p = st->head;
+	bool stored = false;
+	int r = 0;
+
+	if (st->tail && off >= piece_end(st->tail)) {
+		prev = st->tail;
+		p = NULL;
+	}
+	while (off < end && !r) {
+		uint64_t stop = p && p->off < end ? p->off : end;
+
+		if (off < stop) {
+			struct slice part = slice_first(data, stop - off);
+			uint32_t part_cut = (uint32_t)(stop - off - part.n);
+
+			if (off == st->next && !st->cur.n && !st->cur_cut) {
+				st->cur = part;
+				st->cur_cut = part_cut;
+				st->cut_cause = CAUSE_SNAPLEN;
+				st->cur_ts_ns = span->ts_ns;
+				st->cur_ack = span->ack;
+				st->fresh = true;
+			} else {
+				r = store(st, pool, span, off, part, part_cut, &prev);
+				stored = true;
+			}
+		} else if (off < piece_end(p)) {
+			stop = piece_end(p) < end ? piece_end(p) : end;
+			st->differs += differs(p, off, slice_first(data, stop - off));
+			st->retransmitted += stop - off;
+			prev = p;
+			p = p->next;
+		} else {
+			stop = off;
+			prev = p;
+			p = p->next;
+		}
+		data = slice_from(data, stop - off);
+		off = stop;
+	}
+	st->out_of_order += stored;
+	return r;
+}
+
+int stream_insert(struct stream *st, struct pool *pool, const struct span *span)
+{
+	struct slice data = span->payload;
+	uint32_t cut = span->cut;
+	int64_t off;
+	uint64_t old, end;
+
+	if (!st->started)
+		stream_start(st, span->seq);
+	off = stream_offset(st, span->seq);
+	if (st->tentative && (off < -(int64_t)TAIL_MAX || off > (int64_t)TAIL_MAX)) {
+		stream_start(st, span->seq);
+		off = (int64_t)st->next;
+	}
+	st->tentative = false;
+	end = (uint64_t)(off + (int64_t)data.n + cut);
+	if ((int64_t)end <= (int64_t)st->next) {
+		st->retransmitted += data.n + cut;
+		return 0;
+	}
+	if (off < (int64_t)st->next) {
+		old = (uint64_t)((int64_t)st->next - off);
+		st->retransmitted += old;
+		if (old > data.n)
+			cut -= (uint32_t)(old - data.n);
+		data = slice_from(data, old);
+		off = (int64_t)st->next;
+	}
+	if (st->fin != OFFSET_UNKNOWN && end > st->fin) {
+		if ((uint64_t)off >= st->fin)
+			return 0;
+		data = slice_first(data, st->fin - (uint64_t)off);
+		cut = (uint32_t)(st->fin - (uint64_t)off - data.n);
+		end = st->fin;
+	}
+	if (end > st->top)
+		st->top = end;
+	if (!st->head && (uint64_t)off == st->next) {
+		st->cur = data;
+		st->cur_cut = cut;
+		st->cut_cause = CAUSE_SNAPLEN;
+		st->cur_ts_ns = span->ts_ns;
+		st->cur_ack = span->ack;
+		st->fresh = true;
+		return 0;
+	}
+	return place(st, pool, span, (uint64_t)off, data, cut);
+}
+
+void stream_fin(struct stream *st, uint32_t seq)
+{
+	int64_t off;
+
+	if (!st->started)
+		stream_start(st, seq);
+	off = stream_offset(st, seq);
+	if (st->fin == OFFSET_UNKNOWN && off >= (int64_t)st->next && off >= (int64_t)st->top)
+		st->fin = (uint64_t)off;
+}
+
+void stream_acked(struct stream *st, uint32_t ack)
+{
+	int64_t off;
+
+	if (!st->started) {
+		stream_start(st, ack);
+		st->tentative = true;
+	}
+	off = stream_offset(st, ack);
+	if (off > (int64_t)st->acked)
+		st->acked = (uint64_t)off;
+	if (st->acked > st->fin)
+		st->acked = st->fin;
+}
+
+uint64_t stream_hole_end(const struct stream *st)
+{
+	uint64_t at = st->next + st->cur.n;
+
+	if (st->cur_cut)
+		return st->next;
+	if (st->head)
+		return st->head->off > at ? st->head->off : st->next;
+	if (st->fin != OFFSET_UNKNOWN)
+		return st->fin > at ? st->fin : st->next;
+	/* one byte too many acknowledged is a FIN that was not captured */
+	if (st->acked > at + 1 && st->acked - at <= TAIL_MAX)
+		return st->acked;
+	return st->next;
+}
+
+bool stream_hole(const struct stream *st)
+{
+	return stream_hole_end(st) > st->next;
+}
+
+void stream_give_up(struct stream *st, enum cause cause)
+{
+	st->skip_to = stream_hole_end(st);
+	st->skip_cause = st->shed ? CAUSE_MEMORY : cause;
+	st->shed = false;
+}
+
+void stream_close(struct stream *st, enum cause cause)
+{
+	st->closing = true;
+	st->skip_cause = st->shed ? CAUSE_MEMORY : cause;
+}
+
+static void advance(struct stream *st, uint64_t n)
+{
+	st->next += n;
+	st->next_seq += (uint32_t)n;
+}
+
+/* Moves `cur` behind `kept`. When there is no room the bytes of `cur` are lost: false. */
+static bool keep(struct stream *st, struct pool *pool)
+{
+	uint32_t old = st->kept_n, all = old + (uint32_t)st->cur.n;
+	uint8_t *p = all > POOL_MAX ? NULL : pool_get(pool, all);
+
+	if (p) {
+		if (old)
+			memcpy(p, st->kept, old);
+		else
+			st->kept_ts_ns = st->cur_ts_ns, st->kept_ack = st->cur_ack;
+		memcpy(p + old, st->cur.p, st->cur.n);
+		kept_drop(st, pool);
+		st->kept = p;
+		st->kept_n = all;
+		st->kept_old = old;
+		st->waiting += pool_round(all);
+		advance(st, st->cur.n);
+	} else {
+		st->cur_cut += (uint32_t)st->cur.n;
+		st->cut_cause = CAUSE_MEMORY;
+	}
+	st->cur = (struct slice){NULL, 0};
+	if (st->owned)
+		piece_free(st, pool, st->owned);
+	st->owned = NULL;
+	return p != NULL;
+}
+
+static void pop_piece(struct stream *st)
+{
+	struct piece *p = st->head;
+
+	st->head = p->next;
+	if (!st->head)
+		st->tail = NULL;
+	st->pieces--;
+	st->owned = p;
+	st->cur = slice_of(p->data + p->at, p->n);
+	st->cur_cut = p->cut;
+	st->cut_cause = CAUSE_SNAPLEN;
+	st->cur_ts_ns = p->ts_ns;
+	st->cur_ack = p->ack;
+	st->fresh = true;
+}
+
+static bool offer_data(struct stream *st, struct pool *pool, struct chunk *ret)
+{
+	if (st->kept_n) {
+		if (!keep(st, pool))
+			return false;
+		*ret = (struct chunk){.data = slice_of(st->kept, st->kept_n), .kept = st->kept_old,
+				      .kept_ts_ns = st->kept_ts_ns, .kept_ack = st->kept_ack};
+	} else {
+		*ret = (struct chunk){.data = st->cur};
+	}
+	ret->kind = st->offer = CHUNK_DATA;
+	ret->n = ret->data.n;
+	ret->off = st->next - st->kept_n;
+	ret->ts_ns = st->cur_ts_ns;
+	ret->ack = st->cur_ack;
+	return true;
+}
+
+static bool offer_gap(struct stream *st, uint64_t n, enum cause cause, struct chunk *ret)
+{
+	*ret = (struct chunk){.kind = CHUNK_GAP, .cause = cause, .off = st->next, .n = n,
+			      .data = slice_of(st->kept, st->kept_n), .kept = st->kept_n, .kept_ts_ns = st->kept_ts_ns,
+			      .kept_ack = st->kept_ack, .ts_ns = st->cur_ts_ns, .ack = OFFSET_UNKNOWN};
+	st->offer = CHUNK_GAP;
+	st->offer_n = n;
+	return true;
+}
+
+static bool offer_end(struct stream *st, struct chunk *ret)
+{
+	offer_gap(st, 0, st->skip_cause, ret);
+	ret->kind = st->offer = CHUNK_END;
+	return true;
+}
+
+/* How far the hole at `next` may be offered as a gap now. */
+static uint64_t gap_end(const struct stream *st)
+{
+	uint64_t end = st->closing ? stream_hole_end(st) : st->skip_to;
+
+	return st->head && st->head->off < end ? st->head->off : end;
+}
+
+bool stream_peek(struct stream *st, struct pool *pool, struct chunk *ret)
+{
+	if (st->ended)
+		return false;
+	for (;;) {
+		uint64_t end;
+
+		if (st->cur.n && st->fresh && offer_data(st, pool, ret))
+			return true;
+		if (st->cur.n)
+			keep(st, pool);
+		if (st->cur_cut)
+			return offer_gap(st, st->cur_cut, st->cut_cause, ret);
+		if (st->owned) {
+			piece_free(st, pool, st->owned);
+			st->owned = NULL;
+		}
+		if (st->head && st->head->off <= st->next) {
+			pop_piece(st);
+			continue;
+		}
+		end = gap_end(st);
+		if (end > st->next) {
+			if (st->begun || st->syn_seen || !st->head)
+				return offer_gap(st, end - st->next, st->skip_cause, ret);
+			st->next_seq += (uint32_t)(end - st->next); /* it began later than the other side led to believe */
+			st->next = end;
+			continue;
+		}
+		if (st->closing || st->fin == st->next)
+			return offer_end(st, ret);
+		return false;
+	}
+}
+
+static void consume_data(struct stream *st, struct pool *pool, size_t n)
+{
+	if (!st->kept_n) {
+		assert(n <= st->cur.n);
+		st->cur = slice_from(st->cur, n);
+		advance(st, n);
+		if (!st->cur.n && st->owned) {
+			piece_free(st, pool, st->owned);
+			st->owned = NULL;
+		}
+		return;
+	}
+	assert(n <= st->kept_n);
+	if (n == st->kept_n) {
+		kept_drop(st, pool);
+		return;
+	}
+	if (n) {
+		/* what is left moves to a block of its own size: `kept_n` tells the size of the block */
+		struct slice rest = slice_of(st->kept + n, st->kept_n - n);
+		uint8_t *p = pool_get(pool, rest.n);
+		bool from_new = n >= st->kept_old;
+
+		if (p)
+			memcpy(p, rest.p, rest.n);
+		kept_drop(st, pool);
+		if (!p) {
+			st->lost[CAUSE_MEMORY] += rest.n;
+			return;
+		}
+		st->kept = p;
+		st->kept_n = (uint32_t)rest.n;
+		st->waiting += pool_round(rest.n);
+		if (from_new)
+			st->kept_ts_ns = st->cur_ts_ns, st->kept_ack = st->cur_ack;
+	}
+	st->kept_old = st->kept_n;
+}
+
+void stream_consume(struct stream *st, struct pool *pool, size_t n)
+{
+	st->begun = true;
+	st->fresh = false;
+	switch (st->offer) {
+	case CHUNK_DATA:
+		consume_data(st, pool, n);
+		break;
+	case CHUNK_GAP:
+		st->lost[st->cur_cut ? st->cut_cause : st->skip_cause] += st->offer_n;
+		st->cur_cut = 0;
+		advance(st, st->offer_n);
+		kept_drop(st, pool);
+		break;
+	default:
+		st->ended = true;
+		kept_drop(st, pool);
+		break;
+	}
+}
+
+void stream_settle(struct stream *st, struct pool *pool)
+{
+	struct piece *p = st->owned;
+
+	if (!st->cur.n && !st->cur_cut)
+		return;
+	if (!st->fresh && st->cur.n) {
+		keep(st, pool);
+		if (!st->cur_cut)
+			return;
+	}
+	/* not offered yet: the caller waits for the other side */
+	if (p) {
+		p->at += p->n - (uint32_t)st->cur.n;
+		p->off = st->next;
+		p->n = (uint32_t)st->cur.n;
+		p->cut = st->cur_cut;
+		piece_link(st, p, NULL);
+	} else {
+		struct span span = {.ts_ns = st->cur_ts_ns, .ack = st->cur_ack};
+		struct piece *prev = NULL;
+
+		store(st, pool, &span, st->next, st->cur, st->cur_cut, &prev);
+	}
+	st->owned = NULL;
+	st->cur = (struct slice){NULL, 0};
+	st->cur_cut = 0;
+	st->fresh = false;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One direction of a connection, put back in order (RFC 9293 section 3.4). Pull, not push: insert a segment, then peek and
+ * consume chunks until there is none, then settle before the segment's bytes go away.
+ *
+ * All positions are 64-bit offsets; offset 0 is the first byte of the stream, or of what was seen of it. Only stream_offset
+ * knows that sequence numbers wrap. Segments are never refused for lying outside a receive window: its scale is unknown
+ * when the SYN was not seen.
+ */
+#ifndef PERISCO_REASSEMBLY_STREAM_H
+#define PERISCO_REASSEMBLY_STREAM_H
+
+#include "base/pool.h"
+#include "chunk.h"
+
+struct piece;
+
+struct stream {
+	/*
+	 * Bytes below `next` were offered or given up. The borrowed bytes `cur` begin at `next`; `kept` are the last bytes
+	 * below `next`, offered but not consumed. Pieces lie at or above `next`, in order, and do not overlap.
+	 */
+	uint64_t next;
+	uint32_t next_seq;            /* sequence number of `next` */
+	uint32_t isn;                 /* valid if syn_seen */
+	bool started;                 /* `next` is known */
+	bool tentative;               /* ... from the other side's acknowledgement only */
+	bool syn_seen;
+	bool ended;                   /* CHUNK_END was offered */
+	bool closing;                 /* what is missing will not come: holes are offered as gaps */
+	bool fresh;                   /* there are bytes that were not offered yet */
+	uint64_t fin;                 /* offset of the FIN, or OFFSET_UNKNOWN */
+	uint64_t acked;               /* the other side has received all below */
+	uint64_t top;                 /* the highest byte seen, plus one */
+	uint64_t skip_to;             /* below this, holes are given up, ... */
+	uint8_t skip_cause;           /* ... for this reason */
+	bool begun;                   /* something was offered */
+	bool shed;                    /* out-of-order bytes were let go: the next gap is ours */
+
+	struct slice cur;
+	uint64_t cur_ts_ns, cur_ack;
+	uint32_t cur_cut;             /* bytes right behind `cur` that are known to be missing, ... */
+	uint8_t cut_cause;            /* ... for this reason */
+	uint8_t offer;                /* the kind of the chunk offered last, ... */
+	uint64_t offer_n;             /* ... and its size, if it was a gap */
+	struct piece *owned;          /* the piece that `cur` lies in, if it does */
+
+	struct piece *head, *tail;    /* waiting, by offset */
+	uint32_t pieces;
+	size_t waiting;               /* bytes of blocks that pieces and `kept` take */
+
+	uint8_t *kept;
+	uint32_t kept_n, kept_old;    /* bytes; of them, those that were kept before the last offer */
+	uint64_t kept_ts_ns, kept_ack;
+
+	uint64_t retransmitted;       /* payload bytes that were there already */
+	uint64_t out_of_order;        /* segments */
+	uint64_t differs;             /* overlapping copies with other bytes */
+	uint64_t lost[5];             /* stream bytes given up, by cause up to CAUSE_MEMORY */
+};
+
+/* The sequence space that one segment takes. */
+struct span {
+	uint32_t seq;                 /* of its first payload byte */
+	struct slice payload;         /* borrowed until stream_settle */
+	uint32_t cut;
+	uint64_t ts_ns, ack;
+};
+
+/* All zero but for `fin`. Nothing is allocated. */
+void stream_init(struct stream *st);
+void stream_release(struct stream *st, struct pool *pool);
+
+/* Offset 0 is the byte with this sequence number (ISN + 1). Starting again is allowed as long as nothing was inserted. */
+void stream_start(struct stream *st, uint32_t seq);
+
+/* The offset of a sequence number, the one nearest to `next`; negative when it lies before the start. */
+static inline int64_t stream_offset(const struct stream *st, uint32_t seq)
+{
+	return (int64_t)st->next + (int32_t)(seq - st->next_seq);
+}
+
+/*
+ * Takes a segment's payload. In order: borrowed. Else copied into pieces from `pool`; the first copy of a byte wins.
+ * Returns 0, or -ENOMEM when out-of-order bytes could not be kept (they are as if never captured; cause CAUSE_MEMORY).
+ */
+int stream_insert(struct stream *st, struct pool *pool, const struct span *span);
+
+/* The stream ends before this sequence number. */
+void stream_fin(struct stream *st, uint32_t seq);
+
+/* The other side has received everything below this sequence number. */
+void stream_acked(struct stream *st, uint32_t ack);
+
+/* Is something missing at `next`, while bytes behind it are here or known to have been received? */
+bool stream_hole(const struct stream *st);
+
+/* The end of the hole at `next`: how far it is certain that bytes are missing. Equals `next` when there is none. */
+uint64_t stream_hole_end(const struct stream *st);
+
+/* Gives up the hole at `next`: it is offered as a gap with this cause. */
+void stream_give_up(struct stream *st, enum cause cause);
+
+/* The flow is over: all that is here is offered, holes as gaps, then the end. */
+void stream_close(struct stream *st, enum cause cause);
+
+/* The next chunk, or false. The same one again if it was not consumed at all. */
+bool stream_peek(struct stream *st, struct pool *pool, struct chunk *ret);
+
+/*
+ * Takes `n` bytes of the chunk's data (of a gap or end: any `n`; all is taken). Less than all means: what follows is needed
+ * to go on; the rest is offered again together with it.
+ */
+void stream_consume(struct stream *st, struct pool *pool, size_t n);
+
+/* Keeps what was not offered or not consumed, before the inserted segment's bytes go away. */
+void stream_settle(struct stream *st, struct pool *pool);
+
+#endif
