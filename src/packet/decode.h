@@ -24,6 +24,9 @@ enum decoded {
 struct decoder *decoder_new(struct pool *pool, struct stats *stats);
 void decoder_free(struct decoder *d);
 
+/* Gives up what is incomplete, counted as fragments_lost: there will be no more packets. */
+void decoder_flush(struct decoder *d);
+
 /*
  * Finds the innermost TCP segment of a packet. Never reads beyond the captured bytes; lengths come from the IP header
  * (Ethernet pads), except where it says 0 (GSO, BIG TCP): then from wire_len. Checksums are not looked at: local traffic

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers of the pcapng format (draft-ietf-opsawg-pcapng), for whoever reads it and whoever writes it. */
+#ifndef PERISCO_PACKET_PCAPNG_BLOCKS_H
+#define PERISCO_PACKET_PCAPNG_BLOCKS_H
+
+#define PCAPNG_BYTE_ORDER 0x1a2b3c4du
+
+enum pcapng_block {
+	PCAPNG_INTERFACE = 1,
+	PCAPNG_OLD_PACKET = 2,
+	PCAPNG_SIMPLE_PACKET = 3,
+	PCAPNG_STATISTICS = 5,
+	PCAPNG_PACKET = 6,
+	PCAPNG_SECTION = 0x0a0d0d0a,
+};
+
+enum pcapng_option {
+	PCAPNG_END = 0,
+	PCAPNG_COMMENT = 1,
+	PCAPNG_SECTION_APPLICATION = 4,
+	PCAPNG_IF_NAME = 2,
+	PCAPNG_IF_DESCRIPTION = 3,
+	PCAPNG_IF_TSRESOL = 9,
+	PCAPNG_IF_TSOFFSET = 14,
+	PCAPNG_PACKET_FLAGS = 2,     /* its two lowest bits: 1 inbound, 2 outbound */
+	PCAPNG_PACKET_DROPCOUNT = 4,
+	PCAPNG_STATISTICS_IFRECV = 4,
+	PCAPNG_STATISTICS_IFDROP = 5,
+	PCAPNG_STATISTICS_OSDROP = 7,
+};
+
+/*
+ * The kernel's index of an interface has no option of its own. Files written by perisco say it in the description,
+ * "ifindex=12"; any other description leaves the interface with the index that is its place in the section, from 1.
+ */
+#define PCAPNG_IFINDEX "ifindex="
+
+#endif

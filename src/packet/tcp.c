@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "packet/tcp.h"
+#include "packet/walk.h"
+
+#define TCP_HEADER      20u
+#define TCP_FIXED_PART  16u /* up to and with the window */
+#define OPTION_END       0
+#define OPTION_NOP       1
+#define OPTION_TIMESTAMP 8
+
+/* The TSval of a timestamp option, 0 when there is none (RFC 7323 section 3.2). */
+static uint32_t tcp_tsval(const uint8_t *p, const uint8_t *end)
+{
+	static const uint8_t usual[4] = {OPTION_NOP, OPTION_NOP, OPTION_TIMESTAMP, 10};
+
+	if (end - p >= 12 && memcmp(p, usual, sizeof(usual)) == 0)
+		return be32(p + 4);
+	while (end - p >= 6 && *p != OPTION_END) {
+		if (*p == OPTION_NOP) {
+			p++;
+			continue;
+		}
+		if (p[0] == OPTION_TIMESTAMP && p[1] == 10)
+			return be32(p + 2);
+		if (p[1] < 2 || p[1] > end - p)
+			break;
+		p += p[1];
+	}
+	return 0;
+}
+
+static inline enum decoded tcp_header(struct segment *seg, struct slice tcp, size_t cut)
+{
+	const uint8_t *h = tcp.p;
+	size_t n, whole = tcp.n + cut;
+
+	if (tcp.n < TCP_FIXED_PART)
+		return DECODED_MALFORMED;
+	n = (size_t)(h[12] >> 4) * 4;
+	if (n < TCP_HEADER || n > whole)
+		return DECODED_MALFORMED;
+	seg->seq = be32(h + 4);
+	seg->ack = be32(h + 8);
+	seg->flags = h[13];
+	seg->window = be16(h + 14);
+	seg->tsval = n > TCP_HEADER && tcp.n > TCP_HEADER ? tcp_tsval(h + TCP_HEADER, h + (n < tcp.n ? n : tcp.n)) : 0;
+	seg->payload = slice_from(tcp, n);
+	seg->cut = (uint32_t)(whole - n - seg->payload.n);
+	return DECODED_TCP;
+}
+
+static inline void key_set4(struct flow_key *k, unsigned end, uint32_t addr, uint16_t port)
+{
+	uint8_t *a = k->addr[end];
+
+	memcpy(a, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+	a[12] = (uint8_t)(addr >> 24);
+	a[13] = (uint8_t)(addr >> 16);
+	a[14] = (uint8_t)(addr >> 8);
+	a[15] = (uint8_t)addr;
+	k->port[end] = port;
+}
+
+enum decoded tcp_over_ip4(struct segment *seg, const uint8_t *src, const uint8_t *dst, struct slice tcp, size_t cut)
+{
+	enum decoded decoded = tcp_header(seg, tcp, cut);
+	uint32_t from, to;
+	uint16_t sport, dport;
+
+	if (decoded != DECODED_TCP)
+		return decoded;
+	from = be32(src), to = be32(dst);
+	sport = be16(tcp.p), dport = be16(tcp.p + 2);
+	seg->side = ((uint64_t)from << 16 | sport) > ((uint64_t)to << 16 | dport);
+	key_set4(&seg->key, seg->side, from, sport);
+	key_set4(&seg->key, seg->side ^ 1, to, dport);
+	seg->key.version = 4;
+	return DECODED_TCP;
+}
+
+enum decoded tcp_over_ip6(struct segment *seg, const uint8_t *src, const uint8_t *dst, struct slice tcp, size_t cut)
+{
+	enum decoded decoded = tcp_header(seg, tcp, cut);
+	struct flow_key *k = &seg->key;
+	uint16_t sport, dport;
+	int order;
+
+	if (decoded != DECODED_TCP)
+		return decoded;
+	sport = be16(tcp.p), dport = be16(tcp.p + 2);
+	order = memcmp(src, dst, sizeof(k->addr[0]));
+	seg->side = order > 0 || (order == 0 && sport > dport);
+	memcpy(k->addr[seg->side], src, sizeof(k->addr[0]));
+	memcpy(k->addr[seg->side ^ 1], dst, sizeof(k->addr[0]));
+	k->port[seg->side] = sport;
+	k->port[seg->side ^ 1] = dport;
+	k->version = 6;
+	return DECODED_TCP;
+}
+
+enum layer walk_tcp(struct walk *w)
+{
+	struct segment *seg = w->seg;
+	struct slice tcp = cursor_rest(&w->c);
+	enum decoded decoded = w->version == 6 ? tcp_over_ip6(seg, w->src, w->dst, tcp, w->cut)
+					       : tcp_over_ip4(seg, w->src, w->dst, tcp, w->cut);
+
+	if (decoded != DECODED_TCP)
+		return LAYER_MALFORMED;
+	seg->ts_ns = w->pkt->ts_ns;
+	seg->vlan = w->vlan;
+	seg->tunnel = w->tunnel;
+	seg->tunnel_id = w->tunnel_id;
+	seg->reassembled = w->reassembled;
+	return LAYER_SEGMENT;
+}
