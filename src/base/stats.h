@@ -19,6 +19,7 @@
 	X(delivered, "stream bytes handed to a decoder or skipped by one")                                     \
 	X(ignored, "stream bytes of flows that no decoder wants")                                              \
 	X(retransmitted, "payload bytes that were there already")                                              \
+	X(copies, "payload bytes of packets that another capture point showed already")                        \
 	X(out_of_order, "segments that came before one they follow")                                           \
 	X(overlap_differs, "overlapping copies whose bytes differ; the first was kept")                        \
 	X(lost_network, "stream bytes missing: never captured")                                                \
@@ -31,6 +32,7 @@
 	X(flows_timeout, "connections forgotten after a silence")                                              \
 	X(flows_evicted, "connections forgotten for want of memory")                                           \
 	X(exchanges, "exchanges found")                                                                        \
+	X(exchanges_lost, "exchanges not recorded for want of memory")                                         \
 	X(unanswered, "exchanges without a response")                                                          \
 	X(orphans, "responses without a request")                                                              \
 	X(garbage, "bytes skipped to find the next message")                                                   \

@@ -264,8 +264,10 @@ static void begin_request(struct conn *c, struct side *s, const struct startline
 
 	s->x = x;
 	s->draft = x ? &x->request : NULL;
-	if (!x)
+	if (!x) {
+		c->env->stats->exchanges_lost++;
 		return;
+	}
 	draft_request(c, s->draft, line->method, line->target, line->version);
 	x->request_off = off;
 	x->expected_off = ack;

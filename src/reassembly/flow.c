@@ -150,7 +150,7 @@ void flow_stall(struct flow_table *t, struct flow *f)
 	if (!list_empty(&f->stalled))
 		return;
 	f->stalled_ns = t->now_ns;
-	f->stalled_segments = 0;
+	f->stalled_segments = f->stalled_rounds = 0;
 	list_append(&t->stalled, &f->stalled);
 }
 
@@ -158,4 +158,19 @@ void flow_unstall(struct flow *f)
 {
 	if (!list_empty(&f->stalled))
 		list_remove(&f->stalled);
+}
+
+struct flow *flow_stalled_oldest(const struct flow_table *t, uint64_t ns)
+{
+	struct flow *f = container_of(t->stalled.next, struct flow, stalled);
+
+	return !list_empty(&t->stalled) && t->now_ns - f->stalled_ns > ns ? f : NULL;
+}
+
+void flow_requeue(struct flow_table *t, struct flow *f)
+{
+	list_remove(&f->stalled);
+	f->stalled_ns = t->now_ns;
+	f->stalled_rounds += f->stalled_rounds < UINT8_MAX;
+	list_append(&t->stalled, &f->stalled);
 }

@@ -39,6 +39,11 @@ struct flow {
 	uint16_t vlan;
 	uint8_t tunnel;
 	uint8_t stalled_segments;     /* that came since it stalled, at most 255 */
+	uint8_t stalled_rounds;       /* seconds since it stalled, at most 255 */
+	bool alias;                   /* a copy of another flow, behind address translation: its packets are not used */
+	bool other_crossed;           /* the sides of `other` are the other way round */
+	bool closed;                  /* what was open is emitted */
+	uint8_t born;                 /* its place among the engine's latest flows */
 	uint32_t tunnel_id;
 	uint32_t ifindex;             /* the capture point that owns it: the first that showed it */
 	uint64_t id;                  /* made of key, first sequence number and start: the same live and replayed */
@@ -48,10 +53,7 @@ struct flow {
 	struct flow_side side[2];
 	struct conn conn;
 	uint32_t probed;              /* payload bytes that detection has seen, at most DETECT_MAX */
-	uint32_t born_seq, born_ack;  /* of its first segment */
-	struct flow *alias_of;        /* the flow of which this is a copy behind address translation; packets here are not used */
-	struct flow_key *other;       /* the key of that copy; NULL: none was seen. From the pool */
-	uint8_t other_client;
+	struct flow_key *other;       /* the key of its copy behind address translation, from the pool; or NULL */
 	char ifname[24];
 };
 
@@ -86,5 +88,9 @@ struct flow *flow_silent(const struct flow_table *t, enum flow_phase phase, uint
 /* Waits for missing bytes from now on; or no more. */
 void flow_stall(struct flow_table *t, struct flow *f);
 void flow_unstall(struct flow *f);
+/* The flow that waited longest, if it is for more than `ns` since it stalled or was requeued; or NULL. */
+struct flow *flow_stalled_oldest(const struct flow_table *t, uint64_t ns);
+/* It waits one more round. */
+void flow_requeue(struct flow_table *t, struct flow *f);
 
 #endif

@@ -290,6 +290,21 @@ static void advance(struct stream *st, uint64_t n)
 	st->next_seq += (uint32_t)n;
 }
 
+uint64_t stream_skip(struct stream *st, uint32_t seq, uint32_t n, bool fin)
+{
+	int64_t news;
+
+	if (!st->started)
+		stream_start(st, seq);
+	st->tentative = false;
+	news = stream_offset(st, seq) + n - (int64_t)st->next;
+	if (news > 0)
+		advance(st, (uint64_t)news);
+	st->ended |= fin;
+	news = news > n ? n : news;
+	return news > 0 ? (uint64_t)news : 0;
+}
+
 /* Moves `cur` behind `kept`. When there is no room the bytes of `cur` are lost: false. */
 static bool keep(struct stream *st, struct pool *pool)
 {

@@ -104,6 +104,12 @@ void stream_give_up(struct stream *st, enum cause cause);
 /* The flow is over: all that is here is offered, holes as gaps, then the end. */
 void stream_close(struct stream *st, enum cause cause);
 
+/*
+ * Nobody wants these bytes: moves on past them, whatever is missing. Returns how many of them were new. After the FIN the
+ * stream has ended.
+ */
+uint64_t stream_skip(struct stream *st, uint32_t seq, uint32_t n, bool fin);
+
 /* The next chunk, or false. The same one again if it was not consumed at all. */
 bool stream_peek(struct stream *st, struct pool *pool, struct chunk *ret);
 

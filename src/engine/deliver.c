@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From streams to decoders. The two directions meet here: bytes that answer something which is not here yet wait for it, so
+ * that a capture in which a response overtakes its request reads like one in which it does not.
+ */
+#include "engine/internal.h"
+#include "proto/detect.h"
+
+/* A hole waits so many rounds of a second, ... */
+#define HOLE_ACKED 1                   /* when the receiver has the bytes: they will not come again, but packets pass packets */
+#define HOLE_ALONE 3                   /* when the receiver's side is not captured at all */
+#define HOLE_OPEN 30                   /* when a retransmission may fill it */
+/* ... or so many segments of its flow, ... */
+#define HOLE_SEGMENTS 16
+#define HOLE_SEGMENTS_ALONE 64
+/* ... or until so much waits behind it. */
+#define WAIT_MAX ((size_t)16 << 20)
+#define PIECES_MAX 8192u
+#define DETECT_MAX ((uint32_t)128 << 10) /* payload bytes without a known protocol, then a connection is left alone */
+
+static void count_delivered(struct engine *e, struct flow *f, uint64_t n)
+{
+	if (f->conn.proto && !f->conn.done)
+		e->stats.delivered += n;
+	else
+		e->stats.ignored += n;
+}
+
+static void count_gap(struct engine *e, const struct chunk *ch)
+{
+	switch (ch->cause) {
+	case CAUSE_RING:
+		e->stats.lost_ring += ch->n;
+		break;
+	case CAUSE_SNAPLEN:
+		e->stats.lost_snaplen += ch->n;
+		break;
+	case CAUSE_MEMORY:
+		e->stats.lost_memory += ch->n;
+		break;
+	default:
+		e->stats.lost_network += ch->n;
+		break;
+	}
+}
+
+static bool open_decoder(struct flow *f)
+{
+	struct conn *c = &f->conn;
+
+	c->state = conn_alloc(c, c->proto->state_size);
+	if (!c->state) {
+		c->proto = NULL;
+		c->verdict = "memory";
+		c->done = true;
+		return false;
+	}
+	memset(c->state, 0, c->proto->state_size);
+	c->proto->open(c);
+	return true;
+}
+
+/* The decoder has said that it is done: what it holds goes, what follows is only counted. */
+static void close_decoder(struct conn *c)
+{
+	c->proto->close(c);
+	conn_free(c, c->state, c->proto->state_size);
+	c->state = NULL;
+}
+
+/* Nobody decodes the flow yet. Returns the bytes that nobody needs again. */
+static size_t probe(struct flow *f, unsigned side, const struct chunk *ch)
+{
+	struct conn *c = &f->conn;
+	bool first = ch->off == 0 && !c->midstream;
+
+	switch (detect(c, side, ch->data, first)) {
+	case VERDICT_YES:
+		return open_decoder(f) ? 0 : ch->data.n;
+	case VERDICT_MORE:
+		if (ch->data.n < DETECT_MAX / 2)
+			return 0;
+		break;
+	default:
+		break;
+	}
+	if (!c->midstream && f->probed < DETECT_MAX)
+		f->probed += ch->data.n < DETECT_MAX ? (uint32_t)ch->data.n : DETECT_MAX;
+	if (f->probed >= DETECT_MAX)
+		c->verdict = "unknown";
+	c->done = c->verdict != NULL;
+	return ch->data.n;
+}
+
+static size_t give(struct engine *e, struct flow *f, unsigned side, const struct chunk *ch)
+{
+	struct conn *c = &f->conn;
+	size_t n = ch->data.n;
+
+	if (ch->kind == CHUNK_GAP)
+		count_gap(e, ch);
+	if (ch->kind == CHUNK_DATA && !c->proto && !c->done)
+		n = probe(f, side, ch);
+	if (c->proto && !c->done) {
+		if (ch->kind == CHUNK_DATA)
+			n = c->proto->data(c, side, ch);
+		else if (ch->kind == CHUNK_GAP)
+			c->proto->gap(c, side, ch);
+		else
+			c->proto->end(c, side, ch);
+		if (c->done)
+			close_decoder(c);
+	}
+	count_delivered(e, f, ch->kind == CHUNK_DATA ? n : 0);
+	return n;
+}
+
+/* Does the chunk follow something of the other stream that is not here yet? */
+static bool must_wait(const struct chunk *ch, const struct stream *other)
+{
+	return ch->kind == CHUNK_DATA && ch->ack != OFFSET_UNKNOWN && other->started && ch->ack > other->next &&
+	       !other->closing && ch->ack - other->next > 1;
+}
+
+/* Hands over what one side has; returns true if that was anything. *waits: there is more, but the other side is first. */
+static bool pull(struct engine *e, struct flow *f, unsigned side, bool force, bool *waits)
+{
+	struct stream *st = &f->stream[side], *other = &f->stream[!side];
+	struct chunk ch;
+	bool any = false;
+
+	*waits = false;
+	while (stream_peek(st, e->pool, &ch)) {
+		*waits = !force && must_wait(&ch, other);
+		if (*waits)
+			break;
+		force = false;
+		any = true;
+		stream_consume(st, e->pool, give(e, f, side, &ch));
+	}
+	return any;
+}
+
+void flow_deliver(struct engine *e, struct flow *f, unsigned first_side)
+{
+	bool waits[2] = {false, false}, any, progress = false;
+
+	do {
+		any = pull(e, f, first_side, false, &waits[first_side]);
+		any |= pull(e, f, !first_side, false, &waits[!first_side]);
+		if (!any && waits[0] && waits[1]) /* retransmissions acknowledge more than the bytes they repeat did */
+			any = pull(e, f, f->stream[0].cur_ts_ns > f->stream[1].cur_ts_ns, true, &waits[0]);
+		progress |= any;
+	} while (any);
+	stream_settle(&f->stream[0], e->pool);
+	stream_settle(&f->stream[1], e->pool);
+	if (progress)
+		flow_unstall(f);
+	if (waits[0] || waits[1] || stream_hole(&f->stream[0]) || stream_hole(&f->stream[1]))
+		flow_stall(&e->table, f);
+	else
+		flow_unstall(f);
+}
+
+enum cause gap_cause(const struct engine *e, const struct flow *f)
+{
+	return e->ring_loss_ns && e->ring_loss_ns + 2 * SECOND > f->last_ns ? CAUSE_RING : CAUSE_NETWORK;
+}
+
+/* Has the hole at the end of this stream waited long enough? */
+static bool hole_is_old(const struct flow *f, unsigned side)
+{
+	const struct stream *st = &f->stream[side];
+	unsigned rounds = f->stalled_rounds, segments = f->stalled_segments;
+
+	if (st->waiting > WAIT_MAX || st->pieces > PIECES_MAX)
+		return true;
+	if (!f->side[side].segments)
+		return f->side[!side].segments > HOLE_SEGMENTS || rounds;
+	if (st->acked > st->next)
+		return segments >= HOLE_SEGMENTS || rounds >= HOLE_ACKED;
+	if (!f->side[!side].segments)
+		return segments >= HOLE_SEGMENTS_ALONE || rounds >= HOLE_ALONE;
+	return rounds >= HOLE_OPEN;
+}
+
+void flow_stalled(struct engine *e, struct flow *f)
+{
+	bool hole[2] = {stream_hole(&f->stream[0]), stream_hole(&f->stream[1])};
+	bool old = !hole[0] && !hole[1] && (f->stalled_segments >= HOLE_SEGMENTS || f->stalled_rounds);
+
+	f->stalled_segments += f->stalled_segments < UINT8_MAX;
+	for (unsigned i = 0; i < 2; i++)
+		old |= hole[i] && hole_is_old(f, i);
+	if (old)
+		flow_give_up(e, f, gap_cause(e, f));
+}
+
+void flow_give_up(struct engine *e, struct flow *f, enum cause cause)
+{
+	uint64_t next[2] = {f->stream[0].next, f->stream[1].next};
+
+	list_remove(&f->stalled);
+	for (unsigned i = 0; i < 2; i++)
+		if (stream_hole(&f->stream[i]) && (cause == CAUSE_MEMORY || hole_is_old(f, i)))
+			stream_give_up(&f->stream[i], cause);
+	flow_deliver(e, f, f->stream[0].cur_ts_ns > f->stream[1].cur_ts_ns);
+	if (next[0] != f->stream[0].next || next[1] != f->stream[1].next)
+		return;
+	for (unsigned i = 0; i < 2; i++) { /* each side waits for the other's bytes, which will not come */
+		bool waits;
+
+		pull(e, f, i, true, &waits);
+		stream_settle(&f->stream[i], e->pool);
+	}
+	flow_deliver(e, f, 0);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "engine/internal.h"
+#include "packet/decode.h"
+
+#define MEMORY_DEFAULT ((size_t)256 << 20)
+
+struct engine *engine_new(const struct engine_config *config, const struct engine_hooks *hooks)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->hooks = *hooks;
+	e->flow_records = config->flow_records;
+	e->pool = pool_new(config->memory ? config->memory : MEMORY_DEFAULT, config->heap, config->heap_ctx);
+	if (!e->pool || flow_table_init(&e->table, e->pool, config->hash_seed) < 0)
+		goto fail;
+	e->decoder = decoder_new(e->pool, &e->stats);
+	if (!e->decoder)
+		goto fail;
+	e->env = (struct conn_env){.pool = e->pool, .stats = &e->stats, .body_keep = config->body_keep, .ctx = e,
+				   .reclaim = engine_reclaim, .emit = engine_emit};
+	return e;
+fail:
+	engine_free(e);
+	return NULL;
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	flow_table_release(&e->table);
+	decoder_free(e->decoder);
+	pool_free(e->pool);
+	free(e);
+}
+
+void engine_packet(struct engine *e, const struct packet *pkt)
+{
+	struct segment seg;
+
+	e->stats.packets++;
+	e->stats.bytes += pkt->wire_len;
+	if (pkt->ts_ns > e->table.now_ns)
+		e->table.now_ns = pkt->ts_ns;
+	if (packet_decode(e->decoder, pkt, &seg) == DECODED_TCP) {
+		e->stats.segments++;
+		e->stats.payload += seg.payload.n + seg.cut;
+		if (seg.reassembled) {
+			struct packet whole = decoder_datagram(e->decoder, pkt);
+
+			tcp_segment(e, &whole, &seg);
+		} else {
+			tcp_segment(e, pkt, &seg);
+		}
+	}
+	tcp_expire(e);
+}
+
+void engine_tick(struct engine *e, uint64_t now_ns)
+{
+	if (now_ns > e->table.now_ns)
+		e->table.now_ns = now_ns;
+	tcp_expire(e);
+}
+
+void engine_loss(struct engine *e, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname)
+{
+	struct record r = {.kind = RECORD_LOSS, .ts_ns = ts_ns, .loss = *loss};
+
+	r.ends.ifindex = ifindex;
+	r.ends.ifname = ifname;
+	if (strcmp(loss->cause, "ring") == 0)
+		e->ring_loss_ns = e->table.now_ns > ts_ns ? e->table.now_ns : ts_ns;
+	if (e->hooks.record)
+		e->hooks.record(e->hooks.ctx, &r);
+}
+
+void engine_finish(struct engine *e)
+{
+	for (unsigned i = 0; i < FLOW_PHASES; i++)
+		while (!list_empty(&e->table.phase[i]))
+			flow_end(e, container_of(e->table.phase[i].next, struct flow, node), ENDED_OPEN, -1);
+}
+
+const struct stats *engine_stats(const struct engine *e)
+{
+	return &e->stats;
+}
+
+size_t engine_flows(const struct engine *e)
+{
+	return e->table.flows;
+}
+
+size_t engine_memory(const struct engine *e)
+{
+	return pool_held(e->pool) + e->table.buckets * sizeof(*e->table.bucket);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine's own rooms: tcp.c (what a segment means), point.c (whose copy counts), deliver.c (streams to decoders),
+ * end.c (ends, memory, records).
+ */
+#ifndef PERISCO_ENGINE_INTERNAL_H
+#define PERISCO_ENGINE_INTERNAL_H
+
+#include "engine/engine.h"
+#include "packet/decode.h"
+#include "reassembly/flow.h"
+
+#define SECOND ((uint64_t)1000000000)
+
+/* The latest connections and the segments that they began with: to find their copies behind address translation. */
+struct born {
+	struct flow *flow;
+	uint32_t seq, ack, tsval, n;
+	uint16_t window;
+	uint8_t flags, side;
+};
+
+struct engine {
+	struct flow_table table;
+	struct decoder *decoder;
+	struct pool *pool;
+	struct stats stats;
+	struct conn_env env;
+	struct engine_hooks hooks;
+	bool flow_records;
+	uint64_t ring_loss_ns;        /* when the capture last said that its ring was full; 0: never */
+	struct flow *current;         /* being handled: never evicted */
+	uint64_t expired_ns;          /* when tcp_expire last looked */
+	bool reclaiming;
+	struct born born[256];        /* by hash of the segment */
+};
+
+/* Takes one segment; `pkt` is the packet that it came in. */
+void tcp_segment(struct engine *e, const struct packet *pkt, const struct segment *seg);
+/* Ends flows that were silent too long, gives up holes that waited too long. */
+void tcp_expire(struct engine *e);
+
+/* A new flow: sets its owner, or finds that it is another one's alias. */
+void point_first(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg);
+/* Is this the copy of the packet that counts? */
+bool point_owns(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg);
+void point_forget(struct engine *e, struct flow *f);
+
+/* Hands all that is in order to the flow's decoder. */
+void flow_deliver(struct engine *e, struct flow *f, unsigned first_side);
+/* The flow waits for bytes: has it waited long enough? */
+void flow_stalled(struct engine *e, struct flow *f);
+/* Missing bytes have waited long enough: goes on without them. */
+void flow_give_up(struct engine *e, struct flow *f, enum cause cause);
+/* The cause of a hole that is found now. */
+enum cause gap_cause(const struct engine *e, const struct flow *f);
+
+/* No more bytes will come: what is open is emitted. Twice does no harm. `by`: the side that ended it, or -1. */
+void flow_close(struct engine *e, struct flow *f, enum ended how, int by);
+/* The flow is over: what is open is emitted, and the flow is gone. `by`: the side that ended it, or -1. */
+void flow_end(struct engine *e, struct flow *f, enum ended how, int by);
+
+/* See struct conn_env. */
+bool engine_reclaim(void *ctx, struct conn *c);
+void engine_emit(void *ctx, struct conn *c, struct record *r);
+
+#endif

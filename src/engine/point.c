@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whose copy of a packet counts. A packet can pass several capture points (both veths of two pods, a bridge), before and
+ * behind address translation. The first point that shows a connection owns it; the others only tell where else it was seen.
+ */
+#include "engine/internal.h"
+
+#define STRANGERS_MAX 64u    /* news in a row from elsewhere: the owner is gone, another takes over */
+#define TWIN_NS (1 * SECOND) /* two views of one connection begin within this time */
+
+static unsigned born_slot(const struct segment *seg)
+{
+	return (seg->seq * 0x9e3779b1u ^ seg->ack * 0x85ebca6bu) >> 24;
+}
+
+static void note_vantage(struct flow *f, const struct packet *pkt, const struct segment *seg)
+{
+	if (pkt->dir != DIRECTION_UNKNOWN)
+		f->vantage |= (uint8_t)(1u << (pkt->dir == DIRECTION_IN ? seg->side : !seg->side));
+}
+
+static void set_owner(struct flow *f, const struct packet *pkt)
+{
+	if (!pkt->iface)
+		return;
+	f->ifindex = pkt->iface->index;
+	memcpy(f->ifname, pkt->iface->name, sizeof(f->ifname) - 1);
+}
+
+/*
+ * Translation changes addresses and ports, not sequence numbers: a flow that begins with the very segment that another one
+ * began with, at another point, is the same connection.
+ */
+static bool is_twin(const struct born *b, const struct flow *f, const struct segment *seg)
+{
+	return b->flow && b->seq == seg->seq && b->ack == seg->ack && b->tsval == seg->tsval && b->flags == seg->flags &&
+	       b->window == seg->window && b->n == seg->payload.n + seg->cut && (seg->seq || seg->ack) &&
+	       f->first_ns - b->flow->first_ns <= TWIN_NS && f->ifindex && b->flow->ifindex != f->ifindex;
+}
+
+void point_first(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg)
+{
+	struct born *b = &e->born[born_slot(seg)];
+
+	set_owner(f, pkt);
+	note_vantage(f, pkt, seg);
+	if (!is_twin(b, f, seg)) {
+		*b = (struct born){.flow = f, .seq = seg->seq, .ack = seg->ack, .tsval = seg->tsval, .flags = seg->flags,
+				   .window = seg->window, .n = (uint32_t)seg->payload.n + seg->cut, .side = seg->side};
+		f->born = (uint8_t)born_slot(seg);
+		return;
+	}
+	f->alias = true;
+	e->stats.flows_alias++;
+	b->flow->vantage = 3;
+	if (!b->flow->other)
+		b->flow->other = pool_get(e->pool, sizeof(*b->flow->other));
+	if (b->flow->other)
+		*b->flow->other = f->key;
+	b->flow->other_crossed = b->side != seg->side;
+}
+
+void point_forget(struct engine *e, struct flow *f)
+{
+	if (e->born[f->born].flow == f)
+		e->born[f->born].flow = NULL;
+}
+
+bool point_owns(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg)
+{
+	struct flow_side *s = &f->side[seg->side];
+	const struct stream *st = &f->stream[seg->side];
+	uint32_t n = (uint32_t)seg->payload.n + seg->cut;
+
+	(void)e;
+	if (f->alias)
+		return false;
+	note_vantage(f, pkt, seg);
+	if (!pkt->iface || pkt->iface->index == f->ifindex) {
+		s->owner_sees = true;
+		s->strangers = 0;
+		return true;
+	}
+	if (!s->owner_sees)
+		return true;
+	if (!n || (st->started && stream_offset(st, seg->seq) + n <= (int64_t)st->top))
+		return false;
+	if (++s->strangers <= STRANGERS_MAX)
+		return false;
+	set_owner(f, pkt);
+	f->side[0].owner_sees = f->side[1].owner_sees = false;
+	return true;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* What a segment means for its connection (RFC 9293): begin, data, acknowledgement, end. */
+#include <errno.h>
+
+#include "engine/internal.h"
+
+#define SILENCE_EMBRYO (60 * SECOND)
+#define SILENCE_ACTIVE (3600 * SECOND)
+#define SILENCE_CLOSING (1 * SECOND)
+#define EXPIRE_EVERY (SECOND / 100)
+#define LATE_SYN ((int32_t)1 << 20)    /* a SYN may be overtaken by this much of its own data */
+#define ACK_MAX ((int64_t)16 << 20)    /* no acknowledgement is believed further than this beyond what was seen */
+#define RESET_BACK 65536               /* how far from the next byte a RST may lie: behind, ... */
+#define RESET_AHEAD (1 << 20)          /* ... and ahead */
+
+/* --- begin ---------------------------------------------------------------------------------------------------------- */
+
+/* FNV-like over what live and replay have in common. */
+static uint64_t make_id(const struct flow_key *key, const struct segment *seg)
+{
+	uint64_t w[5], h = 0xcbf29ce484222325u ^ seg->seq ^ (uint64_t)seg->side << 32;
+
+	memcpy(w, key, sizeof(w));
+	for (unsigned i = 0; i < 5; i++) {
+		h = (h ^ w[i]) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 32;
+	}
+	h = (h ^ seg->ts_ns) * 0x9e3779b97f4a7c15u;
+	h ^= h >> 29;
+	return h ? h : 1;
+}
+
+static struct flow *flow_new(struct engine *e, const struct packet *pkt, const struct segment *seg, uint32_t hash)
+{
+	struct flow *f = flow_add(&e->table, &seg->key, hash);
+
+	while (!f && engine_reclaim(e, NULL))
+		f = flow_add(&e->table, &seg->key, hash);
+	if (!f)
+		return NULL;
+	e->stats.flows++;
+	f->id = make_id(&seg->key, seg);
+	f->first_ns = seg->ts_ns;
+	f->vlan = seg->vlan;
+	f->tunnel = seg->tunnel;
+	f->tunnel_id = seg->tunnel_id;
+	f->conn.env = &e->env;
+	f->conn.midstream = !(seg->flags & TCP_SYN);
+	e->stats.flows_midstream += f->conn.midstream;
+	point_first(e, f, pkt, seg);
+	return f;
+}
+
+/* Does the segment belong to a new connection between the same ends? */
+static bool is_successor(const struct flow *f, const struct segment *seg)
+{
+	const struct stream *st = &f->stream[seg->side];
+	uint32_t n = (uint32_t)seg->payload.n + seg->cut;
+	int32_t late;
+
+	if (seg->flags & TCP_SYN) {
+		if (st->syn_seen)
+			return st->isn != seg->seq;
+		if (!st->started)
+			return f->phase == FLOW_CLOSING;
+		late = (int32_t)(st->next_seq - (seg->seq + 1));
+		return f->phase == FLOW_CLOSING || late < 0 || late > LATE_SYN;
+	}
+	return st->ended && n && stream_offset(st, seg->seq) + n > (int64_t)st->next + 1;
+}
+
+static void handle_syn(struct flow *f, const struct segment *seg)
+{
+	struct stream *st = &f->stream[seg->side];
+
+	if (st->syn_seen)
+		return;
+	st->syn_seen = true;
+	st->isn = seg->seq;
+	if (!st->started || st->tentative)
+		stream_start(st, seg->seq + 1);
+	st->tentative = false;
+	if (!f->probed && !f->conn.proto)
+		f->conn.midstream = false;
+	if (f->conn.client < 0)
+		f->conn.client = (int8_t)(seg->flags & TCP_ACK ? !seg->side : seg->side);
+	if (!(seg->flags & TCP_ACK))
+		f->syn_ns = seg->ts_ns;
+}
+
+/* --- data and acknowledgement --------------------------------------------------------------------------------------- */
+
+/* The acknowledgement as an offset of the other stream. */
+static uint64_t ack_offset(const struct stream *other, const struct segment *seg)
+{
+	int64_t off;
+
+	if (!(seg->flags & TCP_ACK) || !other->started)
+		return OFFSET_UNKNOWN;
+	off = stream_offset(other, seg->ack);
+	if (off - (int64_t)(other->top > other->next ? other->top : other->next) > ACK_MAX)
+		return OFFSET_UNKNOWN;
+	return off < 0 ? 0 : (uint64_t)off;
+}
+
+/* Nobody decodes the flow: its bytes are only counted. */
+static void skip_payload(struct engine *e, struct flow *f, const struct segment *seg, uint32_t seq, uint32_t n)
+{
+	e->stats.ignored += stream_skip(&f->stream[seg->side], seq, n, seg->flags & TCP_FIN);
+	flow_unstall(f);
+}
+
+static void handle_payload(struct engine *e, struct flow *f, const struct segment *seg)
+{
+	struct stream *st = &f->stream[seg->side], *other = &f->stream[!seg->side];
+	struct span span = {.seq = seg->seq + (seg->flags & TCP_SYN ? 1 : 0), .payload = seg->payload, .cut = seg->cut,
+			    .ts_ns = seg->ts_ns, .ack = ack_offset(other, seg)};
+	uint32_t n = (uint32_t)seg->payload.n + seg->cut;
+	uint64_t old = st->retransmitted, disorder = st->out_of_order, differs = st->differs;
+
+	if (f->conn.done) {
+		skip_payload(e, f, seg, span.seq, n);
+		return;
+	}
+	if (n && stream_insert(st, e->pool, &span) == -ENOMEM)
+		engine_reclaim(e, &f->conn);
+	if (seg->flags & TCP_FIN)
+		stream_fin(st, span.seq + n);
+	e->stats.retransmitted += st->retransmitted - old;
+	e->stats.out_of_order += st->out_of_order - disorder;
+	e->stats.overlap_differs += st->differs - differs;
+	flow_deliver(e, f, seg->side);
+	if (f->conn.done) {
+		stream_release(st, e->pool);
+		stream_release(other, e->pool);
+	}
+}
+
+static void handle_ack(struct engine *e, struct flow *f, const struct segment *seg)
+{
+	struct stream *other = &f->stream[!seg->side];
+
+	stream_acked(other, seg->ack);
+	if (!f->handshake_ns && f->syn_ns && seg->side == (unsigned)f->conn.client && other->syn_seen)
+		f->handshake_ns = seg->ts_ns - f->syn_ns;
+	if (!f->conn.done && stream_hole(other))
+		flow_stall(&e->table, f);
+}
+
+/* --- end ------------------------------------------------------------------------------------------------------------ */
+
+/* A RST that lies far from what its sender sent last is not its own (RFC 5961 section 3). */
+static bool reset_believed(const struct stream *st, const struct segment *seg)
+{
+	int64_t off;
+
+	if (!st->started)
+		return true;
+	off = stream_offset(st, seg->seq) - (int64_t)st->next;
+	return off >= -RESET_BACK && off <= RESET_AHEAD;
+}
+
+/* Which list the flow belongs to now. */
+static enum flow_phase phase_of(const struct flow *f)
+{
+	if (f->reset || (f->stream[0].ended && f->stream[1].ended))
+		return FLOW_CLOSING;
+	return f->side[0].bytes || f->side[1].bytes ? FLOW_ACTIVE : FLOW_EMBRYO;
+}
+
+void tcp_segment(struct engine *e, const struct packet *pkt, const struct segment *seg)
+{
+	uint32_t hash, n = (uint32_t)seg->payload.n + seg->cut;
+	struct flow *f = flow_find(&e->table, &seg->key, &hash);
+
+	if (f && !f->alias && is_successor(f, seg)) {
+		flow_end(e, f, f->phase == FLOW_CLOSING ? ENDED_CLOSED : ENDED_REPLACED, -1);
+		f = NULL;
+	}
+	if (!f && (seg->flags & TCP_RST) && !n)
+		return;
+	if (!f)
+		f = flow_new(e, pkt, seg, hash);
+	if (!f) {
+		e->stats.lost_memory += n;
+		return;
+	}
+	e->current = f;
+	if (e->hooks.segment)
+		e->hooks.segment(e->hooks.ctx, f->id, pkt);
+	if (!point_owns(e, f, pkt, seg)) {
+		e->stats.copies += n;
+		flow_touch(&e->table, f, (enum flow_phase)f->phase);
+		e->current = NULL;
+		return;
+	}
+	f->side[seg->side].segments++;
+	f->side[seg->side].bytes += n;
+	if (seg->flags & TCP_SYN)
+		handle_syn(f, seg);
+	if ((seg->flags & TCP_ACK) && !(seg->flags & TCP_RST))
+		handle_ack(e, f, seg);
+	if ((seg->flags & (TCP_FIN | TCP_RST)) && f->closed_by < 0)
+		f->closed_by = (int8_t)seg->side;
+	if (n || (seg->flags & TCP_FIN))
+		handle_payload(e, f, seg);
+	else if (!list_empty(&f->stalled))
+		flow_deliver(e, f, seg->side);
+	if ((seg->flags & TCP_RST) && reset_believed(&f->stream[seg->side], seg))
+		f->reset = true;
+	if (!list_empty(&f->stalled))
+		flow_stalled(e, f);
+	flow_touch(&e->table, f, phase_of(f));
+	if (f->phase == FLOW_CLOSING && !f->reset)
+		flow_close(e, f, ENDED_CLOSED, f->closed_by);
+	e->current = NULL;
+}
+
+void tcp_expire(struct engine *e)
+{
+	static const struct {
+		enum flow_phase phase;
+		enum ended how;
+		uint64_t silence_ns;
+	} limit[] = {
+		{FLOW_CLOSING, ENDED_CLOSED, SILENCE_CLOSING},
+		{FLOW_EMBRYO, ENDED_TIMEOUT, SILENCE_EMBRYO},
+		{FLOW_ACTIVE, ENDED_TIMEOUT, SILENCE_ACTIVE},
+	};
+	struct flow *f;
+
+	if (e->table.now_ns - e->expired_ns < EXPIRE_EVERY)
+		return;
+	e->expired_ns = e->table.now_ns;
+	while ((f = flow_stalled_oldest(&e->table, SECOND))) {
+		e->current = f;
+		flow_requeue(&e->table, f);
+		flow_stalled(e, f);
+		e->current = NULL;
+	}
+	for (unsigned i = 0; i < sizeof(limit) / sizeof(limit[0]); i++)
+		while ((f = flow_silent(&e->table, limit[i].phase, limit[i].silence_ns))) {
+			e->stats.flows_timeout += limit[i].how == ENDED_TIMEOUT;
+			flow_end(e, f, limit[i].how, f->closed_by);
+		}
+}
