@@ -28,9 +28,15 @@ struct source_ops {
 	int (*poll)(struct source *s, int timeout_ms, packet_fn fn, void *ctx);
 	/* Reports each loss that was not reported before. NULL: nothing can be lost. */
 	int (*losses)(struct source *s, loss_fn fn, void *ctx);
-	/* The time of the capture's clock, nanoseconds since 1970: lets silent flows time out. NULL for files. */
+	/*
+	 * The time of the capture's clock, nanoseconds since 1970: all packets from before it were handed over. Lets silent
+	 * flows time out. NULL for files.
+	 */
 	uint64_t (*now)(struct source *s);
-	/* Takes no new packets from here on (detaches); what is at hand is still given by poll. NULL: nothing to do. */
+	/*
+	 * Captures nothing more, at once: poll hands over what is left and then returns 0, and the counts are final. Close
+	 * is to follow. NULL for files.
+	 */
 	void (*stop)(struct source *s);
 	void (*close)(struct source *s);
 };
