@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "packet/pcapng_blocks.h"
+
 enum { BLOCK_MIN = 12, IFACES_MAX = 1 << 16 };
 
 struct pcapng_iface {
@@ -240,9 +242,9 @@ static enum parsed read_statistics(struct pcapng *ng, struct slice body)
 	if (!i)
 		return broken(ng, "statistics of an interface that is not described");
 	while (option_next(ng, &options, &code, &value))
-		if (value.n >= 8 && code == PCAPNG_ISB_IFDROP)
+		if (value.n >= 8 && code == PCAPNG_STATISTICS_IFDROP)
 			ifdrop = get64(ng, value.p);
-		else if (value.n >= 8 && code == PCAPNG_ISB_OSDROP)
+		else if (value.n >= 8 && code == PCAPNG_STATISTICS_OSDROP)
 			osdrop = get64(ng, value.p);
 	units = get_time(ng, body.p + 4);
 	dropped_total(ng, i, saturated((unsigned __int128)ifdrop + osdrop), units ? iface_ns(i, units) : ng->last_ns);
@@ -255,9 +257,9 @@ static void packet_option(struct pcapng *ng, struct pcapng_iface *i, struct pack
 {
 	static const uint8_t directions[4] = {DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN};
 
-	if (code == PCAPNG_EPB_FLAGS && value.n >= 4)
+	if (code == PCAPNG_PACKET_FLAGS && value.n >= 4)
 		pkt->dir = directions[get32(ng, value.p) & 3];
-	else if (code == PCAPNG_EPB_DROPCOUNT && value.n >= 8)
+	else if (code == PCAPNG_PACKET_DROPCOUNT && value.n >= 8)
 		dropped_more(ng, i, get64(ng, value.p));
 }
 

@@ -2,7 +2,8 @@
 /*
  * Keeps raw packets as pcap or pcapng (by the ending of the name), so that any run can be replayed and opened in Wireshark.
  * Without selection every packet given is written. With selection a flow's packets are held, in bounded memory, until an
- * exchange of the flow matches: then they are written, from the first on, and all later ones too.
+ * exchange of the flow matches: then they are written, from the first on, and all later ones too. So the packets of one flow
+ * are in order, but those of another may stand before them in the file although they are later.
  */
 #ifndef PERISCO_OUTPUT_TAP_H
 #define PERISCO_OUTPUT_TAP_H
@@ -20,7 +21,9 @@ struct tap_counts {
 
 /*
  * Opens `path` for writing ("-": standard output): pcapng when it ends in ".pcapng" or ".ntar", else pcap with nanoseconds.
- * A pcap file has one link type, that of its first packet; a packet of another one is -EINVAL.
+ * A pcap file has one link type, that of its first packet; a packet of another one is -EINVAL (but a bare IP packet fits into
+ * a file of Ethernet). A pcapng file tells each packet's interface, direction and, in a comment, flow_id; see also
+ * PCAPNG_IFINDEX. When a write fails, the file is cut behind its last whole packet and every later call fails too.
  * `hold` is 0 to write everything, else the bytes that undecided packets may take. NULL with a line in `error`.
  */
 struct tap *tap_open(const char *path, size_t hold, char *error, size_t n);
@@ -34,7 +37,7 @@ int tap_match(struct tap *t, uint64_t flow_id);
 /* The flow is over. */
 void tap_forget(struct tap *t, uint64_t flow_id);
 
-/* Packets that the capture dropped, for the interface statistics blocks of a pcapng file. */
+/* Packets that the capture dropped up to here: a pcapng file says so in a statistics block, and a replay at the same place. */
 void tap_loss(struct tap *t, uint32_t ifindex, uint64_t packets);
 
 const struct tap_counts *tap_counts(const struct tap *t);

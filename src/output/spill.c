@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/spill.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SPILL_SIZE = 256 << 10 };
+
+static int spill_fail(struct spill *s, int err, const char *what)
+{
+	if (!s->err)
+		snprintf(s->error, sizeof s->error, "cannot %s %s: %s", what, s->name, strerror(-err));
+	s->err = s->err ? s->err : err;
+	return s->err;
+}
+
+int spill_open(struct spill *s, const char *path)
+{
+	bool standard = strcmp(path, "-") == 0;
+
+	*s = (struct spill){.fd = STDOUT_FILENO};
+	if (standard)
+		snprintf(s->name, sizeof s->name, "standard output");
+	else
+		snprintf(s->name, sizeof s->name, "'%s'", path);
+	if (!standard)
+		s->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (s->fd < 0)
+		return spill_fail(s, -errno, "write to");
+	if (isatty(s->fd)) {
+		snprintf(s->error, sizeof s->error, "%s is a terminal, which packets would spoil; name a file", s->name);
+		return s->err = -ENOTSUP;
+	}
+	s->buf = malloc(SPILL_SIZE);
+	return s->buf ? 0 : spill_fail(s, -ENOMEM, "write to");
+}
+
+/* Whoever reads a pipe or socket that does not block is waited for. */
+static bool spill_wait(const struct spill *s)
+{
+	struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+
+	return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
+static int spill_write(struct spill *s, const uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t r = write(s->fd, p, n);
+
+		if (r < 0 && (errno == EINTR || (errno == EAGAIN && spill_wait(s))))
+			continue;
+		if (r <= 0)
+			return r < 0 ? -errno : -EIO;
+		s->written += (size_t)r;
+		p += r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
+
+/* A file whose last record is torn is worth less than one without it. */
+static void spill_cut(struct spill *s)
+{
+	struct stat st;
+
+	if (fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == s->written &&
+	    ftruncate(s->fd, (off_t)s->whole) == 0)
+		s->written = s->whole;
+}
+
+static int spill_drain(struct spill *s, const uint8_t *p, size_t n)
+{
+	int err = s->err ? s->err : spill_write(s, p, n);
+
+	if (err < 0 && !s->err) {
+		spill_fail(s, err, "write to");
+		spill_cut(s);
+	}
+	return err;
+}
+
+int spill_flush(struct spill *s)
+{
+	int err = spill_drain(s, s->buf, s->used);
+
+	s->used = 0;
+	if (!err)
+		s->whole = s->written;
+	return err;
+}
+
+int spill_begin(struct spill *s, size_t n)
+{
+	return s->used + n > SPILL_SIZE ? spill_flush(s) : s->err;
+}
+
+int spill_put(struct spill *s, const void *p, size_t n)
+{
+	int err = s->err;
+
+	if (!err && s->used + n > SPILL_SIZE) {
+		err = spill_drain(s, s->buf, s->used);
+		s->used = 0;
+	}
+	if (!err && n > SPILL_SIZE)
+		return spill_drain(s, p, n);
+	if (!err && n) {
+		memcpy(s->buf + s->used, p, n);
+		s->used += n;
+	}
+	return err;
+}
+
+int spill_close(struct spill *s)
+{
+	if (s->buf)
+		spill_flush(s);
+	if (s->fd > STDERR_FILENO && close(s->fd) < 0)
+		spill_fail(s, -errno, "write to");
+	s->fd = -1;
+	free(s->buf);
+	s->buf = NULL;
+	return s->err;
+}

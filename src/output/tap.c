@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/tap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "output/hold.h"
+#include "output/pcapwrite.h"
+
+struct tap {
+	struct pcapwrite *file;
+	struct hold *hold; /* NULL: everything is wanted */
+	struct tap_counts counts;
+	uint64_t refused;  /* packets of flows that there was no room to know */
+	const char *error; /* static; NULL: see the file's */
+};
+
+struct tap *tap_open(const char *path, size_t hold, char *error, size_t n)
+{
+	struct tap *t = calloc(1, sizeof *t);
+
+	snprintf(error, n, "out of memory");
+	if (!t)
+		return NULL;
+	if (hold)
+		t->hold = hold_new(hold);
+	if (!hold || t->hold)
+		t->file = pcapwrite_open(path, error, n);
+	if (t->file)
+		return t;
+	tap_close(t);
+	return NULL;
+}
+
+static void tap_count(struct tap *t)
+{
+	if (!t->hold)
+		return;
+	t->counts.held = hold_count(t->hold);
+	t->counts.let_go = hold_let_go(t->hold) + t->refused;
+}
+
+static int tap_write(struct tap *t, uint64_t flow_id, const struct packet *pkt)
+{
+	int err = pcapwrite_packet(t->file, flow_id, pkt);
+
+	if (!err) {
+		t->counts.written++;
+		t->counts.bytes += pkt->data.n;
+	}
+	return err;
+}
+
+/* Keeps the packet, with an interface that lives as long as the file. */
+static int tap_keep(struct tap *t, struct hold_flow *f, const struct packet *pkt)
+{
+	struct packet kept = *pkt;
+
+	kept.iface = pcapwrite_iface(t->file, pkt);
+	if (!kept.iface) {
+		t->error = "out of memory";
+		return -ENOMEM;
+	}
+	hold_put(t->hold, f, &kept);
+	return 0;
+}
+
+int tap_packet(struct tap *t, uint64_t flow_id, const struct packet *pkt)
+{
+	struct hold_flow *f;
+	int err = 0;
+
+	if (!t->hold)
+		return tap_write(t, flow_id, pkt);
+	if (!flow_id)
+		return 0;
+	f = hold_add(t->hold, flow_id);
+	if (f && hold_is_decided(f))
+		return tap_write(t, flow_id, pkt);
+	if (f)
+		err = tap_keep(t, f, pkt);
+	else
+		t->refused++;
+	tap_count(t);
+	return err;
+}
+
+int tap_match(struct tap *t, uint64_t flow_id)
+{
+	struct hold_flow *f = t->hold && flow_id ? hold_add(t->hold, flow_id) : NULL;
+	struct packet pkt;
+	int err = 0;
+
+	if (t->hold && flow_id && !f) {
+		t->error = "too little memory for the flows that are wanted; give more with --memory";
+		return -ENOMEM;
+	}
+	if (f)
+		hold_decide(f);
+	while (f && !err && hold_take(t->hold, f, &pkt))
+		err = tap_write(t, flow_id, &pkt);
+	tap_count(t);
+	return err;
+}
+
+void tap_forget(struct tap *t, uint64_t flow_id)
+{
+	struct hold_flow *f = t->hold ? hold_find(t->hold, flow_id) : NULL;
+
+	if (f)
+		t->counts.forgotten += hold_forget(t->hold, f);
+	tap_count(t);
+}
+
+void tap_loss(struct tap *t, uint32_t ifindex, uint64_t packets)
+{
+	pcapwrite_loss(t->file, ifindex, packets);
+}
+
+const struct tap_counts *tap_counts(const struct tap *t)
+{
+	return &t->counts;
+}
+
+const char *tap_error(const struct tap *t)
+{
+	return t->error ? t->error : pcapwrite_error(t->file);
+}
+
+int tap_flush(struct tap *t)
+{
+	return pcapwrite_flush(t->file);
+}
+
+int tap_close(struct tap *t)
+{
+	int err;
+
+	if (!t)
+		return 0;
+	err = pcapwrite_close(t->file);
+	hold_free(t->hold);
+	free(t);
+	return err;
+}
