@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* The wire contract between the BPF programs and userspace. Fixed sizes, explicit padding. */
+#ifndef PERISCO_BPF_EVENT_H
+#define PERISCO_BPF_EVENT_H
+
+#include <linux/types.h>
+
+/*
+ * A TCP packet of more than EVENT_SEGMENT bytes comes as several events, each a well-formed packet of its own. What the
+ * programs do not understand, but may hold TCP, comes whole, up to EVENT_WHOLE bytes.
+ */
+#define EVENT_SEGMENT 32768
+#define EVENT_WHOLE   65536
+
+enum event_dir { EVENT_IN = 1, EVENT_OUT = 2 };
+
+/* flags */
+#define EVENT_TAGGED 0x01 /* the frame begins at `tag`: a VLAN tag out of band was put back */
+#define EVENT_L3     0x02 /* no Ethernet header: the frame begins with the IP header */
+
+/* One packet in the ring buffer. */
+struct event {
+	__u64 boot_ns;  /* CLOCK_BOOTTIME when it passed the hook */
+	__u32 ifindex;
+	__u32 wire_len; /* bytes on the wire; a tag put back included, Ethernet's padding behind a TCP packet not */
+	__u32 cap_len;  /* of these, bytes that follow */
+	__u8 dir;       /* enum event_dir */
+	__u8 flags;     /* EVENT_* */
+	__u16 pad;
+	__u8 tag[4];    /* room to move the MAC addresses forward by the length of a tag */
+	__u8 frame[];
+};
+_Static_assert(__builtin_offsetof(struct event, frame) == 28, "a tag fits in front of the frame");
+
+/*
+ * What the programs know and count of one interface, per CPU. Packets of an interface that has no tally are not looked at.
+ * `packets` and `bytes` are what was offered; what was delivered is that minus what was lost, exactly. A packet that comes
+ * as several events counts as so many packets; bytes are TCP payload (of a packet that is not understood: all its bytes).
+ */
+struct tally {
+	__u64 packets, bytes;
+	__u64 lost, lost_bytes; /* the ring was full */
+	__u32 l3;               /* packets have no Ethernet header; set by userspace, the same for each CPU */
+	__u32 pad;
+};
+
+/* Words shared with userspace without system calls; see tc_ring.h for the doorbell. */
+struct shared {
+	__u32 want_wake; /* userspace sleeps: the next packet wakes it up, and clears this */
+	__u32 off;       /* nothing is to be captured any more */
+	__u8 pad[56];
+	__u64 lost;      /* counts up when any tally's `lost` does */
+};
+
+#endif

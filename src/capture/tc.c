@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture/tc.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture/tc_clock.h"
+#include "capture/tc_follow.h"
+#include "capture/tc_load.h"
+
+#define SECOND      1000000000ULL
+#define BATCH       512 /* packets a poll */
+#define NAP_MS      1   /* between looks into the ring while there is traffic */
+#define IDLE_ROUNDS 4   /* looks in vain after which we sleep until the bell rings */
+
+struct tc {
+	struct source source; /* first */
+	struct load load;
+	struct ring ring;
+	struct follow follow;
+	struct clock clock;
+	struct port *port;    /* of the last packet */
+	uint64_t seen;        /* boot time; packets from before were handed over */
+	uint64_t compared;    /* boot time; the clocks were */
+	uint64_t told;        /* boot time; losses were */
+	uint64_t lost;        /* shared.lost when they were */
+	unsigned idle;        /* looks in vain */
+	bool more;            /* the last batch left something in the ring */
+	bool stopped;
+};
+
+static uint64_t boot_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+}
+
+static struct iface *iface_of(struct tc *t, uint32_t ifindex)
+{
+	if (!t->port || t->port->iface.index != ifindex)
+		t->port = ports_find(&t->follow.ports, ifindex);
+	return t->port ? &t->port->iface : NULL;
+}
+
+static int hand_over(struct tc *t, const struct event *e, packet_fn fn, void *ctx)
+{
+	struct packet pkt = {
+		.ts_ns = clock_wall(&t->clock, e->boot_ns),
+		.wire_len = e->wire_len,
+		.link = e->flags & EVENT_L3 ? 101 : 1, /* LINKTYPE_RAW, LINKTYPE_ETHERNET */
+		.dir = e->dir == EVENT_IN ? DIRECTION_IN : DIRECTION_OUT,
+		.iface = iface_of(t, e->ifindex),
+		.data = slice_of(e->flags & EVENT_TAGGED ? e->tag : e->frame, e->cap_len),
+	};
+
+	return fn(ctx, &pkt);
+}
+
+/* Hands over a batch of what the ring holds: how many packets, or what `fn` returned to stop. */
+static int drain(struct tc *t, packet_fn fn, void *ctx)
+{
+	uint64_t now = boot_time();
+	const struct event *e;
+	int n, err;
+	uint32_t size;
+
+	for (n = 0; n < BATCH; n++) {
+		e = ring_next(&t->ring, &size);
+		if (!e)
+			break;
+		err = hand_over(t, e, fn, ctx);
+		if (err)
+			return err;
+		if (e->boot_ns > t->seen)
+			t->seen = e->boot_ns;
+	}
+	t->more = n == BATCH;
+	if (!t->more && now > t->seen)
+		t->seen = now;
+	t->idle = n ? 0 : t->idle + 1;
+	return n;
+}
+
+/*
+ * Waits for packets. While there are some we look each millisecond: a wakeup a packet would cost more than the packet. When
+ * there are none we say so, and the next packet wakes us up; see ring_the_bell in capture.bpf.h for why none is missed.
+ * Returns false when a signal came.
+ */
+static bool wait_for_packets(struct tc *t, int timeout_ms)
+{
+	struct pollfd fds[2] = {
+		{.fd = links_fd(t->follow.links), .events = POLLIN},
+		{.fd = t->load.ring_fd, .events = POLLIN},
+	};
+	bool sleeps = t->idle >= IDLE_ROUNDS;
+
+	if (t->more || t->stopped || t->follow.waiting)
+		timeout_ms = 0;
+	else if (!sleeps && timeout_ms > NAP_MS)
+		timeout_ms = NAP_MS;
+	ring_free(&t->ring);
+	if (sleeps && timeout_ms)
+		__atomic_exchange_n(&t->load.shared->want_wake, 1, __ATOMIC_SEQ_CST);
+	if (poll(fds, sleeps && timeout_ms ? 2 : 1, timeout_ms) < 0)
+		return false;
+	if (fds[0].revents & POLLIN)
+		links_read(t->follow.links);
+	return true;
+}
+
+static void housekeeping(struct tc *t)
+{
+	uint64_t boot, wall;
+
+	if (!t->stopped)
+		follow_step(&t->follow);
+	if (t->port && t->port->gone)
+		t->port = NULL;
+	ports_reap(&t->follow.ports, &t->ring);
+	if (t->seen - t->compared < SECOND)
+		return;
+	clock_compare(&boot, &wall);
+	clock_steer(&t->clock, boot, wall);
+	t->compared = boot;
+}
+
+static int tc_poll(struct source *s, int timeout_ms, packet_fn fn, void *ctx)
+{
+	struct tc *t = (struct tc *)s;
+	uint64_t start = boot_time(), passed;
+	int n, left = timeout_ms;
+
+	do {
+		if (!wait_for_packets(t, left))
+			return 1;
+		housekeeping(t);
+		n = drain(t, fn, ctx);
+		if (n < 0)
+			return n;
+		passed = (boot_time() - start) / 1000000;
+		left = passed < (uint64_t)timeout_ms ? timeout_ms - (int)passed : 0;
+	} while (!n && left && !t->stopped);
+	return n || !t->stopped;
+}
+
+static int tc_losses(struct source *s, loss_fn fn, void *ctx)
+{
+	struct tc *t = (struct tc *)s;
+	uint64_t lost = __atomic_load_n(&t->load.shared->lost, __ATOMIC_ACQUIRE), now;
+
+	if (lost == t->lost)
+		return 0;
+	now = boot_time();
+	if (!t->stopped && now - t->told < SECOND)
+		return 0;
+	t->lost = lost;
+	t->told = now;
+	return ports_losses(&t->follow.ports, clock_wall(&t->clock, now), fn, ctx);
+}
+
+static uint64_t tc_now(struct source *s)
+{
+	struct tc *t = (struct tc *)s;
+
+	return clock_wall(&t->clock, t->seen);
+}
+
+/* Programs that run now come to their end while we wait for a grace period; those that start see `off`. */
+static void tc_stop(struct source *s)
+{
+	struct tc *t = (struct tc *)s;
+
+	__atomic_store_n(&t->load.shared->off, 1, __ATOMIC_SEQ_CST);
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
+		usleep(50000);
+	t->stopped = true;
+}
+
+static void tc_close(struct source *s)
+{
+	struct tc *t = (struct tc *)s;
+
+	if (t->load.shared)
+		__atomic_store_n(&t->load.shared->off, 1, __ATOMIC_SEQ_CST);
+	follow_close(&t->follow);
+	ring_release(&t->ring);
+	load_release(&t->load);
+	free(t);
+}
+
+static const struct source_ops tc_ops = {
+	.name = "tc",
+	.poll = tc_poll,
+	.losses = tc_losses,
+	.now = tc_now,
+	.stop = tc_stop,
+	.close = tc_close,
+};
+
+void tc_counts(struct source *s, struct tc_counts *ret)
+{
+	struct tc *t = (struct tc *)s;
+
+	ports_count(&t->follow.ports, ret);
+	ret->waiting = t->follow.waiting;
+}
+
+static int tc_start(struct tc *t, const struct tc_config *config, char *error, size_t n)
+{
+	uint64_t boot, wall;
+	int err = load_init(&t->load, config->ring, config->verbose, error, n);
+
+	if (err)
+		return err;
+	err = ring_open(&t->ring, t->load.ring_fd, t->load.ring_size);
+	if (err) {
+		snprintf(error, n, "cannot map the ring buffer: %s", strerror(-err));
+		return err;
+	}
+	clock_compare(&boot, &wall);
+	clock_init(&t->clock, boot, wall);
+	t->seen = t->compared = boot;
+	err = follow_open(&t->follow, config, t->load.prog_fd, t->load.tallies_fd, &t->ring, error, n);
+	while (!err && boot_time() - boot < TC_PATIENCE_MS * 1000000ULL && follow_step(&t->follow))
+		;
+	return err;
+}
+
+struct source *tc_open(const struct tc_config *config, int *err, char *error, size_t n)
+{
+	struct tc *t = calloc(1, sizeof(*t));
+
+	if (!t) {
+		*err = -ENOMEM;
+		snprintf(error, n, "out of memory");
+		return NULL;
+	}
+	t->source.ops = &tc_ops;
+	*err = tc_start(t, config, error, n);
+	if (!*err)
+		return &t->source;
+	tc_close(&t->source);
+	return NULL;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture/tc_follow.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <net/if_arp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const way_name[WAYS] = {[WAY_IN] = "in", [WAY_OUT] = "out"};
+
+__attribute__((format(printf, 3, 4))) static void say(const struct follow *f, bool always, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	if (!always && f->config.verbose <= 0)
+		return;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (f->config.say)
+		f->config.say(f->config.say_ctx, line);
+	else
+		fprintf(stderr, "perisco: %s\n", line);
+}
+
+bool follow_wants(const struct tc_config *config, const struct link *link)
+{
+	if (!config->n_patterns)
+		return strcmp(link->kind, "veth") == 0 || strcmp(link->kind, "netkit") == 0;
+	for (size_t i = 0; i < config->n_patterns; i++)
+		if (fnmatch(config->patterns[i], link->name, 0) == 0)
+			return true;
+	return false;
+}
+
+/* 0: packets have an Ethernet header, 1: they begin with the IP header, -1: something else. */
+static int is_l3(const struct link *link)
+{
+	switch (link->type) {
+	case ARPHRD_ETHER:
+	case ARPHRD_LOOPBACK:
+		return 0;
+	case ARPHRD_NONE:
+	case ARPHRD_RAWIP:
+	case ARPHRD_PPP:
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+	case ARPHRD_IPGRE:
+		return 1;
+	default:
+		return -1;
+	}
+}
+
+static void enqueue(struct follow *f, struct port *port, bool loopback)
+{
+	list_append(&f->queue[WAY_IN], &port->wait[WAY_IN]);
+	f->waiting++;
+	if (loopback) /* it shows each packet on the way out and at once on the way in */
+		return;
+	list_append(&f->queue[WAY_OUT], &port->wait[WAY_OUT]);
+	f->waiting++;
+}
+
+static void forget(struct follow *f, struct port *port, bool gone)
+{
+	say(f, false, "%s: %s", port->iface.name, gone ? "gone" : "not wanted any more");
+	for (enum way w = 0; w < WAYS; w++)
+		f->waiting -= !list_empty(&port->wait[w]);
+	hook_detach(&f->hooks, &port->hook, port->iface.index, gone);
+	ports_retire(&f->ports, port, ring_end(f->ring));
+}
+
+static void welcome(struct follow *f, const struct link *link)
+{
+	int l3 = is_l3(link), err;
+	struct port *port;
+
+	err = ports_add(&f->ports, link->index, link->name, l3, &port);
+	if (err) {
+		say(f, true, "%s: cannot be watched: %s", link->name, strerror(-err));
+	} else if (l3 < 0) {
+		port->failed = true;
+		say(f, true, "%s: interfaces of type %u are not decoded", link->name, link->type);
+	} else {
+		enqueue(f, port, link->flags & IFF_LOOPBACK);
+	}
+}
+
+static void clean(struct follow *f, const struct link *link)
+{
+	unsigned n = clsact_clean(f->hooks.clsact, link->index);
+
+	if (n)
+		say(f, false, "%s: removed %u filters of a run that was killed", link->name, n);
+}
+
+/* Interfaces are known by their index; a name may change, and with it whether they are wanted. */
+static void on_there(struct follow *f, const struct link *link)
+{
+	bool wanted = follow_wants(&f->config, link);
+	struct port *port = ports_find(&f->ports, link->index);
+
+	if (f->cleaning)
+		clean(f, link);
+	if (!port || port->gone) {
+		if (wanted)
+			welcome(f, link);
+		port = ports_find(&f->ports, link->index);
+	} else if (!wanted) {
+		forget(f, port, false);
+	} else if (strcmp(port->iface.name, link->name) != 0) {
+		snprintf(port->iface.name, sizeof(port->iface.name), "%s", link->name);
+	}
+	if (port)
+		port->listed = true;
+}
+
+static void sweep(struct follow *f, bool listed)
+{
+	struct list *l, *next;
+	struct port *port;
+
+	for (l = f->ports.live.next; l != &f->ports.live; l = next) {
+		next = l->next;
+		port = container_of(l, struct port, node);
+		if (listed)
+			port->listed = false;
+		else if (!port->listed)
+			forget(f, port, true);
+	}
+}
+
+static void on_link(void *ctx, enum link_event event, const struct link *link)
+{
+	struct follow *f = ctx;
+	struct port *port;
+
+	switch (event) {
+	case LINK_THERE:
+		on_there(f, link);
+		break;
+	case LINK_GONE:
+		port = ports_find(&f->ports, link->index);
+		if (port && !port->gone)
+			forget(f, port, true);
+		break;
+	case LINK_ALL:
+		sweep(f, true);
+		break;
+	case LINK_DONE:
+		sweep(f, false);
+		break;
+	}
+}
+
+static void attach(struct follow *f, struct port *port, enum way way)
+{
+	int err = hook_attach(&f->hooks, &port->hook, port->iface.index, way);
+
+	if (err == -ENODEV || err == -ENOENT) /* gone: we are about to be told */
+		return;
+	if (err) {
+		port->failed = true;
+		say(f, true, "%s: cannot attach to its way %s: %s", port->iface.name, way_name[way],
+		    err == -EBUSY ? "it has an ingress qdisc in place of clsact" : strerror(-err));
+		return;
+	}
+	if (hook_is_behind(&port->hook))
+		say(f, true, "%s: a filter of another kind comes first on its way %s, and may hide packets", port->iface.name,
+		    way_name[way]);
+	say(f, false, "%s: attached to its way %s by %s", port->iface.name, way_name[way], hooks_name(&f->hooks));
+}
+
+bool follow_step(struct follow *f)
+{
+	struct list *node;
+
+	for (enum way w = 0; w < WAYS; w++) {
+		if (list_empty(&f->queue[w]))
+			continue;
+		node = f->queue[w].next;
+		list_remove(node);
+		f->waiting--;
+		attach(f, container_of(node - w, struct port, wait), w);
+		return true;
+	}
+	return false;
+}
+
+static bool watches(const struct follow *f, const char *name)
+{
+	struct port *port;
+
+	for (struct list *l = f->ports.live.next; l != &f->ports.live; l = l->next) {
+		port = container_of(l, struct port, node);
+		if (strcmp(port->iface.name, name) == 0)
+			return !port->failed;
+	}
+	return false;
+}
+
+/* A glob may match nothing yet, but who gives a name means an interface that is there. */
+static int check_names(const struct follow *f, char *error, size_t n)
+{
+	const char *name;
+
+	for (size_t i = 0; i < f->config.n_patterns; i++) {
+		name = f->config.patterns[i];
+		if (strpbrk(name, "*?[") || watches(f, name))
+			continue;
+		if (if_nametoindex(name)) {
+			snprintf(error, n, "cannot watch interface \"%s\": its type of packets is not decoded", name);
+			return -EOPNOTSUPP;
+		}
+		snprintf(error, n, "cannot watch interface \"%s\": there is none of this name; see `ip link`", name);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+static int look_around(struct follow *f, char *error, size_t n)
+{
+	int err = links_open(&f->links, on_link, f);
+
+	f->cleaning = true;
+	if (!err)
+		err = links_dump(f->links);
+	f->cleaning = false;
+	if (err)
+		snprintf(error, n, "cannot list interfaces by rtnetlink: %s", strerror(-err));
+	return err ? err : check_names(f, error, n);
+}
+
+int follow_open(struct follow *f, const struct tc_config *config, const int prog_fd[WAYS], int tallies, const struct ring *ring,
+		char *error, size_t n)
+{
+	int err;
+
+	f->config = *config;
+	f->ring = ring;
+	for (enum way w = 0; w < WAYS; w++)
+		list_init(&f->queue[w]);
+	err = hooks_init(&f->hooks, config->hook, prog_fd);
+	if (err == -EOPNOTSUPP && config->hook == TC_HOOK_TCX) {
+		snprintf(error, n, "cannot attach by tcx: this kernel has none (Linux 6.6 has); leave the choice to perisco");
+		return err;
+	}
+	if (!err)
+		err = ports_init(&f->ports, tallies);
+	if (!err)
+		return look_around(f, error, n);
+	snprintf(error, n, "cannot prepare to attach programs: %s%s", strerror(-err),
+		 err == -EPERM ? "; run as root or give CAP_NET_ADMIN" : "");
+	return err;
+}
+
+void follow_close(struct follow *f)
+{
+	links_close(f->links);
+	f->links = NULL;
+	while (f->ports.live.next && !list_empty(&f->ports.live))
+		forget(f, container_of(f->ports.live.next, struct port, node), false);
+	ports_release(&f->ports);
+	hooks_release(&f->hooks);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture/tc_hook.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* linux/bpf.h of 6.6; older headers lack them. */
+#define TCX_INGRESS 46
+#define TCX_EGRESS  47
+#define BEFORE      (1U << 3)
+
+static const int tcx_type[WAYS] = {[WAY_IN] = TCX_INGRESS, [WAY_OUT] = TCX_EGRESS};
+
+/* 0, or -EOPNOTSUPP: a kernel without TCX does not know the attach type. Interface 1 is lo in every namespace. */
+static int probe_tcx(void)
+{
+	__u32 n = 0;
+
+	if (bpf_prog_query(1, TCX_INGRESS, 0, NULL, NULL, &n) == 0)
+		return 0;
+	return errno == EPERM ? -EPERM : -EOPNOTSUPP;
+}
+
+int hooks_init(struct hooks *h, enum tc_hook how, const int prog_fd[WAYS])
+{
+	int err;
+
+	memset(h, 0, sizeof(*h));
+	memcpy(h->prog_fd, prog_fd, sizeof(h->prog_fd));
+	if (how != TC_HOOK_CLSACT) {
+		err = probe_tcx();
+		if (err && (err == -EPERM || how == TC_HOOK_TCX))
+			return err;
+		h->tcx = !err;
+	}
+	return clsact_open(&h->clsact);
+}
+
+void hooks_release(struct hooks *h)
+{
+	clsact_close(h->clsact);
+	h->clsact = NULL;
+}
+
+const char *hooks_name(const struct hooks *h)
+{
+	return h->tcx ? "tcx" : "clsact";
+}
+
+int hook_attach(struct hooks *h, struct hook *k, uint32_t ifindex, enum way way)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = BEFORE);
+	int fd;
+
+	if (!h->tcx)
+		return clsact_attach(h->clsact, ifindex, way, h->prog_fd[way], &k->filter[way]);
+	fd = bpf_link_create(h->prog_fd[way], (int)ifindex, (enum bpf_attach_type)tcx_type[way], &opts);
+	if (fd < 0)
+		return fd;
+	k->link[way] = fd;
+	return 0;
+}
+
+bool hook_any(const struct hook *k)
+{
+	return k->link[WAY_IN] > 0 || k->link[WAY_OUT] > 0 || k->filter[WAY_IN].prio || k->filter[WAY_OUT].prio;
+}
+
+bool hook_is_behind(const struct hook *k)
+{
+	return k->filter[WAY_IN].prio > 1 || k->filter[WAY_OUT].prio > 1;
+}
+
+void hook_detach(struct hooks *h, struct hook *k, uint32_t ifindex, bool gone)
+{
+	for (enum way w = 0; w < WAYS; w++)
+		if (k->link[w] > 0)
+			close(k->link[w]);
+	if (!gone && !h->tcx)
+		clsact_detach(h->clsact, ifindex, k->filter);
+	memset(k, 0, sizeof(*k));
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The two programs at one interface, each first in its chain: by a TCX link, or as a filter of clsact. */
+#ifndef PERISCO_CAPTURE_TC_HOOK_H
+#define PERISCO_CAPTURE_TC_HOOK_H
+
+#include "capture/tc.h"
+#include "capture/tc_clsact.h"
+
+struct hooks {
+	bool tcx;
+	int prog_fd[WAYS];     /* borrowed */
+	struct clsact *clsact; /* to clean up; with TCX nothing else */
+};
+
+/* What hangs at one interface. */
+struct hook {
+	int link[WAYS]; /* TCX: descriptors; 0: none. When they are closed, by us or by our death, the programs are off. */
+	struct clsact_filter filter[WAYS];
+};
+
+/* 0 or a negative errno: -EOPNOTSUPP when the kernel lacks what `how` asks for. Release it in both cases. */
+int hooks_init(struct hooks *h, enum tc_hook how, const int prog_fd[WAYS]);
+void hooks_release(struct hooks *h);
+
+/* "tcx" or "clsact". */
+const char *hooks_name(const struct hooks *h);
+
+/* Attaches one program. 0 or a negative errno: -ENODEV when the interface is gone; see clsact_attach. */
+int hook_attach(struct hooks *h, struct hook *k, uint32_t ifindex, enum way way);
+
+/* Something hangs there. */
+bool hook_any(const struct hook *k);
+
+/* Another one's filter comes before ours and may hide packets from us: its priority was ours to take. */
+bool hook_is_behind(const struct hook *k);
+
+/* Takes both programs off. `gone`: the interface is not there any more. */
+void hook_detach(struct hooks *h, struct hook *k, uint32_t ifindex, bool gone);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture/tc_load.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "capture.skel.h"
+
+#define RING_SIZE ((size_t)64 << 20)
+
+static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static int print_warnings(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
+}
+
+/* What to do about it, and the errno that says so. */
+static int explain(int err, size_t ring, char *error, size_t n)
+{
+	struct utsname u;
+
+	switch (err) {
+	case -EPERM:
+	case -EACCES:
+		snprintf(error, n, "cannot load BPF programs: operation not permitted; %s",
+			 geteuid() ? "run as root or give CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
+				   : "this root lacks CAP_BPF, CAP_NET_ADMIN or CAP_PERFMON, or the kernel is locked down");
+		return -EPERM;
+	case -ENOMEM:
+		snprintf(error, n, "cannot load BPF programs: out of memory; try a ring smaller than %zu MiB", ring >> 20);
+		return -ENOMEM;
+	default:
+		uname(&u);
+		snprintf(error, n, "cannot load BPF programs: %s; this needs Linux 5.15 or newer with BPF, and here is %s",
+			 strerror(-err), u.release);
+		return -EOPNOTSUPP;
+	}
+}
+
+int load_init(struct load *l, size_t ring, int verbose, char *error, size_t n)
+{
+	int err;
+
+	memset(l, 0, sizeof(*l));
+	libbpf_set_print(verbose > 1 ? print_warnings : print_nothing);
+	l->ring_size = ring ? ring : RING_SIZE;
+	if (l->ring_size & (l->ring_size - 1) || l->ring_size % (size_t)sysconf(_SC_PAGESIZE) || l->ring_size > 1U << 31) {
+		snprintf(error, n, "cannot make a ring of %zu bytes: a power of two is needed, from %ld to 2147483648", ring,
+			 sysconf(_SC_PAGESIZE));
+		return -EINVAL;
+	}
+	l->object = capture_bpf__open();
+	if (!l->object)
+		return explain(-errno, l->ring_size, error, n);
+	bpf_map__set_max_entries(l->object->maps.ring, (__u32)l->ring_size);
+	err = capture_bpf__load(l->object);
+	if (err)
+		return explain(err, l->ring_size, error, n);
+	l->shared = &l->object->bss->shared;
+	l->prog_fd[WAY_IN] = bpf_program__fd(l->object->progs.perisco_in);
+	l->prog_fd[WAY_OUT] = bpf_program__fd(l->object->progs.perisco_out);
+	l->ring_fd = bpf_map__fd(l->object->maps.ring);
+	l->tallies_fd = bpf_map__fd(l->object->maps.tallies);
+	return 0;
+}
+
+void load_release(struct load *l)
+{
+	capture_bpf__destroy(l->object);
+	memset(l, 0, sizeof(*l));
+}

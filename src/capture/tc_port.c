@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "capture/tc_port.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LINK_ETHERNET 1   /* LINKTYPE_ETHERNET */
+#define LINK_RAW      101 /* LINKTYPE_RAW */
+
+static void tally_add(struct tally *to, const struct tally *t)
+{
+	to->packets += t->packets;
+	to->bytes += t->bytes;
+	to->lost += t->lost;
+	to->lost_bytes += t->lost_bytes;
+}
+
+static struct port *port_of(struct list *node)
+{
+	return container_of(node, struct port, node);
+}
+
+int ports_init(struct ports *p, int map)
+{
+	memset(p, 0, sizeof(*p));
+	list_init(&p->live);
+	list_init(&p->gone);
+	for (unsigned i = 0; i < PORT_BUCKETS; i++)
+		list_init(&p->bucket[i]);
+	p->map = map;
+	p->cpus = libbpf_num_possible_cpus();
+	if (p->cpus < 0)
+		return p->cpus;
+	p->cpu = calloc((size_t)p->cpus, sizeof(*p->cpu));
+	return p->cpu ? 0 : -ENOMEM;
+}
+
+static void free_all(struct list *head)
+{
+	struct port *port;
+
+	while (!list_empty(head)) {
+		port = port_of(head->next);
+		list_remove(&port->node);
+		free(port);
+	}
+}
+
+void ports_release(struct ports *p)
+{
+	if (!p->live.next)
+		return;
+	free_all(&p->live);
+	free_all(&p->gone);
+	free(p->cpu);
+	p->cpu = NULL;
+}
+
+struct port *ports_find(const struct ports *p, uint32_t ifindex)
+{
+	const struct list *head = &p->bucket[ifindex % PORT_BUCKETS];
+	struct port *port;
+
+	for (struct list *l = head->next; l != head; l = l->next) {
+		port = container_of(l, struct port, chain);
+		if (port->iface.index == ifindex)
+			return port;
+	}
+	return NULL;
+}
+
+static struct port *port_new(struct ports *p, uint32_t ifindex)
+{
+	struct port *port = calloc(1, sizeof(*port));
+
+	if (!port)
+		return NULL;
+	port->iface.index = ifindex;
+	list_init(&port->node);
+	list_append(&p->bucket[ifindex % PORT_BUCKETS], &port->chain);
+	for (enum way w = 0; w < WAYS; w++)
+		list_init(&port->wait[w]);
+	return port;
+}
+
+static int tally_new(struct ports *p, uint32_t ifindex, bool l3)
+{
+	for (int i = 0; i < p->cpus; i++)
+		p->cpu[i] = (struct tally){.l3 = l3};
+	return bpf_map_update_elem(p->map, &ifindex, p->cpu, BPF_ANY);
+}
+
+int ports_add(struct ports *p, uint32_t ifindex, const char *name, bool l3, struct port **ret)
+{
+	struct port *port;
+	int err = tally_new(p, ifindex, l3);
+
+	if (err)
+		return err;
+	port = ports_find(p, ifindex);
+	if (!port)
+		port = port_new(p, ifindex);
+	if (!port) {
+		bpf_map_delete_elem(p->map, &ifindex);
+		return -ENOMEM;
+	}
+	port->gone = port->failed = false;
+	port->iface.link = l3 ? LINK_RAW : LINK_ETHERNET;
+	snprintf(port->iface.name, sizeof(port->iface.name), "%s", name);
+	list_remove(&port->node);
+	list_append(&p->live, &port->node);
+	*ret = port;
+	return 0;
+}
+
+static void port_read(struct ports *p, struct port *port)
+{
+	if (port->gone || bpf_map_lookup_elem(p->map, &port->iface.index, p->cpu) < 0)
+		return;
+	port->sum = port->before;
+	for (int i = 0; i < p->cpus; i++)
+		tally_add(&port->sum, &p->cpu[i]);
+}
+
+void ports_retire(struct ports *p, struct port *port, unsigned long end)
+{
+	port_read(p, port);
+	bpf_map_delete_elem(p->map, &port->iface.index);
+	port->before = port->sum;
+	port->gone = true;
+	port->end = end;
+	for (enum way w = 0; w < WAYS; w++)
+		list_remove(&port->wait[w]);
+	list_remove(&port->node);
+	list_append(&p->gone, &port->node);
+}
+
+void ports_reap(struct ports *p, const struct ring *ring)
+{
+	struct list *l, *next;
+	struct port *port;
+
+	for (l = p->gone.next; l != &p->gone; l = next) {
+		next = l->next;
+		port = port_of(l);
+		if (!ring_passed(ring, port->end) || port->told != port->sum.lost)
+			continue;
+		tally_add(&p->freed, &port->sum);
+		list_remove(&port->node);
+		list_remove(&port->chain);
+		free(port);
+	}
+}
+
+static int port_losses(struct ports *p, struct port *port, uint64_t ts_ns, loss_fn fn, void *ctx)
+{
+	struct loss loss = {.ts_ns = ts_ns, .cause = "ring", .ifindex = port->iface.index};
+
+	port_read(p, port);
+	loss.packets = port->sum.lost - port->told;
+	loss.bytes = port->sum.lost_bytes - port->told_bytes;
+	port->told = port->sum.lost;
+	port->told_bytes = port->sum.lost_bytes;
+	return loss.packets ? fn(ctx, &loss) : 0;
+}
+
+int ports_losses(struct ports *p, uint64_t ts_ns, loss_fn fn, void *ctx)
+{
+	struct list *const heads[] = {&p->gone, &p->live};
+	int err;
+
+	for (int i = 0; i < 2; i++) {
+		for (struct list *l = heads[i]->next; l != heads[i]; l = l->next) {
+			err = port_losses(p, port_of(l), ts_ns, fn, ctx);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+void ports_count(struct ports *p, struct tc_counts *ret)
+{
+	struct tally all = p->freed;
+	struct port *port;
+
+	*ret = (struct tc_counts){0};
+	for (struct list *l = p->gone.next; l != &p->gone; l = l->next)
+		tally_add(&all, &port_of(l)->sum);
+	for (struct list *l = p->live.next; l != &p->live; l = l->next) {
+		port = port_of(l);
+		port_read(p, port);
+		tally_add(&all, &port->sum);
+		ret->interfaces += hook_any(&port->hook);
+		ret->failed += port->failed;
+	}
+	ret->packets = all.packets;
+	ret->bytes = all.bytes;
+	ret->dropped = all.lost;
+	ret->dropped_bytes = all.lost_bytes;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* The interfaces that are captured at, and what the programs count at them. */
+#ifndef PERISCO_CAPTURE_TC_PORT_H
+#define PERISCO_CAPTURE_TC_PORT_H
+
+#include "base/list.h"
+#include "capture/source.h"
+#include "capture/tc_hook.h"
+#include "capture/tc_ring.h"
+#include "event.h"
+
+struct port {
+	struct iface iface;        /* what packets point to */
+	struct list node, chain;   /* in ports.live or ports.gone, and in its bucket */
+	struct list wait[WAYS];    /* for a program to be attached */
+	struct hook hook;
+	struct tally sum;          /* as last read */
+	struct tally before;       /* of earlier lives: it was gone and came back */
+	uint64_t told, told_bytes; /* losses that were reported */
+	unsigned long end;         /* when gone: the ring may hold packets up to here */
+	bool gone;
+	bool listed;               /* still there, says the dump under way */
+	bool failed;               /* a program could not be attached */
+};
+
+#define PORT_BUCKETS 256
+
+struct ports {
+	struct list live, gone;
+	struct list bucket[PORT_BUCKETS];
+	int map;            /* of the tallies, borrowed */
+	int cpus;
+	struct tally *cpu;  /* room for one reading */
+	struct tally freed; /* of the ports that are no more */
+};
+
+/* 0 or a negative errno; release it in both cases, when nothing is attached any more. */
+int ports_init(struct ports *p, int map);
+void ports_release(struct ports *p);
+
+/* A port, live or gone; NULL when there is none. */
+struct port *ports_find(const struct ports *p, uint32_t ifindex);
+
+/*
+ * A live port with a tally: packets count from the moment a program is attached. One that is gone comes back to life. 0 or
+ * a negative errno.
+ */
+int ports_add(struct ports *p, uint32_t ifindex, const char *name, bool l3, struct port **ret);
+
+/* Nothing is attached to it any more. It stays until the ring is read up to `end` and its losses are told. */
+void ports_retire(struct ports *p, struct port *port, unsigned long end);
+
+/* Frees ports that are gone for good. */
+void ports_reap(struct ports *p, const struct ring *ring);
+
+/* Reports what each port lost since the last time. 0, or what `fn` returned when that is not 0. */
+int ports_losses(struct ports *p, uint64_t ts_ns, loss_fn fn, void *ctx);
+
+/* Everything that was ever counted, and how many interfaces have a program, and how many could not get one. */
+void ports_count(struct ports *p, struct tc_counts *ret);
+
+#endif
