@@ -2,6 +2,7 @@
 # Everything is built under build/ (build/san/ with SAN=1). A new .c file needs no edit here.
 #
 #   all         perisco and its tools (without clang or libbpf: replay only)
+#   tests       all, and the test programs that check runs
 #   check       the tests that need no root
 #   live-check  the tests that need root: network namespaces, veths, real servers
 #   fuzz        runs each fuzz target for FUZZ_SECONDS (needs clang)
@@ -57,7 +58,7 @@ UNITS := $(UNIT_SRC:tests/unit/%.c=$B/unit/%)
 CORPUS:= $(FUZZ_SRC:tests/fuzz/%.c=$B/corpus/%)
 FUZZ  := $(FUZZ_SRC:tests/fuzz/%.c=$B/fuzz/%)
 
-.PHONY: all check live-check fuzz bench install clean help
+.PHONY: all tests check live-check fuzz bench install clean help
 .SECONDARY:
 all: $B/perisco $(TOOLS)
 
@@ -97,7 +98,8 @@ $(FUZZ): $B/fuzz/%: tests/fuzz/%.c $(CORE_SRC) $(EDGE_SRC) $(wildcard src/*/*.h 
 	$(CLANG) $(filter-out -Wvla,$(ALL_CFLAGS)) -O1 -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	  -o $@ $< $(CORE_SRC) $(EDGE_SRC) $(LLHTTP_SRC) $(LDLIBS)
 
-check: all $(UNITS) $(CORPUS)
+tests: all $(UNITS) $(CORPUS)
+check: tests
 	B=$B scripts/check
 live-check: all
 	B=$B scripts/live-check
@@ -112,6 +114,6 @@ install: all
 clean:
 	rm -rf build
 help:
-	@sed -n '4,9s/^# *//p' Makefile
+	@sed -n '4,10s/^# *//p' Makefile
 
 -include $(shell find $B/obj -name '*.d' 2>/dev/null)
