@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The core calls nothing that opens, reads, writes, logs or asks the time, and has no variables that outlive a call.
+set -eu
+core=$B/libcore.a
+if nm "$core" | grep -q ' U __asan_init'; then
+	echo "built with sanitizers, which call what they like"
+	exit 77
+fi
+
+status=0
+calls=$(comm -23 <(nm -u "$core" | awk '$1 == "U" {print $2}' | sort -u) \
+	<(nm --defined-only "$core" | awk 'NF == 3 {print $3}' | sort -u) |
+	grep -vxE '_GLOBAL_OFFSET_TABLE_|mem(cmp|cpy|move|set|chr|rchr|mem)|str(len|cmp|ncmp|chr)|(aligned_|c|re|m)alloc|free|abort|__assert_fail|__stack_chk_fail' || true)
+if [ -n "$calls" ]; then
+	echo "the core calls: $calls"
+	status=1
+fi
+
+variables=$(size -A "$core" | awk '/^[^ ]+\.o / {object = $1} ($1 ~ /^\.t?(data|bss)($|\.)/) && $1 !~ /^\.data\.rel\.ro/ && $2 > 0 {print object, $1, $2}')
+if [ -n "$variables" ]; then
+	echo "the core has variables: $variables"
+	status=1
+fi
+exit $status
