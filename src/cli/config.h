@@ -3,6 +3,7 @@
 #ifndef PERISCO_CLI_CONFIG_H
 #define PERISCO_CLI_CONFIG_H
 
+#include "capture/tc.h"
 #include "output/select.h"
 #include "output/view.h"
 
@@ -13,7 +14,7 @@ enum command { COMMAND_WATCH = 1, COMMAND_REPLAY = 2 };
 	X(EXIT_FINE, 0, "all went well, or whoever read our output has gone")                     \
 	X(EXIT_OTHER, 1, "something else failed")                                                 \
 	X(EXIT_USAGE, 2, "a wrong command, option, value or filter expression")                   \
-	X(EXIT_INPUT, 3, "a file or an interface cannot be opened")                               \
+	X(EXIT_INPUT, 3, "a file or an interface cannot be opened or read")                       \
 	X(EXIT_BROKEN, 4, "a file is broken; the records of what could be read were given")       \
 	X(EXIT_RIGHT, 5, "a right is missing")                                                    \
 	X(EXIT_KERNEL, 6, "this kernel, or this build of perisco, lacks something")               \
@@ -40,6 +41,7 @@ struct config {
 	unsigned command;          /* an enum command; 0 only when help is asked for and no command was named */
 	struct words files;        /* of replay */
 	struct words interfaces;   /* of watch: names and globs; none: every veth */
+	enum tc_hook hook;         /* of watch */
 	char *filter;              /* NULL: every packet */
 	struct select *select;     /* never NULL */
 	struct view view;

@@ -135,6 +135,21 @@ static int set_ring(struct config *c, const struct opt *o, const char *value, ch
 	return err;
 }
 
+static int set_hook(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	static const char *const names[] = {[TC_HOOK_AUTO] = "auto", [TC_HOOK_TCX] = "tcx", [TC_HOOK_CLSACT] = "clsact"};
+
+	(void)o;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (strcmp(value, names[i]) == 0) {
+			c->hook = (enum tc_hook)i;
+			return 0;
+		}
+	}
+	snprintf(error, n, "'%s' is none of auto, tcx, clsact", value);
+	return -EINVAL;
+}
+
 static int set_select(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
 {
 	return select_add(c->select, o->name, value, error, n);
@@ -174,6 +189,7 @@ const struct opt opts[] = {
 	 "devices, globs too ('veth*'); default: all veths"},
 	{"filter", 'f', "EXPR", BOTH, OPT_INPUT, set_text, AT(filter), false,
 	 "only packets that match this pcap-filter(7)"},
+	{"hook", 0, "HOOK", WATCH, OPT_INPUT, set_hook, 0, false, "tcx, clsact, or auto: what the kernel has"},
 
 	{"method", 0, "NAME,...", BOTH, OPT_SELECT, set_select, 0, true, "the method: GET,HEAD"},
 	{"host", 0, "GLOB", BOTH, OPT_SELECT, set_select, 0, true, "the host asked for: '*.example.com'"},

@@ -59,6 +59,7 @@ static bool selects(const struct config *c)
 	}
 HOLDS(interface, c->interfaces.n == 2 && !strcmp(c->interfaces.v[0], "veth*") && !strcmp(c->interfaces.v[1], "lo"))
 HOLDS(filter, c->filter && !strcmp(c->filter, "tcp port 80"))
+HOLDS(hook, c->hook == TC_HOOK_CLSACT)
 HOLDS(count, c->count == 12)
 HOLDS(output, c->outputs.n == 1 && !strcmp(c->outputs.v[0], "json:/tmp/x"))
 HOLDS(headers, c->view.headers == HEADERS_NONE)
@@ -80,6 +81,7 @@ static const struct expect {
 } expects[] = {
 	{"interface", "veth*,lo", "eth0", interface_holds},
 	{"filter", "tcp port 80", "tcp", filter_holds},
+	{"hook", "clsact", "tcx", hook_holds},
 	{"method", "POST,GET", "HEAD", selects},
 	{"host", "*.example.com", "example.org", selects},
 	{"path", "/api/*", "/web/*", selects},
@@ -301,6 +303,7 @@ static void test_errors(void **state)
 		{NULL, "watch|--ring|100k", "--ring: 100k is no power of two"},
 		{NULL, "watch|--ring|4G", "--ring: 4G is out of range"},
 		{NULL, "watch|--body|2M", "--body: 2M is out of range"},
+		{NULL, "watch|--hook|xdp", "--hook: 'xdp' is none of auto, tcx, clsact"},
 		{NULL, "watch|-i|a,,b", "--interface: a name is empty"},
 		{NULL, "watch|--status|9999", "--status: "},
 		{NULL, "watch|--min-latency|soon", "--min-latency: "},
