@@ -175,13 +175,21 @@ static int on_loss(void *ctx, const struct loss *loss)
 	return 0;
 }
 
+static void say_line(void *ctx, const char *line)
+{
+	(void)ctx;
+	say("%s", line);
+}
+
 static struct source *open_live(const struct config *c, enum exit_code *code, char *error, size_t n)
 {
 	const struct tc_config tc = {
 		.patterns = (const char *const *)c->interfaces.v,
 		.n_patterns = c->interfaces.n,
 		.ring = c->ring,
+		.hook = c->hook,
 		.verbose = (int)c->verbose,
+		.say = say_line,
 	};
 	int err = 0;
 	struct source *source = tc_open(&tc, &err, error, n);
@@ -347,10 +355,11 @@ static int pump(struct run *r)
 		rc = ops->poll(r->source, POLL_MS, on_packet, r);
 		rest(r);
 	}
-	if (ops->stop)
+	if (ops->stop && rc > 0 && !is_done(r)) {
 		ops->stop(r->source);
-	if (interrupted && is_live(r) && !is_done(r)) /* what is at hand has passed before the interrupt */
-		ops->poll(r->source, 0, on_packet, r);
+		while (rc > 0 && !is_done(r))
+			rc = ops->poll(r->source, POLL_MS, on_packet, r);
+	}
 	return rc < 0 && !interrupted && !is_done(r) ? rc : 0;
 }
 
@@ -372,7 +381,7 @@ static void finish(struct run *r, int source_err)
 	engine_finish(r->engine);
 	flush(r);
 	if (source_err)
-		fail(r, source_err == -EBADMSG || !is_live(r) ? EXIT_BROKEN : EXIT_OTHER, r->source->error);
+		fail(r, source_err == -EBADMSG ? EXIT_BROKEN : is_live(r) ? EXIT_OTHER : EXIT_INPUT, r->source->error);
 	s = summarise(r);
 	wrote(r, tap_close(r->tap), "the packet file could not be completed");
 	wrote(r, outputs_close(r->outputs), "an output could not be completed");
