@@ -33,8 +33,8 @@ struct files {
 	size_t n;
 	struct input **heap; /* those not at their end; heap[0] is the earliest */
 	size_t live;
-	size_t failed;       /* inputs that ended in a failure */
-	int err;             /* that of the first of them */
+	size_t failed; /* inputs that ended in a failure */
+	int err;       /* that of the first of them */
 };
 
 /* --- the heap --- */

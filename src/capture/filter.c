@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "packet/linktype.h"
+
 enum { SNAPLEN = 262144 };
 
 /* The expression for one link type, and for each direction where that makes a difference. */
 struct program {
 	struct program *next;
 	uint16_t link;
-	struct bpf_program bpf;      /* without instructions: nothing of the expression can be said of this link type */
+	struct bpf_program bpf;       /* without instructions: nothing of the expression can be said of this link type */
 	struct bpf_insn *directed[3]; /* by enum direction: bpf's, or a copy */
 };
 
@@ -26,15 +28,12 @@ struct filter {
 static int dlt_of(uint16_t link)
 {
 	switch (link) {
-	case 100:
+	case LINKTYPE_ATM_RFC1483:
 		return DLT_ATM_RFC1483;
-	case 101:
+	case LINKTYPE_RAW:
+	case LINKTYPE_DLT_RAW_OPENBSD:
 		return DLT_RAW;
-	case 102:
-		return DLT_SLIP_BSDOS;
-	case 103:
-		return DLT_PPP_BSDOS;
-	case 106:
+	case LINKTYPE_ATM_CLIP:
 		return DLT_ATM_CLIP;
 	default:
 		return link;
@@ -44,8 +43,7 @@ static int dlt_of(uint16_t link)
 /* For "inbound" libpcap loads the kernel's packet type, from where only the kernel has it. */
 static bool loads_type(const struct bpf_insn *i)
 {
-	return BPF_CLASS(i->code) == BPF_LD && BPF_MODE(i->code) == BPF_ABS &&
-	       i->k == (bpf_u_int32)(SKF_AD_OFF + SKF_AD_PKTTYPE);
+	return BPF_CLASS(i->code) == BPF_LD && BPF_MODE(i->code) == BPF_ABS && i->k == (bpf_u_int32)(SKF_AD_OFF + SKF_AD_PKTTYPE);
 }
 
 /* A copy for packets of this type (PACKET_HOST, PACKET_OUTGOING), which then is a constant. */

@@ -54,14 +54,6 @@ static enum parsed broken(struct pcapfile *f, const char *why)
 	return PARSED_BROKEN;
 }
 
-/* 12 and 14 are the raw IP of BSD kernels, written before LINKTYPE_RAW had its number. */
-static uint16_t link_of(uint32_t network)
-{
-	uint16_t link = (uint16_t)network; /* above are the length of a frame check sequence, and reserved bits */
-
-	return link == 12 || link == 14 ? 101 : link;
-}
-
 static enum parsed read_header(struct pcapfile *f, struct slice in, size_t *n)
 {
 	const struct variant *v;
@@ -80,7 +72,7 @@ static enum parsed read_header(struct pcapfile *f, struct slice in, size_t *n)
 	f->lengths = major == 543 || minor < 3 ? WIRE_FIRST : minor == 3 ? EITHER_FIRST : CAPTURED_FIRST;
 	f->unit = v->unit;
 	f->header = v->header;
-	f->link = link_of(get32(in.p + 20, f->swapped));
+	f->link = (uint16_t)get32(in.p + 20, f->swapped); /* above are the length of a frame check sequence, and reserved bits */
 	return PARSED_OTHER;
 }
 

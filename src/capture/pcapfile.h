@@ -7,12 +7,12 @@
 
 /* All zeroes is a reader before the file header. */
 struct pcapfile {
-	bool swapped;         /* written by a machine of the other byte order */
-	uint32_t unit;        /* nanoseconds in a unit of the second part of a time stamp */
-	uint32_t header;      /* bytes before each packet; 0: the file header was not read yet */
-	uint8_t lengths;      /* the order of its two lengths */
-	uint16_t link;        /* LINKTYPE_* */
-	const char *why;      /* set with PARSED_BROKEN; static */
+	bool swapped;    /* written by a machine of the other byte order */
+	uint32_t unit;   /* nanoseconds in a unit of the second part of a time stamp */
+	uint32_t header; /* bytes before each packet; 0: the file header was not read yet */
+	uint8_t lengths; /* the order of its two lengths */
+	uint16_t link;   /* LINKTYPE_* */
+	const char *why; /* set with PARSED_BROKEN; static */
 };
 
 /* Do the file's first four bytes say pcap? */

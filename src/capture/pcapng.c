@@ -171,16 +171,15 @@ static enum parsed read_interface(struct pcapng *ng, struct slice body)
 {
 	struct pcapng_iface *i;
 	struct slice options = slice_from(body, 8), value;
-	uint16_t code, link;
+	uint16_t code;
 
 	if (body.n < 8)
 		return broken(ng, "an interface block that is too short");
 	i = iface_add(ng);
 	if (!i)
 		return broken(ng, "more interfaces than can be kept");
-	link = get16(ng, body.p);
 	*i = (struct pcapng_iface){
-		.iface = {.index = (uint32_t)ng->n_ifaces, .link = link == 12 || link == 14 ? 101 : link}, /* BSD's raw IP */
+		.iface = {.index = (uint32_t)ng->n_ifaces, .link = get16(ng, body.p)},
 		.snaplen = get32(ng, body.p + 4),
 	};
 	iface_resolution(i, 6);
@@ -264,8 +263,7 @@ static void packet_option(struct pcapng *ng, struct pcapng_iface *i, struct pack
 }
 
 /* Both kinds of packet block end alike: time stamp, lengths, bytes, options. */
-static enum parsed read_timed(struct pcapng *ng, struct pcapng_iface *i, const uint8_t *at, struct slice rest,
-			      struct packet *ret)
+static enum parsed read_timed(struct pcapng *ng, struct pcapng_iface *i, const uint8_t *at, struct slice rest, struct packet *ret)
 {
 	uint32_t captured = get32(ng, at + 8), wire = get32(ng, at + 12);
 	struct slice options, value;

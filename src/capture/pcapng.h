@@ -15,10 +15,10 @@ struct pcapng {
 	bool swapped, in_section;
 	struct pcapng_iface *ifaces; /* of the section; owned */
 	size_t n_ifaces, room;
-	uint64_t last_ns;            /* of the last packet: the time of what has none of its own */
+	uint64_t last_ns;                  /* of the last packet: the time of what has none of its own */
 	struct loss losses[PCAPNG_LOSSES]; /* noticed, not reported yet; when all are in use the last takes the rest */
 	size_t n_losses;
-	const char *why;             /* set with PARSED_BROKEN; static */
+	const char *why; /* set with PARSED_BROKEN; static */
 };
 
 /* Frees what it owns; the losses stay. */

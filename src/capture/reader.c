@@ -52,7 +52,9 @@ static const struct magic {
 } foreign[] = {
 	{SLICE("\x1f\x8b"), "is gzip compressed", "zcat"},
 	{SLICE("\x28\xb5\x2f\xfd"), "is zstd compressed", "zstdcat"},
-	{SLICE("\xfd" "7zXZ"), "is xz compressed", "xzcat"},
+	{SLICE("\xfd"
+	       "7zXZ"),
+	 "is xz compressed", "xzcat"},
 	{SLICE("BZh"), "is bzip2 compressed", "bzcat"},
 	{SLICE("\x04\x22\x4d\x18"), "is lz4 compressed", "lz4cat"},
 	{SLICE("snoop\0\0\0"), "is a snoop capture: convert it with editcap -F pcapng", NULL},

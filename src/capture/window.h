@@ -14,8 +14,8 @@ struct window {
 	uint64_t base;        /* offset in the file of buf[0] */
 	uint64_t skip;        /* bytes to throw away when they come; then at == end */
 	int fd;
-	bool regular;         /* a file on a disk: reading it never waits for anybody */
-	bool over;            /* the end of the file was reached */
+	bool regular; /* a file on a disk: reading it never waits for anybody */
+	bool over;    /* the end of the file was reached */
 };
 
 /* Takes over `fd`. `size` is that of the buffer at first. 0 or -ENOMEM. */

@@ -24,8 +24,8 @@ struct entry {
 
 /* Its packets are bytes[start..] of the first block, those between, and bytes[..end] of the last. */
 struct hold_flow {
-	struct hold_flow *next;     /* in its bucket, or of those that are free */
-	struct list rank;           /* among the flows that hold about as much; blocks > 0 */
+	struct hold_flow *next; /* in its bucket, or of those that are free */
+	struct list rank;       /* among the flows that hold about as much; blocks > 0 */
 	uint64_t id;
 	struct block *first, *last; /* NULL: nothing is held */
 	uint32_t start, end;
@@ -35,17 +35,17 @@ struct hold_flow {
 
 struct hold {
 	uint8_t *memory;
-	size_t blocks, fresh;       /* of the memory: blocks in all, and those that were never used yet */
+	size_t blocks, fresh; /* of the memory: blocks in all, and those that were never used yet */
 	struct block *free_blocks;
-	size_t free;                /* blocks that can be had, fresh ones included */
+	size_t free; /* blocks that can be had, fresh ones included */
 	struct hold_flow *free_flows;
 	struct hold_flow **buckets;
-	unsigned bits;              /* 2^bits buckets */
-	struct list ranks[RANKS];   /* flows by log2 of their blocks */
-	uint32_t ranked;            /* a bit for each list that is not empty */
+	unsigned bits;            /* 2^bits buckets */
+	struct list ranks[RANKS]; /* flows by log2 of their blocks */
+	uint32_t ranked;          /* a bit for each list that is not empty */
 	size_t packets;
 	uint64_t let_go;
-	uint8_t *scratch;           /* one packet in one piece */
+	uint8_t *scratch; /* one packet in one piece */
 	size_t scratch_size;
 };
 

@@ -6,23 +6,24 @@
 #include <stdlib.h>
 
 #include "output/spill.h"
+#include "packet/linktype.h"
 #include "packet/pcapng_blocks.h"
 
-enum { SNAPLEN = 262144, LINK_ETHERNET = 1, LINK_RAW = 101, PLACE_BUCKETS = 256, BLOCK_FRAME = 12 };
+enum { SNAPLEN = 262144, PLACE_BUCKETS = 256 };
 
 /* Where packets of one link type were captured, or lost. */
 struct place {
 	struct place *next;
 	struct iface iface;
-	int64_t id;     /* of the interface in a pcapng file; -1: it is not described there yet */
+	int64_t id; /* of the interface in a pcapng file; -1: it is not described there yet */
 	uint64_t packets, lost, last_ns;
 };
 
 struct pcapwrite {
 	struct spill spill;
 	bool ng;
-	int32_t link;   /* of a pcap file; -1: not known yet */
-	uint32_t ids;   /* interfaces described */
+	int32_t link;       /* of a pcap file; -1: not known yet */
+	uint32_t ids;       /* interfaces described */
 	struct place *last; /* the one used last */
 	struct place *places[PLACE_BUCKETS];
 	char error[256]; /* of a packet that could not be taken */
@@ -126,9 +127,9 @@ static int write_section(struct spill *s)
 	struct block b = block_of(PCAPNG_SECTION);
 
 	block_u32(&b, PCAPNG_BYTE_ORDER);
-	block_u32(&b, 1);                       /* version 1.0: two numbers of 16 bits */
+	block_u32(&b, 1); /* version 1.0: two numbers of 16 bits */
 	memcpy(b.bytes + 12, (uint16_t[]){1, 0}, 4);
-	block_time(&b, UINT64_MAX);             /* the length of the section: not known */
+	block_time(&b, UINT64_MAX); /* the length of the section: not known */
 	block_option(&b, PCAPNG_SECTION_APPLICATION, application, sizeof application - 1);
 	block_option(&b, PCAPNG_END, "", 0);
 	return block_write(s, &b);
@@ -148,7 +149,8 @@ static int write_interface(struct pcapwrite *w, struct place *p)
 	block_u32(&b, 0); /* no snapshot length */
 	if (p->iface.name[0])
 		block_option(&b, PCAPNG_IF_NAME, p->iface.name, strlen(p->iface.name));
-	block_option(&b, PCAPNG_IF_DESCRIPTION, index, (size_t)snprintf(index, sizeof index, PCAPNG_IFINDEX "%u", p->iface.index));
+	block_option(&b, PCAPNG_IF_DESCRIPTION, index,
+		     (size_t)snprintf(index, sizeof index, PCAPNG_IFINDEX "%u", p->iface.index));
 	block_option(&b, PCAPNG_IF_TSRESOL, "\x09", 1); /* nanoseconds */
 	block_option(&b, PCAPNG_END, "", 0);
 	return block_write(&w->spill, &b);
@@ -226,7 +228,7 @@ static struct ethernet ethernet_for(const struct packet *pkt, int32_t link)
 {
 	struct ethernet e = {.n = 0};
 
-	if (link != LINK_ETHERNET || pkt->link != LINK_RAW || pkt->data.n == 0)
+	if (link != LINKTYPE_ETHERNET || pkt->link != LINKTYPE_RAW || pkt->data.n == 0)
 		return e;
 	e.n = sizeof e.bytes;
 	memcpy(e.bytes + 12, pkt->data.p[0] >> 4 == 6 ? "\x86\xdd" : "\x08\x00", 2);
@@ -310,7 +312,7 @@ static struct place *place_of_index(struct pcapwrite *w, uint32_t index)
 
 	while (p && p->iface.index != index)
 		p = p->next;
-	return p ? p : place_find(w, &iface, w->last ? w->last->iface.link : LINK_ETHERNET);
+	return p ? p : place_find(w, &iface, w->last ? w->last->iface.link : LINKTYPE_ETHERNET);
 }
 
 int pcapwrite_loss(struct pcapwrite *w, uint32_t ifindex, uint64_t packets)
@@ -340,7 +342,7 @@ const char *pcapwrite_error(const struct pcapwrite *w)
 static void write_end(struct pcapwrite *w)
 {
 	if (!w->ng && w->link < 0)
-		write_header(w, LINK_ETHERNET);
+		write_header(w, LINKTYPE_ETHERNET);
 	for (size_t i = 0; i < PLACE_BUCKETS; i++)
 		for (struct place *p = w->places[i]; p; p = p->next)
 			if (p->id >= 0)

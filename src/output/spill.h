@@ -12,11 +12,11 @@ struct spill {
 	uint8_t *buf;
 	size_t used;
 	int fd;
-	int err;            /* the first failure, a negative errno; nothing is written after it */
-	uint64_t written;   /* bytes that the operating system took */
-	uint64_t whole;     /* of these, up to the end of the last whole record */
-	char name[128];     /* for people */
-	char error[256];    /* one line; "" when nothing failed */
+	int err;          /* the first failure, a negative errno; nothing is written after it */
+	uint64_t written; /* bytes that the operating system took */
+	uint64_t whole;   /* of these, up to the end of the last whole record */
+	char name[128];   /* for people */
+	char error[256];  /* one line; "" when nothing failed */
 };
 
 /* Opens for writing ("-": standard output), emptying what is there. 0 or a negative errno with a line in s->error. */

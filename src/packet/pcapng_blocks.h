@@ -22,7 +22,7 @@ enum pcapng_option {
 	PCAPNG_IF_DESCRIPTION = 3,
 	PCAPNG_IF_TSRESOL = 9,
 	PCAPNG_IF_TSOFFSET = 14,
-	PCAPNG_PACKET_FLAGS = 2,     /* its two lowest bits: 1 inbound, 2 outbound */
+	PCAPNG_PACKET_FLAGS = 2, /* its two lowest bits: 1 inbound, 2 outbound */
 	PCAPNG_PACKET_DROPCOUNT = 4,
 	PCAPNG_STATISTICS_IFRECV = 4,
 	PCAPNG_STATISTICS_IFDROP = 5,
