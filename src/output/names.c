@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/names.h"
+
+#include "record.h"
+
+#define LOOK_UP(names, i) ((i) < sizeof(names) / sizeof((names)[0]) ? (names)[i] : NULL)
+
+const char *name_of_ended(unsigned ended)
+{
+	static const char *const names[] = {
+		[ENDED_CLOSED] = "closed",
+		[ENDED_RESET] = "reset",
+		[ENDED_TIMEOUT] = "timeout",
+		[ENDED_OPEN] = "open",
+		[ENDED_EVICTED] = "evicted",
+		[ENDED_REPLACED] = "replaced",
+		[ENDED_LOST] = "lost",
+	};
+
+	return LOOK_UP(names, ended);
+}
+
+const char *name_of_part(unsigned part)
+{
+	static const char *const names[] = {
+		[PART_START_LINE] = "start_line",
+		[PART_HEADERS] = "headers",
+		[PART_BODY] = "body",
+		[PART_TRAILERS] = "trailers",
+	};
+
+	return LOOK_UP(names, part);
+}
+
+const char *name_of_cause(unsigned cause)
+{
+	static const char *const names[] = {
+		[CAUSE_NETWORK] = "network",
+		[CAUSE_RING] = "ring",
+		[CAUSE_SNAPLEN] = "snaplen",
+		[CAUSE_ELIDED] = "elided",
+		[CAUSE_MEMORY] = "memory",
+		[CAUSE_GRAMMAR] = "grammar",
+	};
+
+	return LOOK_UP(names, cause);
+}
+
+const char *name_of_vantage(unsigned vantage)
+{
+	static const char *const names[] = {
+		[VANTAGE_CLIENT] = "client",
+		[VANTAGE_SERVER] = "server",
+		[VANTAGE_BOTH] = "both",
+	};
+
+	return LOOK_UP(names, vantage);
+}
+
+const char *name_of_turned(unsigned turned)
+{
+	static const char *const names[] = {
+		[TURNED_TUNNEL] = "tunnel",
+		[TURNED_WEBSOCKET] = "websocket",
+		[TURNED_H2C] = "h2c",
+		[TURNED_OTHER] = "other",
+	};
+
+	return LOOK_UP(names, turned);
+}
+
+const char *name_of_tunnel(unsigned tunnel)
+{
+	static const char *const names[] = {
+		[TUNNEL_IPIP] = "ipip",
+		[TUNNEL_GRE] = "gre",
+		[TUNNEL_ERSPAN] = "erspan",
+		[TUNNEL_VXLAN] = "vxlan",
+		[TUNNEL_GENEVE] = "geneve",
+		[TUNNEL_GTPU] = "gtpu",
+		[TUNNEL_TEREDO] = "teredo",
+		[TUNNEL_OTHER] = "other",
+	};
+
+	return LOOK_UP(names, tunnel);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The words for the vocabulary of record.h, the same in every format; NULL for what needs no word, or is none of it. */
+#ifndef PERISCO_OUTPUT_NAMES_H
+#define PERISCO_OUTPUT_NAMES_H
+
+const char *name_of_ended(unsigned ended);     /* NULL for ENDED_WELL */
+const char *name_of_part(unsigned part);
+const char *name_of_cause(unsigned cause);
+const char *name_of_vantage(unsigned vantage); /* NULL for VANTAGE_UNKNOWN */
+const char *name_of_turned(unsigned turned);   /* NULL for TURNED_NOT */
+const char *name_of_tunnel(unsigned tunnel);   /* NULL for TUNNEL_NONE */
+
+#endif
