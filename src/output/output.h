@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Outputs: a format (how a record reads) and a transport (where it goes). Formats know no transport, transports no format.
- * A record is serialised once per format and goes to every transport that asked for it.
+ * Outputs: a format (how a record reads) and a transport (where it goes). Formats know no transport, transports no
+ * format. A record is serialised once per format and goes to every transport that asked for it.
  */
 #ifndef PERISCO_OUTPUT_OUTPUT_H
 #define PERISCO_OUTPUT_OUTPUT_H
@@ -15,18 +15,26 @@ struct outputs;
 struct outputs *outputs_new(const struct view *view);
 
 /*
- * Adds one, FORMAT[:PATH] ("text", "json:/var/log/x.json", "null"); PATH "-" or none is standard output. Returns 0, or a
- * negative errno with a line in `error` (what failed, on what, what to do).
+ * Adds one, FORMAT[:PATH] ("text", "json:/var/log/x.json", "null"); PATH "-" or none is standard output. A file is
+ * created, or emptied when it was there; two outputs cannot share one. Returns 0, or a negative errno with a line in
+ * `error` (what failed, on what, what to do).
  */
 int outputs_add(struct outputs *o, const char *spec, char *error, size_t n);
 
-/* Serialises and writes one record. Returns 0, or a negative errno: -EPIPE when the reader is gone. See outputs_error. */
+/*
+ * Serialises one record and keeps it until a block is full; to a terminal it goes out at once. Returns 0 or a negative
+ * errno: -EPIPE when the reader is gone (SIGPIPE is to be ignored). See outputs_error. An output that failed gets no
+ * more; the others still do, and each further call returns the first failure again.
+ */
 int outputs_write(struct outputs *o, const struct record *r);
 
-/* Hands everything buffered to the operating system: to be called when the source is idle. */
+/*
+ * Hands everything buffered to the operating system: to be called when the source is idle. Returns as outputs_write
+ * does.
+ */
 int outputs_flush(struct outputs *o);
 
-/* What failed last, one line; "" when nothing did. */
+/* What failed first, one line; "" when nothing did. */
 const char *outputs_error(const struct outputs *o);
 
 /* Flushes and closes. Returns 0 or the first negative errno. NULL is allowed. */

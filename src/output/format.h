@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* How a record reads. A format knows no transport: it appends lines to a buffer. */
+#ifndef PERISCO_OUTPUT_FORMAT_H
+#define PERISCO_OUTPUT_FORMAT_H
+
+#include <stdbool.h>
+
+#include "output/buf.h"
+#include "output/view.h"
+#include "record.h"
+
+struct format {
+	const char *name, *help;
+	size_t state_size; /* of what it remembers between records; all zero at first */
+	/* Appends one record, whole and ended by a line feed. False when there is no room: then nothing is appended. */
+	bool (*write)(void *state, const struct view *view, const struct record *r, struct buf *out);
+};
+
+extern const struct format format_text, format_json;
+extern const struct format format_null; /* writes nothing: its `write` is NULL */
+
+#endif
