@@ -7,21 +7,32 @@
 
 struct select;
 
+/* No condition: everything matches. NULL when out of memory. */
 struct select *select_new(void);
 void select_free(struct select *s);
 
 /*
- * Adds a condition. `what` is one of "method" (names, comma separated), "host" (glob), "path" (glob on the target's path
- * and query), "status" ("404", "5xx", "500-599", comma separated), "min-latency" ("250ms", "1.5s", "80us", "10ns"; bare
- * numbers are milliseconds), "header" ("name" or "name: glob"; in the request or the response), "cidr" (the server's
- * address, IPv4 or IPv6, comma separated). Returns 0, -EINVAL or -ENOMEM with a line in `error`.
+ * Adds a condition. Globs know '*' (any run), '?' (any one byte) and '\' (quotes). `what` is one of
+ *
+ *   "method"       names, comma separated; one in lower case also means the same in upper case
+ *   "host"         glob on the authority (RFC 9110 section 7.2), without its port unless the glob has one; any case
+ *   "path"         glob on the target's path with its query, or without
+ *   "status"       "404", "5xx", "500-599", comma separated; of the final response
+ *   "min-latency"  "250ms", "1.5s", "80us", "10ns"; bare numbers are milliseconds
+ *   "header"       "name" or "name: glob"; a field or trailer of the request or the response; any case
+ *   "cidr"         the server's address (also the one behind address translation), IPv4 or IPv6, comma separated
+ *
+ * Returns 0, -EINVAL or -ENOMEM with a line in `error`.
  */
 int select_add(struct select *s, const char *what, const char *value, char *error, size_t n);
 
-/* Is there any condition on exchanges? */
+/* Is there any condition? */
 bool select_any(const struct select *s);
 
-/* Does the record meet all conditions? What is not known does not match. Flow records know only "cidr"; a loss always matches. */
+/*
+ * Does the record meet all conditions? What is not known does not match. Of a flow record only "cidr" is asked; a loss
+ * always matches.
+ */
 bool select_match(const struct select *s, const struct record *r);
 
 #endif

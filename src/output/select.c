@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/select.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "output/glob.h"
+#include "output/target.h"
+
+/* A growing list of strings that it owns. */
+struct strings {
+	struct slice *v;
+	size_t n;
+};
+
+/* An IPv6 prefix; IPv4 is v4-mapped. */
+struct prefix {
+	uint8_t addr[16];
+	unsigned bits;
+};
+
+#define STATUS_END 1000
+
+struct select {
+	struct strings methods, hosts, paths;
+	struct strings names, values; /* of header conditions, in pairs; a value with p == NULL is any */
+	bool any_status, any_latency;
+	uint64_t status[(STATUS_END + 63) / 64];
+	uint64_t min_latency_ns;
+	struct prefix *prefixes;
+	size_t n_prefixes;
+};
+
+static int strings_add(struct strings *l, struct slice s)
+{
+	struct slice *more = reallocarray(l->v, l->n + 1, sizeof(*more));
+	uint8_t *copy = NULL;
+
+	if (!more)
+		return -ENOMEM;
+	l->v = more;
+	if (s.p) {
+		copy = malloc(s.n + 1);
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, s.p, s.n);
+	}
+	more[l->n++] = slice_of(copy, s.n);
+	return 0;
+}
+
+static void strings_release(struct strings *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free((void *)l->v[i].p);
+	free(l->v);
+}
+
+struct select *select_new(void)
+{
+	return calloc(1, sizeof(struct select));
+}
+
+void select_free(struct select *s)
+{
+	if (!s)
+		return;
+	strings_release(&s->methods);
+	strings_release(&s->hosts);
+	strings_release(&s->paths);
+	strings_release(&s->names);
+	strings_release(&s->values);
+	free(s->prefixes);
+	free(s);
+}
+
+static struct slice trim(struct slice s)
+{
+	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = slice_from(s, 1);
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+static int add_method(struct select *s, struct slice item)
+{
+	uint8_t upper[64];
+	int r = -EINVAL;
+
+	if (item.n && item.n <= sizeof(upper))
+		r = strings_add(&s->methods, item);
+	for (size_t i = 0; r == 0 && i < item.n; i++)
+		upper[i] = item.p[i] >= 'a' && item.p[i] <= 'z' ? item.p[i] & ~0x20 : item.p[i];
+	return r == 0 ? strings_add(&s->methods, slice_of(upper, item.n)) : r;
+}
+
+/* Three characters: digits, the last ones perhaps "x" for any. Gives the first and the last number meant. */
+static bool status_parse(struct slice s, unsigned *first, unsigned *last)
+{
+	bool any = false;
+
+	*first = *last = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		any |= i > 0 && (s.p[i] | 0x20) == 'x';
+		if (any ? (s.p[i] | 0x20) != 'x' : s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		*first = *first * 10 + (any ? 0 : s.p[i] - '0');
+		*last = *last * 10 + (any ? 9 : s.p[i] - '0');
+	}
+	return s.n == 3 && *last >= 100;
+}
+
+static int add_status(struct select *s, struct slice item)
+{
+	const uint8_t *dash = item.n ? memchr(item.p, '-', item.n) : NULL;
+	size_t length = dash ? (size_t)(dash - item.p) : item.n;
+	unsigned first, last, end;
+
+	if (!status_parse(trim(slice_first(item, length)), &first, &last))
+		return -EINVAL;
+	if (dash && !status_parse(trim(slice_from(item, length + 1)), &end, &last))
+		return -EINVAL;
+	if (first > last)
+		return -EINVAL;
+	for (; first <= last; first++)
+		s->status[first / 64] |= 1ULL << first % 64;
+	s->any_status = true;
+	return 0;
+}
+
+/* "ADDRESS" or "ADDRESS/BITS". */
+static bool prefix_parse(struct slice s, struct prefix *ret)
+{
+	char text[64], *slash, *end = "";
+	unsigned long bits, max = 128;
+
+	if (s.n == 0 || s.n >= sizeof(text))
+		return false;
+	*(char *)mempcpy(text, s.p, s.n) = 0;
+	slash = strchr(text, '/');
+	if (slash)
+		*slash = 0;
+	*ret = (struct prefix){.addr = {[10] = 0xff, [11] = 0xff}};
+	if (inet_pton(AF_INET, text, ret->addr + 12) == 1)
+		max = 32;
+	else if (inet_pton(AF_INET6, text, ret->addr) != 1)
+		return false;
+	bits = slash ? strtoul(slash + 1, &end, 10) : max;
+	ret->bits = (unsigned)(bits + 128 - max);
+	return bits <= max && !*end && !(slash && (slash[1] < '0' || slash[1] > '9'));
+}
+
+static int add_cidr(struct select *s, struct slice item)
+{
+	struct prefix prefix, *more;
+
+	if (!prefix_parse(item, &prefix))
+		return -EINVAL;
+	more = reallocarray(s->prefixes, s->n_prefixes + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	s->prefixes = more;
+	more[s->n_prefixes++] = prefix;
+	return 0;
+}
+
+static int add_each(struct select *s, const char *list, int (*add)(struct select *, struct slice))
+{
+	for (int r;; list++) {
+		size_t n = strcspn(list, ",");
+
+		r = add(s, trim(slice_of(list, n)));
+		list += n;
+		if (r < 0 || !*list)
+			return r;
+	}
+}
+
+static int add_methods(struct select *s, const char *value)
+{
+	return add_each(s, value, add_method);
+}
+
+static int add_statuses(struct select *s, const char *value)
+{
+	return add_each(s, value, add_status);
+}
+
+static int add_cidrs(struct select *s, const char *value)
+{
+	return add_each(s, value, add_cidr);
+}
+
+static int add_host(struct select *s, const char *value)
+{
+	return *value ? strings_add(&s->hosts, slice_str(value)) : -EINVAL;
+}
+
+static int add_path(struct select *s, const char *value)
+{
+	return *value ? strings_add(&s->paths, slice_str(value)) : -EINVAL;
+}
+
+/* The nanoseconds of a unit; 0 when it is none. */
+static uint64_t unit_ns(const char *unit)
+{
+	static const struct {
+		const char *name;
+		uint64_t ns;
+	} units[] = {{"", 1000000}, {"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(unit, units[i].name) == 0)
+			return units[i].ns;
+	return 0;
+}
+
+/* Digits, perhaps a point and more digits, perhaps a unit. */
+static int add_latency(struct select *s, const char *value)
+{
+	size_t whole = strspn(value, "0123456789");
+	size_t part = value[whole] == '.' ? strspn(value + whole + 1, "0123456789") : 0;
+	uint64_t unit = unit_ns(value + whole + (part ? part + 1 : 0)), ns = 0;
+
+	if (whole == 0 || whole > 9 || unit == 0)
+		return -EINVAL;
+	for (size_t i = 0; i < whole; i++)
+		ns = ns * 10 + (uint64_t)(value[i] - '0');
+	ns *= unit;
+	for (size_t i = 0; i < part; i++)
+		ns += (uint64_t)(value[whole + 1 + i] - '0') * (unit /= 10);
+	if (!s->any_latency || ns < s->min_latency_ns)
+		s->min_latency_ns = ns;
+	s->any_latency = true;
+	return 0;
+}
+
+static int add_header(struct select *s, const char *value)
+{
+	size_t length = strcspn(value, ":");
+	struct slice name = trim(slice_of(value, length)), glob = {NULL, 0};
+	int r;
+
+	if (name.n == 0)
+		return -EINVAL;
+	if (value[length])
+		glob = trim(slice_str(value + length + 1));
+	r = strings_add(&s->values, glob);
+	return r < 0 ? r : strings_add(&s->names, name);
+}
+
+static const struct condition {
+	const char *what;
+	int (*add)(struct select *, const char *);
+	const char *use;
+} conditions[] = {
+	{"method", add_methods, "names like GET, separated by commas"},
+	{"host", add_host, "a pattern like *.example.com"},
+	{"path", add_path, "a pattern like /api/*"},
+	{"status", add_statuses, "404, 5xx or 500-599, separated by commas"},
+	{"min-latency", add_latency, "a time like 250ms, 1.5s or 80us"},
+	{"header", add_header, "a name, or a name and a pattern like 'content-type: text/*'"},
+	{"cidr", add_cidrs, "addresses or prefixes like 10.0.0.0/8, separated by commas"},
+};
+
+int select_add(struct select *s, const char *what, const char *value, char *error, size_t n)
+{
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
+		const struct condition *c = &conditions[i];
+		int r;
+
+		if (strcmp(what, c->what) != 0)
+			continue;
+		r = c->add(s, value);
+		if (r == -EINVAL)
+			snprintf(error, n, "bad %s '%s': use %s", what, value, c->use);
+		else if (r < 0)
+			snprintf(error, n, "out of memory");
+		return r;
+	}
+	snprintf(error, n, "unknown condition '%s'", what);
+	return -EINVAL;
+}
+
+bool select_any(const struct select *s)
+{
+	return s->methods.n || s->hosts.n || s->paths.n || s->names.n || s->n_prefixes ||
+	       s->any_status || s->any_latency;
+}
+
+static bool match_method(const struct select *s, struct slice method)
+{
+	for (size_t i = 0; i < s->methods.n; i++)
+		if (slice_eq(s->methods.v[i], method))
+			return true;
+	return s->methods.n == 0;
+}
+
+/* Does an authority, or a glob on one, name a port? A colon alone does not: IPv6 addresses have many. */
+static bool has_port(struct slice authority)
+{
+	return authority_host(authority).n < authority.n;
+}
+
+static bool match_host(const struct select *s, const struct message *m)
+{
+	struct slice authority, host;
+
+	if (s->hosts.n == 0)
+		return true;
+	authority = request_authority(m);
+	host = authority_host(authority);
+	for (size_t i = 0; authority.n && i < s->hosts.n; i++)
+		if (glob_match(s->hosts.v[i], has_port(s->hosts.v[i]) ? authority : host, true))
+			return true;
+	return false;
+}
+
+static bool match_path(const struct select *s, struct slice target)
+{
+	struct slice path;
+
+	if (s->paths.n == 0)
+		return true;
+	path = target_parse(target).path;
+	for (size_t i = 0; path.n && i < s->paths.n; i++)
+		if (glob_match(s->paths.v[i], path, false) || glob_match(s->paths.v[i], target_bare_path(path), false))
+			return true;
+	return false;
+}
+
+static bool match_fields(struct slice name, struct slice glob, const struct fields *f)
+{
+	for (uint32_t i = 0; i < f->n; i++)
+		if (slice_ieq(field_name(f, i), name) && (!glob.p || glob_match(glob, field_value(f, i), true)))
+			return true;
+	return false;
+}
+
+static bool match_header(const struct select *s, const struct exchange_record *x)
+{
+	for (size_t i = 0; i < s->names.n; i++) {
+		struct slice name = s->names.v[i], glob = s->values.v[i];
+
+		if (match_fields(name, glob, &x->request.headers) || match_fields(name, glob, &x->response.headers) ||
+		    match_fields(name, glob, &x->request.trailers) || match_fields(name, glob, &x->response.trailers))
+			return true;
+	}
+	return s->names.n == 0;
+}
+
+static bool in_prefix(const struct prefix *p, const uint8_t addr[16])
+{
+	unsigned bytes = p->bits / 8, bits = p->bits % 8;
+
+	return memcmp(p->addr, addr, bytes) == 0 && (bits == 0 || (p->addr[bytes] ^ addr[bytes]) >> (8 - bits) == 0);
+}
+
+static bool match_server(const struct select *s, const struct endpoints *e)
+{
+	for (size_t i = 0; i < s->n_prefixes; i++)
+		if (in_prefix(&s->prefixes[i], e->key.addr[e->client == 0]) ||
+		    (e->translated && in_prefix(&s->prefixes[i], e->other.addr[e->other_client == 0])))
+			return true;
+	return s->n_prefixes == 0;
+}
+
+static bool match_status(const struct select *s, unsigned status)
+{
+	return !s->any_status || (status < STATUS_END && s->status[status / 64] >> status % 64 & 1);
+}
+
+static bool match_latency(const struct select *s, const struct exchange_record *x)
+{
+	return !s->any_latency || (x->timed && x->latency_ns >= s->min_latency_ns);
+}
+
+static bool match_exchange(const struct select *s, const struct exchange_record *x)
+{
+	return match_status(s, x->response.status) && match_latency(s, x) && match_method(s, x->request.method) &&
+	       match_path(s, x->request.target) && match_host(s, &x->request) && match_header(s, x);
+}
+
+bool select_match(const struct select *s, const struct record *r)
+{
+	if (r->kind == RECORD_LOSS)
+		return true;
+	if (!match_server(s, &r->ends))
+		return false;
+	return r->kind == RECORD_FLOW || match_exchange(s, &r->exchange);
+}
