@@ -24,9 +24,9 @@ enum layer walk_protocol(const struct walk *w, uint8_t protocol)
 	case 97:
 		return LAYER_ETHERIP;
 	case 137:
-		return LAYER_MPLS;
-	case 143: /* Ethernet in SRv6 (RFC 8986 section 4.9) */
-		return LAYER_ETHERNET;
+		return LAYER_MPLS_TUNNEL;
+	case 143:
+		return LAYER_ETHERNET_TUNNEL;
 	}
 	if (w->version != 6)
 		return LAYER_NOT_TCP;
@@ -112,7 +112,7 @@ static enum layer walk_fragment(struct walk *w, uint32_t id, uint8_t protocol, u
 	f.header_n = w->version == 4 ? IP4_HEADER : IP6_HEADER;
 	f.data = cursor_rest(&w->c);
 	f.n = (uint32_t)(f.data.n + w->cut);
-	if (f.n == 0 || (more && f.n % 8) || at + f.n > UINT16_MAX)
+	if (f.n == 0 || (more && f.n % 8) || at + f.n > (w->version == 4 ? UINT16_MAX - IP4_HEADER : UINT16_MAX))
 		return LAYER_MALFORMED;
 	if (protocol == PROTO_UDP && at == 0 && f.data.n >= 4)
 		f.dull = udp_tunnel(be16(f.data.p), be16(f.data.p + 2)) == LAYER_NOT_TCP;
@@ -190,7 +190,7 @@ static uint32_t ip_jumbo(struct slice options)
 {
 	struct cursor c = cursor_of(options);
 
-	while (cursor_left(&c) >= 2) {
+	while (!c.failed && cursor_left(&c) >= 2) {
 		uint8_t type = cursor_u8(&c), n = type ? cursor_u8(&c) : 0;
 
 		if (type == 0xc2 && n == 4)

@@ -300,7 +300,7 @@ static enum layer netlink_attributes(struct walk *w, uint16_t wanted)
 	const uint8_t *h;
 	uint16_t n, type, protocol = 0;
 
-	while (cursor_left(&w->c) >= 4) {
+	while (!w->c.failed && cursor_left(&w->c) >= 4) {
 		h = cursor_take(&w->c, 4);
 		n = host16(h), type = host16(h + 2) & 0x7fff;
 		if (n < 4)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "packet/tcp.h"
+
+#include <endian.h>
+
 #include "packet/walk.h"
 
 #define TCP_HEADER      20u
@@ -49,31 +52,27 @@ static inline enum decoded tcp_header(struct segment *seg, struct slice tcp, siz
 	return DECODED_TCP;
 }
 
-static inline void key_set4(struct flow_key *k, unsigned end, uint32_t addr, uint16_t port)
+/* The address is stored in two words, because it will be compared and hashed in words. */
+static inline void key_set4(struct flow_key *k, unsigned end, const uint8_t *addr, uint16_t port)
 {
-	uint8_t *a = k->addr[end];
+	uint64_t mapped = htobe64(UINT64_C(0xffff) << 32 | be32(addr));
 
-	memcpy(a, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
-	a[12] = (uint8_t)(addr >> 24);
-	a[13] = (uint8_t)(addr >> 16);
-	a[14] = (uint8_t)(addr >> 8);
-	a[15] = (uint8_t)addr;
+	memset(k->addr[end], 0, 8);
+	memcpy(k->addr[end] + 8, &mapped, 8);
 	k->port[end] = port;
 }
 
 enum decoded tcp_over_ip4(struct segment *seg, const uint8_t *src, const uint8_t *dst, struct slice tcp, size_t cut)
 {
 	enum decoded decoded = tcp_header(seg, tcp, cut);
-	uint32_t from, to;
 	uint16_t sport, dport;
 
 	if (decoded != DECODED_TCP)
 		return decoded;
-	from = be32(src), to = be32(dst);
 	sport = be16(tcp.p), dport = be16(tcp.p + 2);
-	seg->side = ((uint64_t)from << 16 | sport) > ((uint64_t)to << 16 | dport);
-	key_set4(&seg->key, seg->side, from, sport);
-	key_set4(&seg->key, seg->side ^ 1, to, dport);
+	seg->side = ((uint64_t)be32(src) << 16 | sport) > ((uint64_t)be32(dst) << 16 | dport);
+	key_set4(&seg->key, seg->side, src, sport);
+	key_set4(&seg->key, seg->side ^ 1, dst, dport);
 	seg->key.version = 4;
 	return DECODED_TCP;
 }

@@ -16,6 +16,18 @@ enum layer walk_ipip(struct walk *w)
 	return walk_enter(w, TUNNEL_IPIP, 0, LAYER_IP);
 }
 
+/* Ethernet in segment routing over IPv6 (RFC 8986 section 4.9). */
+enum layer walk_ethernet_tunnel(struct walk *w)
+{
+	return walk_enter(w, TUNNEL_OTHER, 0, LAYER_ETHERNET);
+}
+
+/* RFC 4023, and over UDP RFC 7510. */
+enum layer walk_mpls_tunnel(struct walk *w)
+{
+	return walk_enter(w, TUNNEL_OTHER, 0, LAYER_MPLS);
+}
+
 /* RFC 3378: version 3, twelve zeros, a frame. */
 enum layer walk_etherip(struct walk *w)
 {

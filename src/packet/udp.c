@@ -30,7 +30,7 @@ static enum layer udp_port(uint16_t port)
 	case 6080:
 		return LAYER_GUE;
 	case 6635: /* RFC 7510 */
-		return LAYER_MPLS;
+		return LAYER_MPLS_TUNNEL;
 	case 4341:
 		return LAYER_LISP;
 	case 5072:

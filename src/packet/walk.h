@@ -51,6 +51,8 @@
 	X(TCP, tcp)                                                                                                   \
 	/* tunnel.c: over IP */                                                                                       \
 	X(IPIP, ipip)                                                                                                 \
+	X(ETHERNET_TUNNEL, ethernet_tunnel)                                                                           \
+	X(MPLS_TUNNEL, mpls_tunnel)                                                                                   \
 	X(ETHERIP, etherip)                                                                                           \
 	X(GRE, gre)                                                                                                   \
 	X(ERSPAN1, erspan1)                                                                                           \
