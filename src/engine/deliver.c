@@ -60,7 +60,7 @@ static bool open_decoder(struct flow *f)
 	return true;
 }
 
-/* The decoder has said that it is done: what it holds goes, what follows is only counted. */
+/* The decoder has said that it is done: what it holds goes. */
 static void close_decoder(struct conn *c)
 {
 	c->proto->close(c);
@@ -68,14 +68,29 @@ static void close_decoder(struct conn *c)
 	c->state = NULL;
 }
 
-/* Nobody decodes the flow yet. Returns the bytes that nobody needs again. */
+/* Another protocol begins where the decoder has stopped. */
+static void detect_again(struct flow *f, unsigned side, uint64_t off)
+{
+	struct conn *c = &f->conn;
+
+	c->again = false;
+	c->proto = NULL;
+	c->midstream = false;
+	c->begin[side] = off;
+	c->begin[!side] = f->stream[!side].next - f->stream[!side].kept_n;
+	f->probed = 0;
+}
+
+/* Nobody decodes the flow yet. Returns the bytes that nobody needs again, or 0 when a decoder was found. */
 static size_t probe(struct flow *f, unsigned side, const struct chunk *ch)
 {
 	struct conn *c = &f->conn;
-	bool first = ch->off == 0 && !c->midstream;
+	bool first = ch->kind == CHUNK_DATA && ch->off == c->begin[side] && !c->midstream;
+	const char *before = c->verdict;
 
-	switch (detect(c, side, ch->data, first)) {
+	switch (detect(c, side, ch->data, first, ch->kind != CHUNK_DATA)) {
 	case VERDICT_YES:
+		c->verdict = NULL;
 		return open_decoder(f) ? 0 : ch->data.n;
 	case VERDICT_MORE:
 		if (ch->data.n < DETECT_MAX / 2)
@@ -84,12 +99,33 @@ static size_t probe(struct flow *f, unsigned side, const struct chunk *ch)
 	default:
 		break;
 	}
+	/* one side alone does not settle it: a server may answer a TLS handshake in clear */
+	c->done = c->verdict && (before || f->stream[!side].begun);
 	if (!c->midstream && f->probed < DETECT_MAX)
 		f->probed += ch->data.n < DETECT_MAX ? (uint32_t)ch->data.n : DETECT_MAX;
-	if (f->probed >= DETECT_MAX)
+	if (f->probed >= DETECT_MAX && !c->verdict) {
 		c->verdict = "unknown";
-	c->done = c->verdict != NULL;
+		c->done = true;
+	}
 	return ch->data.n;
+}
+
+static size_t decode(struct flow *f, unsigned side, const struct chunk *ch)
+{
+	struct conn *c = &f->conn;
+	size_t n = ch->data.n;
+
+	if (ch->kind == CHUNK_DATA)
+		n = c->proto->data(c, side, ch);
+	else if (ch->kind == CHUNK_GAP)
+		c->proto->gap(c, side, ch);
+	else
+		c->proto->end(c, side, ch);
+	if (c->done || c->again)
+		close_decoder(c);
+	if (c->again)
+		detect_again(f, side, ch->off + n);
+	return c->done ? ch->data.n : n;
 }
 
 static size_t give(struct engine *e, struct flow *f, unsigned side, const struct chunk *ch)
@@ -99,18 +135,10 @@ static size_t give(struct engine *e, struct flow *f, unsigned side, const struct
 
 	if (ch->kind == CHUNK_GAP)
 		count_gap(e, ch);
-	if (ch->kind == CHUNK_DATA && !c->proto && !c->done)
+	if (ch->data.n && !c->proto && !c->done)
 		n = probe(f, side, ch);
-	if (c->proto && !c->done) {
-		if (ch->kind == CHUNK_DATA)
-			n = c->proto->data(c, side, ch);
-		else if (ch->kind == CHUNK_GAP)
-			c->proto->gap(c, side, ch);
-		else
-			c->proto->end(c, side, ch);
-		if (c->done)
-			close_decoder(c);
-	}
+	if (c->proto && !c->done)
+		n = decode(f, side, ch);
 	count_delivered(e, f, ch->kind == CHUNK_DATA ? n : 0);
 	return n;
 }

@@ -27,3 +27,8 @@ void conn_done(struct conn *c, const char *why)
 	c->done = true;
 	c->verdict = why;
 }
+
+void conn_again(struct conn *c)
+{
+	c->again = true;
+}

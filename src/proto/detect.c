@@ -19,18 +19,17 @@ static const char *refuse(struct slice d)
 	return NULL;
 }
 
-enum verdict detect(struct conn *c, unsigned side, struct slice data, bool first)
+enum verdict detect(struct conn *c, unsigned side, struct slice data, bool first, bool cut)
 {
 	enum verdict best = VERDICT_NO;
 
-	if (first) {
+	if (first && refuse(data)) {
 		c->verdict = refuse(data);
-		if (c->verdict)
-			return VERDICT_NO;
+		return VERDICT_NO;
 	}
 	for (const struct proto *const *p = protos; *p; p++) {
 		bool from_client;
-		enum verdict v = (*p)->probe(data, first, &from_client);
+		enum verdict v = (*p)->probe(data, first, cut, &from_client);
 
 		if (v == VERDICT_YES) {
 			c->proto = *p;

@@ -57,6 +57,8 @@ static uint32_t append(struct conn *c, struct draft *d, const void *p, size_t n)
 {
 	if (n > HEAD_MAX - d->text_n)
 		n = HEAD_MAX - d->text_n;
+	if (!n)
+		return 0;
 	if (d->text_n + n > d->text_size) {
 		uint32_t size = d->text_size ? d->text_size : TEXT_FIRST;
 		uint8_t *text;

@@ -27,6 +27,7 @@ struct side {
 	uint8_t state, role;          /* role: 0 requests, 1 responses */
 	bool in_value, in_chunk, last_chunk, until_end;
 	bool careful;                 /* this head broke the grammar: line by line from here */
+	bool trusted;                 /* START stands where a message must begin */
 	bool gap;                     /* bytes are missing since the last message began */
 	uint64_t interim_ns;
 	uint16_t status;
@@ -335,8 +336,10 @@ static bool turn(struct conn *c, struct exchange *x)
 	}
 	if (!x->turned)
 		return false;
-	conn_done(c, x->turned == TURNED_WEBSOCKET ? "websocket" : x->turned == TURNED_H2C ? "h2c" :
-		     x->turned == TURNED_TUNNEL ? "tunnel" : "upgrade");
+	if (x->turned == TURNED_TUNNEL)
+		conn_again(c);
+	else
+		conn_done(c, x->turned == TURNED_WEBSOCKET ? "websocket" : x->turned == TURNED_H2C ? "h2c" : "upgrade");
 	return true;
 }
 
@@ -372,6 +375,7 @@ static void message_done(struct conn *c, struct side *s, bool complete)
 	struct exchange *x = s->x;
 
 	s->state = START;
+	s->trusted = complete;
 	if (s->role == 1 && s->interim_ns) {
 		interim_done(s);
 		s->x = NULL;
@@ -425,10 +429,9 @@ static size_t feed_start(struct conn *c, struct side *s, const struct chunk *ch,
 	if (n)
 		return at + n;
 	lf = memchr(in.p, '\n', in.n);
-	if (!lf && in.n < LINE_MAX && startline_probe(in, &response) == VERDICT_MORE)
+	if (!lf && in.n < LINE_MAX && (s->trusted || startline_probe(in, &response) == VERDICT_MORE))
 		return at;
-	if (!lf || !startline_parse(slice_of(in.p, (size_t)(lf - in.p)), ch->off + at == 0 && !c->midstream, &line) ||
-	    line.response != s->role) {
+	if (!lf || !startline_parse(slice_of(in.p, (size_t)(lf - in.p)), s->trusted, &line) || line.response != s->role) {
 		lose(c, s);
 		return at;
 	}
@@ -455,8 +458,10 @@ static size_t feed_search(struct conn *c, struct side *s, const struct chunk *ch
 			v = VERDICT_NO;
 		if (v == VERDICT_MORE && in.n >= LINE_MAX)
 			v = VERDICT_NO;
-		if (v == VERDICT_YES)
+		if (v == VERDICT_YES) {
 			s->state = START;
+			s->trusted = false;
+		}
 		if (v != VERDICT_NO)
 			break;
 		lf = memchr(in.p, '\n', in.n);
@@ -585,7 +590,7 @@ static size_t http1_data(struct conn *c, unsigned side, const struct chunk *ch)
 	size_t at = 0, was;
 	bool moved = true;
 
-	while (at < ch->data.n && moved && !c->done) {
+	while (at < ch->data.n && moved && !c->done && !c->again) {
 		uint8_t state = s->state;
 		bool careful = s->careful;
 
@@ -598,7 +603,7 @@ static size_t http1_data(struct conn *c, unsigned side, const struct chunk *ch)
 			at = s->careful ? feed_careful(c, s, ch, at) : feed_parser(c, s, ch, at);
 		moved = at != was || s->state != state || s->careful != careful;
 	}
-	return c->done ? ch->data.n : at;
+	return at;
 }
 
 /* --- what is missing ------------------------------------------------------------------------------------------------ */
@@ -707,10 +712,11 @@ static void http1_open(struct conn *c)
 	for (unsigned i = 0; i < 2; i++) {
 		h->side[i].conn = c;
 		h->side[i].role = (uint8_t)conn_role(c, i);
+		h->side[i].trusted = !c->midstream;
 	}
 }
 
-static enum verdict http1_probe(struct slice data, bool first, bool *from_client)
+static enum verdict http1_probe(struct slice data, bool first, bool cut, bool *from_client)
 {
 	struct startline line;
 	const uint8_t *lf;
@@ -720,7 +726,9 @@ static enum verdict http1_probe(struct slice data, bool first, bool *from_client
 	while (data.n && (data.p[0] == '\r' || data.p[0] == '\n'))
 		data = slice_from(data, 1);
 	v = startline_probe(data, &response);
-	if (v == VERDICT_NO && first && (lf = memchr(data.p, '\n', data.n)) &&
+	if (v == VERDICT_MORE && cut && startline_partial(data, &line) && (line.response || line.target.n))
+		v = VERDICT_YES;
+	if (v == VERDICT_NO && first && data.n && (lf = memchr(data.p, '\n', data.n)) &&
 	    startline_parse(slice_of(data.p, (size_t)(lf - data.p)), true, &line) && line.version != HTTP_20) {
 		v = VERDICT_YES;
 		response = line.response;

@@ -13,19 +13,42 @@ static bool is_digit(uint8_t c)
 	return c >= '0' && c <= '9';
 }
 
-/* "HTTP/d.d" or "HTTP/d", any digits; the length of it, or 0. */
+/*
+ * Methods that may begin a message where nothing vouches for it: those of IANA's registry, and what is met besides. After
+ * the end of a message any token may.
+ */
+static const char *const methods[] = {
+	"ACL", "BAN", "BASELINE-CONTROL", "BCOPY", "BDELETE", "BIND", "BITS_POST", "BMOVE", "BPROPFIND", "BPROPPATCH",
+	"CCM_POST", "CHECKIN", "CHECKOUT", "CONNECT", "COPY", "DELETE", "DESCRIBE", "GET", "HEAD", "LABEL", "LINK", "LOCK",
+	"M-SEARCH", "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL", "MKREDIRECTREF", "MKWORKSPACE", "MOVE", "NOTIFY", "OPTIONS",
+	"ORDERPATCH", "PATCH", "POLL", "POST", "PROPFIND", "PROPPATCH", "PURGE", "PUT", "QUERY", "REBIND", "REPORT",
+	"RPC_IN_DATA", "RPC_OUT_DATA", "SEARCH", "SOURCE", "SSTP_DUPLEX_POST", "SUBSCRIBE", "TRACE", "UNBIND", "UNCHECKOUT",
+	"UNLINK", "UNLOCK", "UNSUBSCRIBE", "UPDATE", "UPDATEREDIRECTREF", "VERSION-CONTROL",
+};
+
+static bool is_known(struct slice method)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (method.n && methods[i][0] == method.p[0] && slice_eq(slice_str(methods[i]), method))
+			return true;
+	return false;
+}
+
+/* "HTTP/d.d" or "HTTP/d", any number of digits behind the point; the length of it, or 0. */
 static size_t version_parse(struct slice s, enum http_version *ret)
 {
+	size_t n;
+
 	if (!slice_starts(s, SLICE("HTTP/")) || s.n < 6 || !is_digit(s.p[5]))
 		return 0;
-	*ret = s.p[5] == '2' ? HTTP_20 : HTTP_11;
+	*ret = s.p[5] == '2' ? HTTP_20 : HTTP_UNKNOWN;
 	if (s.n < 8 || s.p[6] != '.' || !is_digit(s.p[7]))
 		return 6;
-	if (s.p[5] == '1' && s.p[7] == '0')
-		*ret = HTTP_10;
-	else if (s.p[5] == '0')
-		*ret = HTTP_09;
-	return 8;
+	for (n = 8; n < s.n && is_digit(s.p[n]); n++)
+		;
+	if (s.p[5] == '1' && n == 8)
+		*ret = s.p[7] == '0' ? HTTP_10 : s.p[7] == '1' ? HTTP_11 : HTTP_UNKNOWN;
+	return n;
 }
 
 static size_t method_length(struct slice s)
@@ -46,22 +69,21 @@ static struct slice trim(struct slice s)
 	return s;
 }
 
-static bool parse_response(struct slice line, struct startline *ret)
+static bool parse_response(struct slice line, bool loose, struct startline *ret)
 {
 	size_t n = version_parse(line, &ret->version);
+	const uint8_t *sp = memchr(line.p, ' ', line.n);
 	struct slice rest;
 
-	if (!n)
+	if (!sp || (n != (size_t)(sp - line.p) && !loose))
 		return false;
-	rest = slice_from(line, n);
-	if (!rest.n || (rest.p[0] != ' ' && rest.p[0] != '\t'))
-		return false;
-	rest = trim(rest);
-	if (rest.n < 3 || !is_digit(rest.p[0]) || !is_digit(rest.p[1]) || !is_digit(rest.p[2]))
-		return false;
-	if (rest.n > 3 && is_digit(rest.p[3]))
-		return false;
+	rest = trim(slice_from(line, (size_t)(sp - line.p)));
 	ret->response = true;
+	ret->reason = rest;
+	if (rest.n < 3 || !is_digit(rest.p[0]) || !is_digit(rest.p[1]) || !is_digit(rest.p[2]))
+		return true;
+	if (rest.n > 3 && is_digit(rest.p[3]))
+		return true;
 	ret->status = (uint16_t)((rest.p[0] - '0') * 100 + (rest.p[1] - '0') * 10 + (rest.p[2] - '0'));
 	ret->reason = trim(slice_from(rest, 3));
 	return true;
@@ -76,7 +98,22 @@ static const uint8_t *find_version(struct slice s)
 	return NULL;
 }
 
-static bool parse_request(struct slice line, bool first, struct startline *ret)
+/*
+ * Lines that servers take for a request although the version is missing or broken: "GET /x" (HTTP/0.9), "GET / HTTP/1.",
+ * "OPTIONS HTTP/1.1".
+ */
+static bool parse_sloppy(struct slice rest, struct startline *ret)
+{
+	const uint8_t *sp = rest.n ? memchr(rest.p, ' ', rest.n) : NULL;
+	bool begins = slice_starts(rest, SLICE("/")) || slice_starts(rest, SLICE("*")) || slice_starts(rest, SLICE("HTTP/")) ||
+		      slice_starts(rest, SLICE("http://"));
+
+	ret->target = sp ? slice_of(rest.p, (size_t)(sp - rest.p)) : rest;
+	ret->version = sp ? HTTP_UNKNOWN : HTTP_09;
+	return begins && (!sp || slice_starts(trim(slice_from(rest, ret->target.n)), SLICE("HTTP")));
+}
+
+static bool parse_request(struct slice line, bool loose, struct startline *ret)
 {
 	size_t n = method_length(line);
 	struct slice rest = slice_from(line, n);
@@ -92,20 +129,18 @@ static bool parse_request(struct slice line, bool first, struct startline *ret)
 		tail = slice_from(rest, (size_t)(v + 1 - rest.p));
 		v_len = version_parse(tail, &ret->version);
 		ret->target = trim(slice_of(rest.p, (size_t)(v - rest.p)));
-		return v_len && ret->target.n && !trim(slice_from(tail, v_len)).n;
+		if (v_len && ret->target.n && !trim(slice_from(tail, v_len)).n)
+			return true;
 	}
-	ret->version = HTTP_09;
-	ret->target = trim(rest);
-	return first && slice_eq(ret->method, SLICE("GET")) && ret->target.n && ret->target.p[0] == '/' &&
-	       !memchr(ret->target.p, ' ', ret->target.n);
+	return loose && is_known(ret->method) && parse_sloppy(trim(rest), ret);
 }
 
-bool startline_parse(struct slice line, bool first, struct startline *ret)
+bool startline_parse(struct slice line, bool loose, struct startline *ret)
 {
 	*ret = (struct startline){0};
 	if (slice_starts(line, SLICE("HTTP/")))
-		return parse_response(line, ret);
-	return parse_request(line, first, ret);
+		return parse_response(line, loose, ret) && (ret->status || loose);
+	return parse_request(line, loose, ret);
 }
 
 static enum verdict probe_response(struct slice data)
@@ -137,7 +172,7 @@ enum verdict startline_probe(struct slice data, bool *response)
 	}
 	if (n == data.n)
 		return VERDICT_MORE;
-	if (!n || data.p[n] != ' ')
+	if (!n || data.p[n] != ' ' || !is_known(slice_first(data, n)))
 		return VERDICT_NO;
 	lf = memchr(data.p, '\n', data.n);
 	if (!lf) {
@@ -154,21 +189,31 @@ enum verdict startline_probe(struct slice data, bool *response)
 bool startline_partial(struct slice data, struct startline *ret)
 {
 	size_t n = method_length(data);
+	const uint8_t *sp;
 	bool response;
 
 	*ret = (struct startline){0};
 	if (startline_probe(data, &response) == VERDICT_NO)
 		return false;
 	if (response) {
-		const uint8_t *sp = memchr(data.p, ' ', data.n);
-		size_t at = sp ? (size_t)(sp - data.p) : data.n;
+		size_t at;
 
+		sp = memchr(data.p, ' ', data.n);
+		at = sp ? (size_t)(sp - data.p) : data.n;
 		if (at + 5 > data.n) /* the three digits and what ends them */
 			return false;
-		return parse_response(slice_first(data, at + 4), ret);
+		return parse_response(slice_first(data, at + 4), false, ret) && ret->status;
 	}
 	if (n == data.n)
 		return false;
 	ret->method = slice_first(data, n);
+	data = trim(slice_from(data, n));
+	sp = data.n ? memchr(data.p, ' ', data.n) : NULL;
+	if (sp) {
+		struct slice version = slice_from(data, (size_t)(sp + 1 - data.p));
+
+		if (version.n && slice_starts(SLICE("HTTP/"), slice_first(version, 5)))
+			ret->target = slice_of(data.p, (size_t)(sp - data.p));
+	}
 	return true;
 }
