@@ -54,6 +54,7 @@ CORE  := $B/libcore.a
 EDGE  := $B/libedge.a
 SKEL  := $(BPF_SRC:bpf/tc/%.bpf.c=$B/gen/%.skel.h)
 TOOLS := $(TOOL_SRC:tools/%.c=$B/%)
+TOOL_LIB := $(call obj,$(wildcard tools/lib/*.c))
 UNITS := $(UNIT_SRC:tests/unit/%.c=$B/unit/%)
 CORPUS:= $(FUZZ_SRC:tests/fuzz/%.c=$B/corpus/%)
 FUZZ  := $(FUZZ_SRC:tests/fuzz/%.c=$B/fuzz/%)
@@ -64,7 +65,7 @@ all: $B/perisco $(TOOLS)
 
 $B/perisco: $(call obj,src/main.c) $(EDGE) $(CORE)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(TOOLS): $B/%: $B/obj/tools/%.o $(EDGE) $(CORE)
+$(TOOLS): $B/%: $B/obj/tools/%.o $(TOOL_LIB) $(EDGE) $(CORE)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(CORE): $(call obj,$(CORE_SRC)) $(LLHTTP_OBJ)
 	@rm -f $@; $(AR) rcs $@ $^
