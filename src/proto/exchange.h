@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An exchange in the making: what the decoders of all HTTP versions fill in, until it is whole or will never be. Text and
- * fields lie in blocks of the pool that grow up to HEAD_MAX; what does not fit is counted and said.
+ * An exchange in the making: what the decoders of all HTTP versions fill in, until it is whole or will never be. One block
+ * holds the record and room for ordinary heads; larger ones move to blocks of their own, up to HEAD_MAX. What does not fit
+ * is counted and said.
  */
 #ifndef PERISCO_PROTO_EXCHANGE_H
 #define PERISCO_PROTO_EXCHANGE_H
@@ -10,20 +11,21 @@
 
 #define HEAD_MAX ((uint32_t)64 << 10)  /* bytes of text of one message: start line, fields, trailers */
 #define FIELDS_MAX 1024u
+#define TEXT_FIRST 640u
+#define FIELDS_FIRST 20u
 
+/* A message in the making. Its text is what its head was on the wire; fields, method and the like are places in it. */
 struct draft {
-	struct message m;             /* but for the slices into text, which are set when it is emitted */
-	uint8_t *text;
+	struct message *m;            /* in the record; but for the slices into text, which are set when it is emitted */
+	uint8_t *text, *body;
 	struct field *fields;
 	uint32_t text_n, text_size;
 	uint32_t fields_n, fields_size;
-	uint32_t headers_n;           /* fields before the trailers */
-	uint32_t a_len, b_len;        /* method and target, or reason: the first bytes of text */
-	uint8_t *body;
+	uint32_t headers_n;           /* fields before the trailers, once those have begun */
 	uint32_t body_n, body_size;
+	struct field start;           /* method and target, or (as value) reason */
 	uint8_t protocol;             /* enum http_version */
 	bool in_trailers;
-	bool open;                    /* fields[fields_n] is in the making */
 	bool done;                    /* nothing will be added */
 	bool cut;                     /* the limit was reached */
 };
@@ -32,11 +34,13 @@ enum http_version { HTTP_UNKNOWN, HTTP_09, HTTP_10, HTTP_11, HTTP_20 };
 
 struct exchange {
 	struct exchange *next;        /* the next request on the connection */
+	struct record record;
 	struct draft request, response;
 	uint64_t request_off;         /* where the request begins in the client's stream */
 	uint64_t expected_off;        /* how far the client had received the server's stream when it sent it */
 	bool contiguous;              /* nothing is missing between it and the request before it */
-	uint8_t turned;               /* enum turned */
+	struct field fields_first[2][FIELDS_FIRST];
+	uint8_t text_first[2][TEXT_FIRST];
 };
 
 /* An empty exchange, or NULL. */
@@ -46,27 +50,29 @@ void exchange_free(struct conn *c, struct exchange *x);
 /* Emits the record and frees the exchange. `by`: the side (of the flow) that ended it early, or -1. */
 void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by);
 
-/* Start line (RFC 9112 sections 3 and 4). Bytes are copied. */
-void draft_request(struct conn *c, struct draft *d, struct slice method, struct slice target, enum http_version v);
-void draft_response(struct conn *c, struct draft *d, uint16_t status, struct slice reason, enum http_version v);
+/* Was a start line, or some of it, seen? */
+static inline bool draft_seen(const struct draft *d)
+{
+	return d->m->seen;
+}
 
-/*
- * Field lines (RFC 9110 section 5), piece by piece: name bytes, value bytes, end. After draft_trailers the fields are
- * trailers.
- */
-void draft_name(struct conn *c, struct draft *d, const void *p, size_t n);
-void draft_value(struct conn *c, struct draft *d, const void *p, size_t n);
-void draft_field_end(struct draft *d);
+/* The method of a request; empty when it is not known. Valid until the draft changes. */
+static inline struct slice draft_method(const struct draft *d)
+{
+	return slice_of(d->text + d->start.name, d->start.name_len);
+}
+
+/* Appends to the text. What goes beyond the limit is counted as missing. */
+void draft_text(struct conn *c, struct draft *d, const void *p, size_t n);
+
+/* A new field, all zero, or NULL when there are too many. Its places must lie in the text in the end. */
+struct field *draft_field(struct conn *c, struct draft *d);
+
+/* The fields are whole: white space around values goes (RFC 9110 section 5.5), and what lies beyond the text. */
+void draft_fields_end(struct draft *d);
+
+/* Fields from here on are trailers. */
 void draft_trailers(struct draft *d);
-
-/* Where the fields stand; going back there forgets what came after. A draft of NULL is allowed. */
-struct draft_mark {
-	uint32_t text_n, fields_n, headers_n;
-	struct field field;           /* the one in the making, if `open` */
-	bool open;
-};
-void draft_mark(const struct draft *d, struct draft_mark *ret);
-void draft_rewind(struct draft *d, const struct draft_mark *mark);
 
 /* Content: counted, and its first bytes kept if that was asked for. */
 void draft_body(struct conn *c, struct draft *d, const void *p, size_t n);

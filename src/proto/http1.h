@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two rooms of HTTP/1: http1_parse.c reads one side's messages, http1.c makes exchanges of them. Private to both.
+ */
+#ifndef PERISCO_PROTO_HTTP1_H
+#define PERISCO_PROTO_HTTP1_H
+
+#include <llhttp.h>
+
+#include "proto/exchange.h"
+#include "proto/startline.h"
+
+enum http1_state {
+	HTTP1_START,    /* between messages */
+	HTTP1_HEAD,     /* in the header section; llhttp has the say */
+	HTTP1_LENGTH,   /* in content of known length (RFC 9112 section 6.2) */
+	HTTP1_CHUNKED,  /* in chunked content or its trailers (section 7.1); llhttp has the say */
+	HTTP1_UNTIL_END,/* in content that ends with the connection (section 6.3, 8) */
+	HTTP1_SEARCH,   /* lost: looking for a start line */
+};
+
+/* One side of the connection. */
+struct http1_side {
+	struct conn *conn;
+	struct exchange *x;     /* of the message in the making; NULL in START and SEARCH */
+	struct draft *draft;    /* its request or response; an interim response is drafted in an exchange of its own */
+	llhttp_t *parser;       /* in HEAD and CHUNKED */
+	const char *base;       /* the bytes that llhttp reads now, ... */
+	uint32_t base_text;     /* ... and the place in the text where they go */
+	uint8_t state, role;    /* role: 0 requests, 1 responses */
+	bool field_open, in_value;
+	bool in_chunk, last_chunk;
+	bool careful;           /* this head broke the grammar: line by line from here */
+	bool trusted;           /* START stands where a message must begin */
+	bool gap;               /* bytes are missing since the last message began */
+	bool interim;           /* the message is an interim response (RFC 9110 section 15.2) */
+	uint64_t left;          /* in LENGTH: content bytes to come */
+};
+
+struct http1 {
+	struct http1_side side[2];
+	struct exchange *head, **tail;  /* requests without a final response yet, oldest first */
+	unsigned queued;
+	uint8_t waits;                  /* how often the client was seen to wait for all answers, up to 2 */
+	bool pipelined;
+	bool doubt;                     /* bytes are missing: the oldest request need not be the one answered next */
+};
+
+/* Reads a chunk of data; returns how much was taken. */
+size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch);
+
+/* A start line that was cut off by a gap or the end: what is certain of it begins a message. False: nothing is. */
+bool http1_partial(struct conn *c, struct http1_side *s, const struct chunk *ch);
+
+/* Bytes are missing inside a message. True: but we know where we are. */
+bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch);
+
+/* The message in the making ends here. `complete`: as it should. */
+void http1_end_message(struct conn *c, struct http1_side *s, bool complete);
+
+/* Where we are in the stream is not known any more; a message in the making ends here. */
+void http1_lose(struct conn *c, struct http1_side *s);
+
+/* --- given by http1.c --- */
+
+/* A start line was read: sets s->x and s->draft. `at`: where in the chunk's data it begins. False: no memory. */
+bool http1_begin(struct conn *c, struct http1_side *s, const struct startline *line, const struct chunk *ch, size_t at);
+
+/* The message is over: makes of s->x what it is now. */
+void http1_done(struct conn *c, struct http1_side *s, bool complete);
+
+#endif

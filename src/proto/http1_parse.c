@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One side's messages. The start line is ours, because a watcher must know any method and find its way back after garbage;
+ * llhttp reads the fields and chunks; content of known length is only counted.
+ */
+#include "proto/http1.h"
+
+#define LINE_MAX ((size_t)64 << 10) /* of a start line or, in a careful head, a field line */
+
+static llhttp_settings_t settings;
+static llhttp_t fresh[2];           /* parsers that have just read a start line */
+
+/* --- what llhttp tells ---------------------------------------------------------------------------------------------- */
+
+static uint32_t place(const struct http1_side *s, const char *at)
+{
+	return s->base_text + (uint32_t)(at - s->base);
+}
+
+static struct field *last_field(struct draft *d)
+{
+	return &d->fields[d->fields_n - 1];
+}
+
+static int on_field_name(llhttp_t *p, const char *at, size_t n)
+{
+	struct http1_side *s = p->data;
+
+	if (s->in_value || !s->field_open) {
+		struct field *f = draft_field(s->conn, s->draft);
+
+		s->in_value = false;
+		s->field_open = f != NULL;
+		if (f)
+			f->name = place(s, at);
+	}
+	if (s->field_open)
+		last_field(s->draft)->name_len += (uint32_t)n;
+	return 0;
+}
+
+/* A folded value (RFC 9112 section 5.2) comes in pieces; it is shown as it was sent. */
+static int on_field_value(llhttp_t *p, const char *at, size_t n)
+{
+	struct http1_side *s = p->data;
+	struct field *f;
+
+	s->in_value = true;
+	if (!n || !s->field_open)
+		return 0;
+	f = last_field(s->draft);
+	if (!f->value_len)
+		f->value = place(s, at);
+	f->value_len = place(s, at) + (uint32_t)n - f->value;
+	return 0;
+}
+
+static int on_headers_complete(llhttp_t *p)
+{
+	p->upgrade = 0; /* whether the protocol changes is for us to say, when the response is whole */
+	return HPE_PAUSED;
+}
+
+static int on_body(llhttp_t *p, const char *at, size_t n)
+{
+	struct http1_side *s = p->data;
+
+	draft_body(s->conn, s->draft, at, n);
+	return 0;
+}
+
+static int on_chunk_header(llhttp_t *p)
+{
+	struct http1_side *s = p->data;
+
+	s->in_chunk = p->content_length > 0;
+	s->last_chunk = !s->in_chunk;
+	return 0;
+}
+
+static int on_chunk_complete(llhttp_t *p)
+{
+	((struct http1_side *)p->data)->in_chunk = false;
+	return 0;
+}
+
+static int on_message_complete(llhttp_t *p)
+{
+	(void)p;
+	return HPE_PAUSED;
+}
+
+/* Runs before main; constant from then on. */
+__attribute__((constructor)) static void prepare(void)
+{
+	static llhttp_settings_t none;
+	static const char *const line[2] = {"GET / HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n"};
+
+	llhttp_settings_init(&none);
+	llhttp_settings_init(&settings);
+	settings.on_header_field = on_field_name;
+	settings.on_header_value = on_field_value;
+	settings.on_headers_complete = on_headers_complete;
+	settings.on_body = on_body;
+	settings.on_chunk_header = on_chunk_header;
+	settings.on_chunk_complete = on_chunk_complete;
+	settings.on_message_complete = on_message_complete;
+	for (unsigned i = 0; i < 2; i++) {
+		llhttp_init(&fresh[i], i ? HTTP_RESPONSE : HTTP_REQUEST, &none);
+		llhttp_execute(&fresh[i], line[i], strlen(line[i]));
+		fresh[i].settings = &settings;
+		llhttp_set_lenient_headers(&fresh[i], 1);
+		llhttp_set_lenient_chunked_length(&fresh[i], 1);
+		llhttp_set_lenient_keep_alive(&fresh[i], 1);
+		llhttp_set_lenient_transfer_encoding(&fresh[i], 1);
+	}
+}
+
+/* Lets llhttp read; *n becomes what it took. HPE_PAUSED: the head, or the message, is whole. */
+static int execute(struct http1_side *s, const void *p, size_t *n)
+{
+	const char *stop;
+	int r;
+
+	s->base = p;
+	s->base_text = s->draft->text_n;
+	r = llhttp_execute(s->parser, p, *n);
+	if (r == HPE_OK)
+		return r;
+	stop = llhttp_get_error_pos(s->parser);
+	if (stop >= s->base && stop <= s->base + *n)
+		*n = (size_t)(stop - s->base);
+	return r;
+}
+
+/* --- the parts of a message ----------------------------------------------------------------------------------------- */
+
+static void count(struct http1_side *s, const struct chunk *ch, size_t n)
+{
+	s->draft->m->wire_bytes += n;
+	s->draft->m->last_ns = ch->ts_ns;
+}
+
+static bool begin(struct conn *c, struct http1_side *s, const struct startline *line, const struct chunk *ch, size_t at)
+{
+	s->parser = conn_alloc(c, sizeof(*s->parser));
+	if (!s->parser || !http1_begin(c, s, line, ch, at)) {
+		conn_free(c, s->parser, sizeof(*s->parser));
+		s->parser = NULL;
+		http1_lose(c, s);
+		return false;
+	}
+	*s->parser = fresh[s->role];
+	s->parser->data = s;
+	s->parser->status_code = line->status;
+	s->state = HTTP1_HEAD;
+	s->field_open = s->in_value = s->in_chunk = s->last_chunk = s->careful = false;
+	s->draft->m->first_ns = s->draft->m->last_ns = chunk_ts(ch, at);
+	return true;
+}
+
+void http1_end_message(struct conn *c, struct http1_side *s, bool complete)
+{
+	conn_free(c, s->parser, sizeof(*s->parser));
+	s->parser = NULL;
+	s->state = HTTP1_START;
+	s->trusted = complete;
+	draft_fields_end(s->draft);
+	http1_done(c, s, complete);
+}
+
+void http1_lose(struct conn *c, struct http1_side *s)
+{
+	if (s->x)
+		http1_end_message(c, s, false);
+	s->state = HTTP1_SEARCH;
+	((struct http1 *)c->state)->doubt = true;
+}
+
+/* Messages that end with the header section whatever it says (RFC 9112 section 6.3). */
+static bool is_bodyless(const struct http1_side *s)
+{
+	unsigned status = s->parser->status_code;
+	struct slice method;
+
+	if (s->role == 0)
+		return false;
+	if (status / 100 == 1 || status == 204 || status == 304)
+		return true;
+	method = draft_method(&s->x->request);
+	return slice_eq(method, SLICE("HEAD")) || (slice_eq(method, SLICE("CONNECT")) && status / 100 == 2);
+}
+
+/* The header section is whole: what of the message is to come (RFC 9112 section 6.3). */
+static void head_done(struct conn *c, struct http1_side *s)
+{
+	llhttp_t *p = s->parser;
+
+	draft_fields_end(s->draft);
+	draft_trailers(s->draft);
+	s->careful = false;
+	if (is_bodyless(s)) {
+		http1_end_message(c, s, true);
+	} else if (p->flags & F_CHUNKED) {
+		s->state = HTTP1_CHUNKED;
+		s->field_open = s->in_value = false;
+		llhttp_resume(p);
+	} else if (p->flags & F_TRANSFER_ENCODING) {
+		s->state = HTTP1_UNTIL_END;
+	} else if (p->flags & F_CONTENT_LENGTH && p->content_length) {
+		s->state = HTTP1_LENGTH;
+		s->left = p->content_length;
+	} else if (p->flags & F_CONTENT_LENGTH || s->role == 0) {
+		http1_end_message(c, s, true);
+	} else {
+		s->state = HTTP1_UNTIL_END;
+	}
+}
+
+/* --- feeding -------------------------------------------------------------------------------------------------------- */
+
+static size_t feed_start(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	struct slice in = slice_from(ch->data, at);
+	const uint8_t *lf;
+	struct startline line;
+	bool response;
+	size_t n = 0;
+
+	while (n < in.n && (in.p[n] == '\r' || in.p[n] == '\n')) /* RFC 9112 section 2.2 */
+		n++;
+	if (n)
+		return at + n;
+	lf = memchr(in.p, '\n', in.n);
+	if (!lf && in.n < LINE_MAX && (s->trusted || startline_probe(in, &response) == VERDICT_MORE))
+		return at;
+	if (!lf || !startline_parse(slice_of(in.p, (size_t)(lf - in.p)), s->trusted, &line) || line.response != s->role) {
+		http1_lose(c, s);
+		return at;
+	}
+	n = (size_t)(lf + 1 - in.p);
+	if (!begin(c, s, &line, ch, at))
+		return at + n;
+	draft_text(c, s->draft, in.p, n);
+	count(s, ch, n);
+	if (line.version == HTTP_09)
+		http1_end_message(c, s, true);
+	return at + n;
+}
+
+/* Looks for a start line at the begin of the chunk and of each line in it. */
+static size_t feed_search(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	struct slice in = slice_from(ch->data, at);
+	bool line_begin = at == 0 || ch->data.p[at - 1] == '\n';
+
+	while (in.n) {
+		const uint8_t *lf;
+		bool response;
+		enum verdict v = line_begin ? startline_probe(in, &response) : VERDICT_NO;
+
+		if (v != VERDICT_NO && response != s->role)
+			v = VERDICT_NO;
+		if (v == VERDICT_MORE && in.n >= LINE_MAX)
+			v = VERDICT_NO;
+		if (v == VERDICT_YES) {
+			s->state = HTTP1_START;
+			s->trusted = false;
+		}
+		if (v != VERDICT_NO)
+			break;
+		lf = memchr(in.p, '\n', in.n);
+		in = slice_from(in, lf ? (size_t)(lf + 1 - in.p) : in.n);
+		line_begin = true;
+	}
+	c->env->stats->garbage += ch->data.n - at - in.n;
+	return ch->data.n - in.n;
+}
+
+/* Where the fields stand, to go back there. */
+struct mark {
+	llhttp_t parser;
+	uint32_t fields_n;
+	struct field last;
+	bool field_open, in_value;
+};
+
+static void mark(const struct http1_side *s, struct mark *ret)
+{
+	ret->parser = *s->parser;
+	ret->fields_n = s->draft->fields_n;
+	if (ret->fields_n)
+		ret->last = *last_field(s->draft);
+	ret->field_open = s->field_open;
+	ret->in_value = s->in_value;
+}
+
+static void rewind_to(struct http1_side *s, const struct mark *m)
+{
+	*s->parser = m->parser;
+	s->draft->fields_n = m->fields_n;
+	if (m->fields_n)
+		*last_field(s->draft) = m->last;
+	s->field_open = m->field_open;
+	s->in_value = m->in_value;
+}
+
+static size_t feed_head(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	size_t n = ch->data.n - at;
+	struct mark m;
+	int r;
+
+	mark(s, &m);
+	r = execute(s, ch->data.p + at, &n);
+	if (r != HPE_OK && r != HPE_PAUSED) {
+		rewind_to(s, &m);
+		s->careful = true;
+		return at;
+	}
+	draft_text(c, s->draft, ch->data.p + at, n);
+	count(s, ch, n);
+	if (r == HPE_PAUSED)
+		head_done(c, s);
+	return at + n;
+}
+
+/* Takes a field line that llhttp refuses as it is: it is shown, but has no say in the framing. */
+static void refused_line(struct conn *c, struct http1_side *s, struct slice line)
+{
+	const uint8_t *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
+	struct field *f = colon && colon > line.p ? draft_field(c, s->draft) : NULL;
+
+	c->env->stats->head_errors++;
+	s->field_open = s->in_value = false;
+	if (!f) {
+		draft_missing(s->draft, PART_HEADERS, CAUSE_GRAMMAR, line.n);
+		return;
+	}
+	f->name = s->draft->text_n;
+	f->name_len = (uint32_t)(colon - line.p);
+	for (colon++; colon < line.p + line.n && (*colon == ' ' || *colon == '\t'); colon++)
+		;
+	f->value = s->draft->text_n + (uint32_t)(colon - line.p);
+	f->value_len = (uint32_t)(line.p + line.n - colon);
+}
+
+/* A head that broke the grammar: one line at a time, line ends made CRLF, what llhttp refuses left out. */
+static size_t feed_careful(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	struct slice in = slice_from(ch->data, at);
+	const uint8_t *lf = memchr(in.p, '\n', in.n);
+	size_t all = lf ? (size_t)(lf + 1 - in.p) : in.n, n = lf ? all - 1 : all, two = 2;
+	struct mark m;
+	int r = HPE_OK;
+
+	if (!lf && in.n < LINE_MAX)
+		return at;
+	if (!lf) {
+		http1_lose(c, s);
+		return at;
+	}
+	while (n && in.p[n - 1] == '\r')
+		n--;
+	mark(s, &m);
+	if (n)
+		r = execute(s, in.p, &(size_t){n});
+	if (r == HPE_OK) {
+		draft_text(c, s->draft, in.p, n);
+		r = execute(s, "\r\n", &two);
+		if (r != HPE_OK && r != HPE_PAUSED)
+			s->draft->text_n -= (uint32_t)(n < s->draft->text_n ? n : 0);
+		else
+			n = 0;
+	}
+	if (r != HPE_OK && r != HPE_PAUSED) {
+		rewind_to(s, &m);
+		refused_line(c, s, slice_of(in.p, n));
+		draft_text(c, s->draft, in.p, n);
+	}
+	draft_text(c, s->draft, "\r\n", 2);
+	count(s, ch, all);
+	if (r == HPE_PAUSED)
+		head_done(c, s);
+	return at + all;
+}
+
+static size_t feed_length(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	size_t n = ch->data.n - at;
+
+	if (n > s->left)
+		n = s->left;
+	draft_body(c, s->draft, ch->data.p + at, n);
+	count(s, ch, n);
+	s->left -= n;
+	if (!s->left)
+		http1_end_message(c, s, true);
+	return at + n;
+}
+
+static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	size_t n = ch->data.n - at, all = n;
+	int r = execute(s, ch->data.p + at, &n);
+
+	if (s->last_chunk)
+		draft_text(c, s->draft, ch->data.p + at, n);
+	count(s, ch, n);
+	if (r == HPE_PAUSED) {
+		http1_end_message(c, s, true);
+	} else if (r != HPE_OK) {
+		draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, CAUSE_GRAMMAR, all - n);
+		http1_lose(c, s);
+	}
+	return at + n;
+}
+
+/*
+ * A response whose end is not certain, and another one begins: the one before had no content after all. So it is with the
+ * answer to a HEAD that was not seen, and where the client went on to ask the next thing.
+ */
+static bool next_message(struct conn *c, const struct http1_side *s, const struct chunk *ch)
+{
+	const struct http1 *h = c->state;
+	bool response;
+
+	if (s->role == 0 || ch->kept || s->in_chunk || startline_probe(ch->data, &response) != VERDICT_YES || !response)
+		return false;
+	if (!draft_seen(&s->x->request))
+		return true;
+	return s->state == HTTP1_UNTIL_END && h->head && h->head->next && h->head->next->expected_off == ch->off;
+}
+
+static size_t feed_until_end(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	draft_body(c, s->draft, ch->data.p + at, ch->data.n - at);
+	count(s, ch, ch->data.n - at);
+	return ch->data.n;
+}
+
+static size_t feed(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	switch (s->state) {
+	case HTTP1_START:
+		return feed_start(c, s, ch, at);
+	case HTTP1_HEAD:
+		return s->careful ? feed_careful(c, s, ch, at) : feed_head(c, s, ch, at);
+	case HTTP1_LENGTH:
+		return feed_length(c, s, ch, at);
+	case HTTP1_CHUNKED:
+		return feed_chunked(c, s, ch, at);
+	case HTTP1_UNTIL_END:
+		return feed_until_end(c, s, ch, at);
+	default:
+		return feed_search(c, s, ch, at);
+	}
+}
+
+size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
+{
+	size_t at = 0, was;
+	bool moved = true;
+
+	if (s->state >= HTTP1_LENGTH && s->state <= HTTP1_UNTIL_END && next_message(c, s, ch))
+		http1_end_message(c, s, true);
+	while (at < ch->data.n && moved && !c->done && !c->again) {
+		uint8_t state = s->state;
+		bool careful = s->careful;
+
+		was = at;
+		at = feed(c, s, ch, at);
+		moved = at != was || s->state != state || s->careful != careful;
+	}
+	return at;
+}
+
+/* --- what is missing ------------------------------------------------------------------------------------------------ */
+
+bool http1_partial(struct conn *c, struct http1_side *s, const struct chunk *ch)
+{
+	struct chunk left = *ch;
+	struct startline line;
+
+	if (!ch->data.n || !startline_partial(ch->data, &line) || line.response != s->role) {
+		c->env->stats->garbage += ch->data.n;
+		return false;
+	}
+	left.off -= ch->data.n;
+	left.ts_ns = ch->kept_ts_ns;
+	if (!begin(c, s, &line, &left, 0))
+		return false;
+	draft_text(c, s->draft, ch->data.p, ch->data.n);
+	count(s, &left, ch->data.n);
+	return true;
+}
+
+/* A hole in content whose length is known costs nothing but its bytes. */
+bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch)
+{
+	uint64_t left = s->state == HTTP1_LENGTH ? s->left : s->state == HTTP1_UNTIL_END ? UINT64_MAX :
+			s->in_chunk ? s->parser->content_length : 0;
+
+	draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, ch->cause, ch->n < left || !left ? ch->n : left);
+	if (ch->n > left || !left)
+		return false;
+	if (s->state == HTTP1_CHUNKED)
+		s->parser->content_length -= ch->n;
+	if (s->state == HTTP1_LENGTH)
+		s->left -= ch->n;
+	if (s->state == HTTP1_LENGTH && !s->left)
+		http1_end_message(c, s, true);
+	return true;
+}
