@@ -7,7 +7,7 @@ may() {
 	case $1 in
 	base) echo base ;;
 	packet) echo base packet ;;
-	reassembly) echo base packet chunk.h reassembly ;;
+	reassembly) echo base packet chunk.h record.h proto/proto.h reassembly ;; # a flow holds its decoder
 	proto) echo base packet chunk.h record.h proto ;;
 	engine) echo base packet chunk.h record.h reassembly proto engine ;;
 	capture) echo base packet event.h '*.skel.h' capture ;;

