@@ -297,24 +297,23 @@ enum layer walk_erf(struct walk *w)
 /* Netlink attributes up to the packet itself, which is of type `wanted`; NFLOG tells the EtherType in one of type 1. */
 static enum layer netlink_attributes(struct walk *w, uint16_t wanted)
 {
-	const uint8_t *h;
-	uint16_t n, type, protocol = 0;
+	uint16_t protocol = 0;
 
-	while (!w->c.failed && cursor_left(&w->c) >= 4) {
-		h = cursor_take(&w->c, 4);
-		n = host16(h), type = host16(h + 2) & 0x7fff;
-		if (n < 4)
-			return LAYER_MALFORMED;
-		n -= 4;
-		if (type == wanted) {
-			walk_trim(w, n);
+	while (cursor_left(&w->c) >= 4) {
+		const uint8_t *h = cursor_take(&w->c, 4), *value = w->c.p;
+		size_t n = host16(h), type = host16(h + 2) & 0x7fff, pad = -n & 3;
+
+		if (n >= 4 && type == wanted) {
+			walk_trim(w, n - 4);
 			return protocol ? walk_ethertype(w, protocol) : LAYER_IP;
 		}
-		h = cursor_take(&w->c, (n + 3u) & ~3u);
-		if (h && type == 1 && wanted == 9 && n >= 2)
-			protocol = be16(h);
+		if (n < 4 || !cursor_take(&w->c, n - 4))
+			return LAYER_MALFORMED;
+		cursor_take(&w->c, pad < cursor_left(&w->c) ? pad : cursor_left(&w->c));
+		if (type == 1 && wanted == 9 && n >= 6)
+			protocol = be16(value);
 	}
-	return w->c.failed || w->cut ? LAYER_MALFORMED : LAYER_NOT_TCP;
+	return w->cut ? LAYER_MALFORMED : LAYER_NOT_TCP;
 }
 
 enum layer walk_nflog(struct walk *w)
