@@ -31,10 +31,10 @@ endif
 HAVE_TC := $(shell command -v $(CLANG) >/dev/null 2>&1 && test -n "$(BPFTOOL)" && \
              pkg-config --exists libbpf libnl-3.0 libnl-route-3.0 && echo y)
 
-CFLAGS   ?= -O2 -g
+CFLAGS   ?= -O2 -g $(if $(SAN),,-flto=auto)
+AR       := gcc-ar
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
-SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-comma    := ,
+SANFLAGS := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ARCH     := $(if $(filter x86_64,$(shell uname -m)),-march=x86-64-v2)
 ALL_CFLAGS = -std=gnu17 $(WARN) $(CFLAGS) $(ARCH) $(SANFLAGS) -D_GNU_SOURCE -Isrc -Ibpf -I$B/gen $(LLHTTP_CFLAGS) \
              $(if $(HAVE_TC),-DHAVE_TC $(shell pkg-config --cflags libnl-3.0)) -DPERISCO_VERSION='"$(VERSION)"'
@@ -77,7 +77,7 @@ $B/obj/%.o: %.c Makefile | $(SKEL)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $B/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
-	$(CC) -O3 $(ARCH) -g $(SANFLAGS) $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(CC) $(CFLAGS) -O3 $(ARCH) $(SANFLAGS) $(LLHTTP_CFLAGS) -c -o $@ $<
 
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
 $B/bpf/%.bpf.o: bpf/tc/%.bpf.c Makefile $(wildcard bpf/*.h)

@@ -174,12 +174,14 @@ void flow_deliver(struct engine *e, struct flow *f, unsigned first_side)
 	bool waits[2] = {false, false}, any, progress = false;
 
 	do {
-		any = pull(e, f, first_side, false, &waits[first_side]);
-		any |= pull(e, f, !first_side, false, &waits[!first_side]);
+		any = false;
+		for (unsigned i = 0, side = first_side; i < 2; i++, side = !side)
+			if (!stream_idle(&f->stream[side]))
+				any |= pull(e, f, side, false, &waits[side]);
 		if (!any && waits[0] && waits[1]) /* retransmissions acknowledge more than the bytes they repeat did */
 			any = pull(e, f, f->stream[0].cur_ts_ns > f->stream[1].cur_ts_ns, true, &waits[0]);
 		progress |= any;
-	} while (any);
+	} while (any && (waits[0] || waits[1]));
 	stream_settle(&f->stream[0], e->pool);
 	stream_settle(&f->stream[1], e->pool);
 	if (progress)

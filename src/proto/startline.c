@@ -69,6 +69,23 @@ static struct slice trim(struct slice s)
 	return s;
 }
 
+/* "HTTP/1.x ddd " and a reason. Nearly all are so. */
+static bool parse_plain_response(struct slice s, struct startline *ret)
+{
+	const uint8_t *p = s.p;
+
+	if (s.n < 14 || memcmp(p, "HTTP/1.", 7) != 0 || (p[7] != '0' && p[7] != '1') || p[8] != ' ' || !is_digit(p[9]) ||
+	    !is_digit(p[10]) || !is_digit(p[11]) || p[12] != ' ')
+		return false;
+	ret->response = true;
+	ret->version = p[7] == '0' ? HTTP_10 : HTTP_11;
+	ret->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
+	ret->reason = slice_from(s, 13);
+	if (ret->reason.p[ret->reason.n - 1] == '\r')
+		ret->reason.n--;
+	return true;
+}
+
 static bool parse_response(struct slice line, bool loose, struct startline *ret)
 {
 	size_t n = version_parse(line, &ret->version);
@@ -86,6 +103,17 @@ static bool parse_response(struct slice line, bool loose, struct startline *ret)
 		return true;
 	ret->status = (uint16_t)((rest.p[0] - '0') * 100 + (rest.p[1] - '0') * 10 + (rest.p[2] - '0'));
 	ret->reason = trim(slice_from(rest, 3));
+	return true;
+}
+
+/* Does the line end with " HTTP/1.0" or " HTTP/1.1"? Nearly all do. */
+static bool ends_with_version(struct slice s, enum http_version *ret)
+{
+	const uint8_t *v = s.p + s.n - 9;
+
+	if (s.n < 10 || memcmp(v, " HTTP/1.", 8) != 0 || (v[8] != '0' && v[8] != '1'))
+		return false;
+	*ret = v[8] == '0' ? HTTP_10 : HTTP_11;
 	return true;
 }
 
@@ -124,6 +152,12 @@ static bool parse_request(struct slice line, bool loose, struct startline *ret)
 	if (!n || !rest.n || (rest.p[0] != ' ' && rest.p[0] != '\t'))
 		return false;
 	ret->method = slice_first(line, n);
+	if (rest.p[rest.n - 1] == '\r')
+		rest.n--;
+	if (ends_with_version(rest, &ret->version)) {
+		ret->target = trim(slice_first(rest, rest.n - 9));
+		return ret->target.n > 0;
+	}
 	v = find_version(rest);
 	if (v) {
 		tail = slice_from(rest, (size_t)(v + 1 - rest.p));
@@ -139,7 +173,7 @@ bool startline_parse(struct slice line, bool loose, struct startline *ret)
 {
 	*ret = (struct startline){0};
 	if (slice_starts(line, SLICE("HTTP/")))
-		return parse_response(line, loose, ret) && (ret->status || loose);
+		return parse_plain_response(line, ret) || (parse_response(line, loose, ret) && (ret->status || loose));
 	return parse_request(line, loose, ret);
 }
 

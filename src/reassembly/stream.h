@@ -110,6 +110,13 @@ void stream_close(struct stream *st, enum cause cause);
  */
 uint64_t stream_skip(struct stream *st, uint32_t seq, uint32_t n, bool fin);
 
+/* Can stream_peek have anything to offer? A quick look. */
+static inline bool stream_idle(const struct stream *st)
+{
+	return st->ended || (!st->fresh && !st->head && !st->cur_cut && st->fin != st->next && st->skip_to <= st->next &&
+			     !st->closing);
+}
+
 /* The next chunk, or false. The same one again if it was not consumed at all. */
 bool stream_peek(struct stream *st, struct pool *pool, struct chunk *ret);
 
