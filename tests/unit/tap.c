@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT */
+/* Packets to a file: read back as they were, held until their flow is decided, in bounded memory; and writes that fail. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "capture/file.h"
+#include "output/hold.h"
+#include "output/tap.h"
+#include "packet/linktype.h"
+
+enum { FLOWS = 40, PACKETS = 4000 };
+
+static char directory[] = "/tmp/tap.XXXXXX";
+static char error[256];
+
+static int make_directory(void **state)
+{
+	(void)state;
+	return mkdtemp(directory) ? 0 : -1;
+}
+
+static int remove_directory(void **state)
+{
+	(void)state;
+	return rmdir(directory);
+}
+
+/* A file in the test's directory; valid until the next call. */
+static const char *file(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", directory, name);
+	return path;
+}
+
+/* A packet whose bytes say which it is: its length and content depend on `n`. */
+static struct packet packet(uint32_t n, const struct iface *iface)
+{
+	static uint8_t bytes[3000];
+	struct packet p = {
+		.ts_ns = UINT64_C(1700000000000000000) + n, .link = LINKTYPE_ETHERNET, .dir = (uint8_t)(n % 3), .iface = iface};
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(n + i * 7);
+	memcpy(bytes, &n, sizeof n);
+	p.data = slice_of(bytes, 60 + n * 37 % 2900);
+	p.wire_len = (uint32_t)p.data.n + n % 5;
+	return p;
+}
+
+/* --- reading back --- */
+
+struct back {
+	uint32_t v[PACKETS]; /* which packets, by the number in their bytes */
+	struct iface ifaces[8];
+	uint8_t dirs[8];
+	uint16_t links[8];
+	size_t n, bytes;
+	uint64_t lost, lost_at; /* the number of packets before the last loss */
+	uint32_t lost_on;
+	int end;
+};
+
+static int take_back(void *ctx, const struct packet *p)
+{
+	struct back *b = ctx;
+	size_t skip = p->data.n >= 14 && p->data.p[12] == 8 && p->data.p[13] == 0 && p->data.p[14] == 0x45 ? 14 : 0;
+	struct packet expect;
+
+	memcpy(&b->v[b->n], p->data.p + skip, 4);
+	if (!skip) {
+		expect = packet(b->v[b->n], NULL);
+		assert_int_equal(p->data.n, expect.data.n);
+		assert_memory_equal(p->data.p, expect.data.p, p->data.n);
+		assert_int_equal(p->ts_ns, expect.ts_ns);
+		assert_int_equal(p->wire_len, expect.wire_len);
+	}
+	if (b->n < 8) {
+		b->ifaces[b->n] = p->iface ? *p->iface : (struct iface){.index = 999};
+		b->dirs[b->n] = p->dir;
+		b->links[b->n] = p->link;
+	}
+	b->bytes += p->data.n;
+	b->n++;
+	return 0;
+}
+
+static int take_loss(void *ctx, const struct loss *l)
+{
+	struct back *b = ctx;
+
+	b->lost += l->packets;
+	b->lost_on = l->ifindex;
+	b->lost_at = b->n;
+	return 0;
+}
+
+/* Reads the file back and removes it. */
+static struct back *read_back(const char *path)
+{
+	struct back *b = calloc(1, sizeof *b);
+	struct source *s = file_open(&path, 1, error, sizeof error);
+
+	assert_non_null(s);
+	while ((b->end = s->ops->poll(s, 0, take_back, b)) > 0)
+		s->ops->losses(s, take_loss, b);
+	s->ops->losses(s, take_loss, b);
+	s->ops->close(s);
+	unlink(path);
+	return b;
+}
+
+static void pcapng_round(void **state)
+{
+	const struct iface one = {.index = 7, .link = LINKTYPE_ETHERNET, .name = "veth1"},
+			   two = {.index = 263, .link = LINKTYPE_ETHERNET, .name = "veth1"};
+	const struct iface *ifaces[] = {&one, NULL, &two, &one};
+	struct tap *t = tap_open(file("x.pcapng"), 0, error, sizeof error);
+	struct packet p;
+	struct back *b;
+
+	(void)state;
+	assert_non_null(t);
+	for (uint32_t i = 0; i < 4; i++) {
+		p = packet(i, ifaces[i]);
+		assert_int_equal(tap_packet(t, i, &p), 0);
+	}
+	tap_loss(t, 7, 5);
+	p = packet(4, &one);
+	p.link = LINKTYPE_RAW;
+	assert_int_equal(tap_packet(t, 0, &p), 0);
+	tap_loss(t, 99, 6);
+	assert_int_equal(tap_counts(t)->written, 5);
+	assert_int_equal(tap_close(t), 0);
+	b = read_back(file("x.pcapng"));
+	assert_int_equal(b->end, 0);
+	assert_int_equal(b->n, 5);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(b->v[i], i);
+		assert_int_equal(b->dirs[i], i % 3);
+		assert_int_equal(b->links[i], LINKTYPE_ETHERNET);
+		assert_int_equal(b->ifaces[i].index, ifaces[i] ? ifaces[i]->index : 0);
+		assert_string_equal(b->ifaces[i].name, ifaces[i] ? "veth1" : "");
+	}
+	assert_int_equal(b->links[4], LINKTYPE_RAW);
+	assert_int_equal(b->ifaces[4].index, 7);
+	assert_int_equal(b->lost, 11);
+	free(b);
+}
+
+/* A loss stands in the file where it was noticed, so that a live run and its replay tell it at the same place. */
+static void pcapng_loss_in_place(void **state)
+{
+	const struct iface iface = {.index = 3, .link = LINKTYPE_ETHERNET, .name = "lo"};
+	int fds[2];
+	char path[64];
+	struct back b = {.n = 0};
+	struct source *s;
+	const char *paths[] = {path};
+	struct tap *t;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fds[0]);
+	s = file_open(paths, 1, error, sizeof error);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fds[1]);
+	assert_int_equal(symlink(path, file("pipe.pcapng")), 0);
+	t = tap_open(file("pipe.pcapng"), 0, error, sizeof error);
+	assert_non_null(t);
+	close(fds[1]);
+	for (uint32_t i = 0; i < 4; i++) {
+		struct packet p = packet(i, &iface);
+
+		tap_packet(t, 0, &p);
+		if (i == 1)
+			tap_loss(t, 3, 17);
+		assert_int_equal(tap_flush(t), 0);
+		assert_int_equal(s->ops->poll(s, 0, take_back, &b), 1);
+		assert_int_equal(b.n, i + 1);
+		s->ops->losses(s, take_loss, &b);
+	}
+	assert_int_equal(b.lost, 17);
+	assert_int_equal(b.lost_at, 2);
+	assert_int_equal(b.lost_on, 3);
+	assert_int_equal(tap_close(t), 0);
+	while ((b.end = s->ops->poll(s, 0, take_back, &b)) > 0)
+		;
+	s->ops->losses(s, take_loss, &b);
+	assert_int_equal(b.end, 0);
+	assert_int_equal(b.lost, 17); /* the counts at the end tell of none twice */
+	s->ops->close(s);
+	close(fds[0]);
+	unlink(file("pipe.pcapng"));
+}
+
+static void pcap_round(void **state)
+{
+	struct tap *t = tap_open(file("x.pcap"), 0, error, sizeof error);
+	struct back *b;
+	struct packet p;
+
+	(void)state;
+	for (uint32_t i = 0; i < 500; i++) {
+		p = packet(i, NULL);
+		assert_int_equal(tap_packet(t, 0, &p), 0);
+	}
+	assert_int_equal(tap_close(t), 0);
+	b = read_back(file("x.pcap"));
+	assert_int_equal(b->end, 0);
+	assert_int_equal(b->n, 500);
+	assert_int_equal(b->ifaces[0].index, 999);
+	free(b);
+}
+
+/* One link type; but a datagram put together from fragments gets a header of Ethernet. */
+static void pcap_links(void **state)
+{
+	static const uint8_t ip[40] = {0x45};
+	struct tap *t = tap_open(file("x.pcap"), 0, error, sizeof error);
+	struct packet p = packet(1, NULL);
+	struct back *b;
+
+	(void)state;
+	assert_int_equal(tap_packet(t, 0, &p), 0);
+	p.link = LINKTYPE_LINUX_SLL;
+	assert_int_equal(tap_packet(t, 0, &p), -EINVAL);
+	assert_non_null(strstr(tap_error(t), "link type 113 does not fit into '/tmp/tap."));
+	p = (struct packet){.ts_ns = 1, .wire_len = 50, .link = LINKTYPE_RAW, .data = slice_of(ip, sizeof ip)};
+	assert_int_equal(tap_packet(t, 0, &p), 0);
+	assert_int_equal(tap_close(t), 0);
+	b = read_back(file("x.pcap"));
+	assert_int_equal(b->end, 0);
+	assert_int_equal(b->n, 2);
+	assert_int_equal(b->links[1], LINKTYPE_ETHERNET);
+	assert_int_equal(b->v[1], 0x45);
+	free(b);
+}
+
+static void no_packets(void **state)
+{
+	const char *names[] = {"x.pcap", "x.pcapng", "x.ntar"};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct tap *t = tap_open(file(names[i]), i == 1 ? 1 << 20 : 0, error, sizeof error);
+		struct back *b;
+
+		assert_int_equal(tap_close(t), 0);
+		b = read_back(file(names[i]));
+		assert_int_equal(b->end, 0);
+		assert_int_equal(b->n, 0);
+		free(b);
+	}
+	assert_int_equal(tap_close(NULL), 0);
+}
+
+/* --- holding --- */
+
+static void held_until_matched(void **state)
+{
+	static const uint32_t expect[] = {1, 4, 7, 10, 11, 12};
+	struct tap *t = tap_open(file("x.pcapng"), 1 << 20, error, sizeof error);
+	struct packet p;
+	struct back *b;
+
+	(void)state;
+	for (uint32_t i = 0; i < 12; i++) { /* flows 1, 2 and 3 in turn, and one of no flow */
+		p = packet(i, NULL);
+		assert_int_equal(tap_packet(t, i == 9 ? 0 : 1 + (i + 2) % 3, &p), 0);
+	}
+	assert_int_equal(tap_counts(t)->held, 11);
+	assert_int_equal(tap_counts(t)->written, 0);
+	assert_int_equal(tap_match(t, 1), 0);
+	assert_int_equal(tap_match(t, 1), 0);
+	assert_int_equal(tap_counts(t)->written, 4);
+	tap_forget(t, 2);
+	tap_forget(t, 77);
+	assert_int_equal(tap_counts(t)->forgotten, 4);
+	assert_int_equal(tap_counts(t)->held, 3);
+	p = packet(11, NULL);
+	assert_int_equal(tap_packet(t, 1, &p), 0);
+	assert_int_equal(tap_match(t, 4), 0); /* matched before its first packet */
+	p = packet(12, NULL);
+	assert_int_equal(tap_packet(t, 4, &p), 0);
+	tap_forget(t, 1);
+	p = packet(13, NULL);
+	assert_int_equal(tap_packet(t, 1, &p), 0); /* another flow of this number: undecided */
+	assert_int_equal(tap_counts(t)->written, 6);
+	assert_int_equal(tap_counts(t)->let_go, 0);
+	assert_int_equal(tap_close(t), 0);
+	b = read_back(file("x.pcapng"));
+	assert_int_equal(b->n, 6);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(b->v[i], expect[i]);
+	free(b);
+}
+
+/* Memory is full: the flow that holds most loses its oldest packets, the small ones nothing. */
+static void largest_loses(void **state)
+{
+	struct tap *t = tap_open(file("x.pcap"), 256 << 10, error, sizeof error);
+	uint32_t small = 0;
+	struct packet p;
+	struct back *b;
+
+	(void)state;
+	for (uint32_t i = 0; i < PACKETS; i++) {
+		bool is_small = i % 100 == 0;
+
+		p = packet(i, NULL);
+		small += is_small;
+		assert_int_equal(tap_packet(t, is_small ? 2 : 1, &p), 0);
+	}
+	assert_int_equal(tap_counts(t)->held + tap_counts(t)->let_go, PACKETS);
+	assert_in_range(tap_counts(t)->held, 100, 256);
+	tap_match(t, 2);
+	assert_int_equal(tap_counts(t)->written, small);
+	tap_match(t, 1);
+	assert_int_equal(tap_counts(t)->written + tap_counts(t)->let_go, PACKETS);
+	assert_in_range(tap_counts(t)->bytes, 200 << 10, 256 << 10);
+	assert_int_equal(tap_close(t), 0);
+	b = read_back(file("x.pcap"));
+	for (size_t i = small + 1; i < b->n; i++) /* of the large one the newest are left */
+		assert_int_equal(b->v[i], b->v[i - 1] + 1 + (b->v[i - 1] % 100 == 99));
+	assert_int_equal(b->v[b->n - 1], PACKETS - 1);
+	free(b);
+}
+
+static void too_large(void **state)
+{
+	struct tap *t = tap_open(file("x.pcap"), 16 << 10, error, sizeof error);
+	static uint8_t bytes[64 << 10];
+	struct packet p = packet(1, NULL);
+
+	(void)state;
+	p.data.n = p.wire_len = 60;
+	assert_int_equal(tap_packet(t, 1, &p), 0);
+	p.data = slice_of(bytes, sizeof bytes);
+	p.wire_len = sizeof bytes;
+	assert_int_equal(tap_packet(t, 1, &p), 0);
+	assert_int_equal(tap_counts(t)->let_go, 1);
+	assert_int_equal(tap_counts(t)->held, 1);
+	p = packet(0, NULL);
+	p.data.n = p.wire_len = 0;
+	assert_int_equal(tap_packet(t, 2, &p), 0); /* nothing captured at all */
+	assert_int_equal(tap_match(t, 2), 0);
+	assert_int_equal(tap_counts(t)->written, 1);
+	tap_close(t);
+	unlink(file("x.pcap"));
+}
+
+/* Decided flows stay known; when they alone fill the memory there is no more. */
+static void flows_fill_memory(void **state)
+{
+	struct tap *t = tap_open(file("x.pcap"), 16 << 10, error, sizeof error);
+	struct packet p = packet(1, NULL);
+	uint64_t id = 1;
+
+	(void)state;
+	assert_int_equal(tap_packet(t, UINT64_MAX, &p), 0);
+	while (tap_match(t, id) == 0 && id < 1000)
+		id++;
+	assert_in_range(id, 100, 999);
+	assert_non_null(strstr(tap_error(t), "--memory"));
+	assert_int_equal(tap_packet(t, 5000, &p), 0);
+	assert_int_equal(tap_counts(t)->let_go, 2);
+	for (uint64_t i = 1; i < id; i++)
+		tap_forget(t, i);
+	assert_int_equal(tap_match(t, 5000), 0);
+	tap_close(t);
+	unlink(file("x.pcap"));
+}
+
+/* Against a plain model: with room enough nothing is missing, else each flow keeps its newest packets, in order. */
+static void hold_model(size_t memory, bool complete)
+{
+	static uint32_t kept[FLOWS][PACKETS];
+	struct hold *h = hold_new(memory);
+	size_t n[FLOWS] = {0}, taken[FLOWS] = {0}, held = 0;
+	uint64_t random = 7, gone = 0;
+	struct hold_flow *f;
+	struct packet p;
+
+	assert_non_null(h);
+	for (uint32_t i = 0; i < PACKETS; i++) {
+		uint64_t id = 1 + (random = random * UINT64_C(6364136223846793005) + 1) / 65536 % FLOWS;
+		unsigned what = (random >> 40) % 16;
+
+		f = hold_add(h, id);
+		assert_ptr_equal(hold_find(h, id), f);
+		if (what == 0) {
+			held -= hold_forget(h, f);
+			taken[id - 1] = n[id - 1];
+			assert_null(hold_find(h, id));
+		} else if (what < 3 && hold_take(h, f, &p)) {
+			uint32_t which;
+
+			memcpy(&which, p.data.p, 4);
+			held--;
+			while (!complete && kept[id - 1][taken[id - 1]] != which)
+				assert_true(++taken[id - 1] < n[id - 1]);
+			assert_int_equal(kept[id - 1][taken[id - 1]++], which);
+			assert_memory_equal(p.data.p, packet(which, NULL).data.p, p.data.n);
+		} else {
+			p = packet(i, NULL);
+			hold_put(h, f, &p);
+			kept[id - 1][n[id - 1]++] = i;
+			held += 1 - (hold_let_go(h) - gone);
+			gone = hold_let_go(h);
+		}
+		assert_int_equal(hold_count(h), held);
+	}
+	assert_int_equal(gone == 0, complete);
+	hold_free(h);
+}
+
+static void hold_against_model(void **state)
+{
+	(void)state;
+	hold_model(16 << 20, true);
+	hold_model(64 << 10, false);
+	hold_model(20 << 10, false);
+}
+
+/* --- writes that fail --- */
+
+static void full_disk(void **state)
+{
+	struct tap *t = tap_open("/dev/full", 0, error, sizeof error);
+	struct packet p = packet(1, NULL);
+
+	(void)state;
+	assert_non_null(t);
+	assert_int_equal(tap_packet(t, 0, &p), 0);
+	assert_int_equal(tap_flush(t), -ENOSPC);
+	assert_string_equal(tap_error(t), "cannot write to '/dev/full': No space left on device");
+	assert_int_equal(tap_packet(t, 0, &p), -ENOSPC);
+	assert_int_equal(tap_close(t), -ENOSPC);
+}
+
+/* What is left after a failed write is a whole file. */
+static void cut_behind_whole(void **state)
+{
+	struct rlimit limit, low;
+	struct tap *t = tap_open(file("x.pcapng"), 0, error, sizeof error);
+	struct back *b;
+	int err = 0;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	low = (struct rlimit){1000000, limit.rlim_max};
+	setrlimit(RLIMIT_FSIZE, &low);
+	for (uint32_t i = 0; i < PACKETS && !err; i++) {
+		struct packet p = packet(i, NULL);
+
+		err = tap_packet(t, 0, &p);
+	}
+	assert_int_equal(err, -EFBIG);
+	assert_int_equal(tap_close(t), -EFBIG);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	b = read_back(file("x.pcapng"));
+	assert_int_equal(b->end, 0);
+	assert_in_range(b->n, 300, 700);
+	assert_in_range(b->bytes, 700000, 1000000);
+	free(b);
+}
+
+static void gone_reader(void **state)
+{
+	struct packet p = packet(1, NULL);
+	int fds[2];
+	char path[64];
+	struct tap *t;
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(pipe(fds), 0);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fds[1]);
+	t = tap_open(path, 0, error, sizeof error);
+	close(fds[0]);
+	assert_int_equal(tap_packet(t, 0, &p), 0);
+	assert_int_equal(tap_flush(t), -EPIPE);
+	assert_int_equal(tap_close(t), -EPIPE);
+	close(fds[1]);
+}
+
+static void refusals(void **state)
+{
+	(void)state;
+	assert_null(tap_open("/nowhere/at/all.pcap", 0, error, sizeof error));
+	assert_string_equal(error, "cannot write to '/nowhere/at/all.pcap': No such file or directory");
+	assert_null(tap_open("/tmp", 1 << 20, error, sizeof error));
+	assert_string_equal(error, "cannot write to '/tmp': Is a directory");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pcapng_round),      cmocka_unit_test(pcapng_loss_in_place),
+		cmocka_unit_test(pcap_round),        cmocka_unit_test(pcap_links),
+		cmocka_unit_test(no_packets),        cmocka_unit_test(held_until_matched),
+		cmocka_unit_test(largest_loses),     cmocka_unit_test(too_large),
+		cmocka_unit_test(flows_fill_memory), cmocka_unit_test(hold_against_model),
+		cmocka_unit_test(full_disk),         cmocka_unit_test(cut_behind_whole),
+		cmocka_unit_test(gone_reader),       cmocka_unit_test(refusals),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
