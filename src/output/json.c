@@ -98,8 +98,7 @@ static inline uint8_t *field_line(struct buf *b, uint8_t *w, const struct view *
 
 static uint8_t *field_lines(struct buf *b, uint8_t *w, const struct view *view, const struct fields *f)
 {
-	struct slice last = f->n ? field_value(f, f->n - 1) : slice_of(NULL, 0);
-	const uint8_t *limit = last.p + last.n;
+	const uint8_t *limit = f->n ? f->text + f->v[f->n - 1].value + f->v[f->n - 1].value_len : NULL;
 
 	for (uint32_t i = 0; w && i < f->n; i++) {
 		struct slice name = field_name(f, i);
@@ -144,6 +143,16 @@ static uint8_t *request_more(struct buf *b, uint8_t *w, const struct message *m)
 	return w ? TEXT(b, w, "scheme", scheme) : NULL;
 }
 
+/* Were its field lines seen? None at all are a list without elements, unless some are known to be missing. */
+static bool has_fields(const struct message *m)
+{
+	bool whole = true;
+
+	for (unsigned i = 0; i < m->missings && i < MISSING_MAX; i++)
+		whole &= m->missing[i].part != PART_HEADERS;
+	return whole || m->headers.n;
+}
+
 static uint8_t *message(struct buf *b, uint8_t *w, const struct view *view, const struct message *m, bool request)
 {
 	w = TEXT(b, PRINT(w, "{\"Record\":{\"Http\":{"), "protocol", m->protocol);
@@ -151,11 +160,10 @@ static uint8_t *message(struct buf *b, uint8_t *w, const struct view *view, cons
 		w = request_start(b, w, view, m);
 	else if (w && m->status)
 		w = NUMBER(w, "code", m->status);
-	if (w && view->headers != HEADERS_NONE) {
+	if (w && view->headers != HEADERS_NONE && has_fields(m))
 		w = field_lines(b, PRINT(w, "\"headers\":["), view, &m->headers);
-		if (w && m->trailers.n)
-			w = field_lines(b, PRINT(w, "\"trailers\":["), view, &m->trailers);
-	}
+	if (w && view->headers != HEADERS_NONE && m->trailers.n)
+		w = field_lines(b, PRINT(w, "\"trailers\":["), view, &m->trailers);
 	if (w)
 		w = request ? request_more(b, w, m) : TEXT(b, w, "reason", m->reason);
 	if (!w)

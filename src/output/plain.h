@@ -75,7 +75,7 @@ static inline uint64_t plain_load4(uint8_t *w, const uint8_t *p)
 static inline bool plain_short(uint8_t *w, struct slice s)
 {
 	if (s.n >= 8)
-		return plain_word(plain_load8(w, s.p)) & plain_word(plain_load8(w + s.n - 8, s.p + s.n - 8));
+		return plain_word(plain_load8(w, s.p)) && plain_word(plain_load8(w + s.n - 8, s.p + s.n - 8));
 	if (s.n >= 4)
 		return plain_word(plain_load4(w, s.p) | plain_load4(w + s.n - 4, s.p + s.n - 4) << 32);
 	for (size_t i = 0; i < s.n; i++)
