@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "../jsonread.h"
+#include "../sample.h"
+#include "output/escape.h"
+#include "output/format.h"
+
+static struct sample s;
+static struct view view;
+static struct buf out;
+
+static int set_up(void **state)
+{
+	(void)state;
+	sample_exchange(&s);
+	view = (struct view){0};
+	out = buf_of(1 << 20);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	sample_release(&s);
+	view_release(&view);
+	buf_release(&out);
+	return 0;
+}
+
+/* The record as a line; valid until the next call. */
+static struct slice written(void)
+{
+	out.n = 0;
+	assert_true(format_json.write(NULL, &view, &s.r, &out));
+	assert_true(json_is_line(slice_of(out.p, out.n)));
+	return slice_of(out.p, out.n);
+}
+
+/* The text of the value at `path` is `want`; NULL: there is none. */
+static void expect(const char *path, const char *want)
+{
+	struct slice found = json_at(written(), path);
+	char text[1024] = "";
+
+	assert_true(found.n < sizeof(text));
+	if (!want) {
+		assert_null(found.p);
+		return;
+	}
+	if (found.n)
+		memcpy(text, found.p, found.n);
+	assert_string_equal(text, want);
+}
+
+#define REQUEST  "l7.request.Record.Http."
+#define RESPONSE "l7.response.Record.Http."
+
+static void test_whole_line(void **state)
+{
+	static const char want[] =
+		"{\"ts\":{\"seconds\":1664880849,\"nanos\":234567890},"
+		"\"ip\":{\"client\":\"10.0.0.1\",\"server\":\"10.0.0.2\",\"ipVersion\":1},"
+		"\"l4\":{\"Protocol\":{\"TCP\":{\"client_port\":51234,\"server_port\":80}}},"
+		"\"l7\":{\"latency_ns\":1200000,\"duration_ns\":1500000,"
+		"\"request\":{\"Record\":{\"Http\":{\"protocol\":\"HTTP/1.1\",\"method\":\"GET\",\"url\":\"/index.html\","
+		"\"headers\":[{\"key\":\"Host\",\"value\":\"10.0.0.2\"},{\"key\":\"User-Agent\",\"value\":\"t\"}],"
+		"\"authority\":\"10.0.0.2\",\"duration_ns\":1000,\"body_bytes\":0,\"wire_bytes\":60}}},"
+		"\"response\":{\"Record\":{\"Http\":{\"protocol\":\"HTTP/1.1\",\"code\":200,"
+		"\"headers\":[{\"key\":\"Content-Length\",\"value\":\"4300\"}],"
+		"\"reason\":\"OK\",\"duration_ns\":300000,\"body_bytes\":4300,\"wire_bytes\":4400}}}},"
+		"\"flow_id\":\"0123456789abcdef\"}\n";
+	struct slice line = written();
+
+	(void)state;
+	assert_int_equal(line.n, sizeof(want) - 1);
+	assert_memory_equal(line.p, want, line.n);
+}
+
+static void test_records_follow_each_other(void **state)
+{
+	struct slice one = written();
+	size_t n = one.n;
+
+	(void)state;
+	for (int i = 1; i < 1000; i++)
+		assert_true(format_json.write(NULL, &view, &s.r, &out));
+	assert_int_equal(out.n, 1000 * n);
+	for (int i = 0; i < 1000; i++)
+		assert_memory_equal(out.p + (size_t)i * n, out.p, n);
+}
+
+static void test_unknown_is_absent(void **state)
+{
+	struct exchange_record *x = &s.r.exchange;
+
+	(void)state;
+	x->timed = false;
+	x->request = (struct message){.seen = true};
+	x->response.status = 0;
+	x->response.reason.n = 0;
+	s.r.ends.flow_id = 0;
+	expect("l7.latency_ns", NULL);
+	expect("l7.duration_ns", NULL);
+	expect(REQUEST "protocol", NULL);
+	expect(REQUEST "method", NULL);
+	expect(REQUEST "url", NULL);
+	expect(REQUEST "authority", NULL);
+	expect(REQUEST "duration_ns", NULL);
+	expect(REQUEST "headers", "[]");
+	expect(REQUEST "trailers", NULL);
+	expect(REQUEST "complete", "false");
+	expect(RESPONSE "complete", NULL);
+	expect(RESPONSE "code", NULL);
+	expect(RESPONSE "reason", NULL);
+	expect("iface", NULL);
+	expect("flow_id", NULL);
+	expect("missing", NULL);
+	expect("backend", NULL);
+	expect("l7.ended", NULL);
+	expect("l7.turned", NULL);
+	expect("l7.interim", NULL);
+}
+
+static void test_one_side_only(void **state)
+{
+	(void)state;
+	s.r.exchange.response.seen = false;
+	s.r.exchange.timed = false;
+	s.r.exchange.ended = ENDED_RESET;
+	s.r.exchange.ended_by = 1;
+	expect("l7.response", NULL);
+	expect("l7.ended", "{\"how\":\"reset\",\"by\":\"server\"}");
+	s.r.exchange.ended = ENDED_OPEN;
+	s.r.exchange.ended_by = -1;
+	expect("l7.ended", "{\"how\":\"open\"}");
+	s.r.exchange.request.seen = false;
+	s.r.exchange.response.seen = true;
+	expect("l7.request", NULL);
+	expect(RESPONSE "code", "200");
+}
+
+static void test_interim_and_turned(void **state)
+{
+	struct message *m = &s.r.exchange.response;
+
+	(void)state;
+	m->interims = 2;
+	m->interim[0] = (struct interim){s.r.ts_ns + 300, 100};
+	m->interim[1] = (struct interim){s.r.ts_ns + 500, 103};
+	s.r.exchange.turned = TURNED_WEBSOCKET;
+	expect("l7.interim", "[{\"code\":100,\"after_ns\":300},{\"code\":103,\"after_ns\":500}]");
+	expect("l7.interims", NULL);
+	expect("l7.turned", "\"websocket\"");
+	m->interims = 9;
+	expect("l7.interims", "9");
+	s.r.exchange.request.first_ns = 0;
+	expect("l7.interim.0", "{\"code\":100}");
+}
+
+static void test_missing(void **state)
+{
+	struct exchange_record *x = &s.r.exchange;
+
+	(void)state;
+	x->request.missings = 1;
+	x->request.missing[0] = (struct missing){PART_START_LINE, CAUSE_SNAPLEN, 7};
+	expect("missing", "[{\"side\":\"request\",\"part\":\"start_line\",\"cause\":\"snaplen\",\"bytes\":7}]");
+	x->response.missings = MISSING_MAX;
+	for (unsigned i = 0; i < MISSING_MAX; i++)
+		x->response.missing[i] = (struct missing){PART_BODY, CAUSE_NETWORK, 0};
+	expect("missing.6", "{\"side\":\"response\",\"part\":\"body\",\"cause\":\"network\"}");
+	expect("missing.7", NULL);
+	expect(RESPONSE "headers.0.key", "\"Content-Length\"");
+	x->response.missing[3].part = PART_HEADERS;
+	expect(RESPONSE "headers.0.key", "\"Content-Length\"");
+	x->response.headers.n = 0;
+	expect(RESPONSE "headers", NULL);
+}
+
+static void test_where(void **state)
+{
+	struct endpoints *e = &s.r.ends;
+
+	(void)state;
+	e->ifindex = 12;
+	e->ifname = "veth\"0";
+	e->vantage = VANTAGE_BOTH;
+	expect("iface", "{\"index\":12,\"name\":\"veth\\\"0\",\"vantage\":\"both\"}");
+	*e = (struct endpoints){.key = e->key, .vlan = 101, .tunnel = TUNNEL_VXLAN, .tunnel_id = 7};
+	expect("iface", "{\"vlan\":100,\"tunnel\":{\"type\":\"vxlan\",\"id\":7}}");
+	e->client = 1;
+	expect("ip", "{\"client\":\"10.0.0.2\",\"server\":\"10.0.0.1\",\"ipVersion\":1}");
+	expect("l4.Protocol.TCP", "{\"client_port\":80,\"server_port\":51234}");
+}
+
+static void test_backend(void **state)
+{
+	struct endpoints *e = &s.r.ends;
+
+	(void)state;
+	e->translated = true;
+	sample_end(&e->other, 0, "10.0.0.1", 51234);
+	sample_end(&e->other, 1, "172.16.3.4", 8080);
+	expect("backend", "{\"ip\":\"172.16.3.4\",\"port\":8080}");
+	e->other_client = 1;
+	expect("backend", "{\"ip\":\"10.0.0.1\",\"port\":51234}");
+}
+
+static void test_ipv6(void **state)
+{
+	static const char *const addresses[] = {
+		"::", "::1", "1::", "2001:db8::1", "2001:db8:0:1:1:1:1:1", "2001:db8::1:0:0:1", "1:0:0:2::3",
+		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "1:2:3:4:5:6:7::", "::ffff:192.0.2.255", "fe80::10:200:3000",
+	};
+	char want[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		sample_end(&s.r.ends.key, 1, addresses[i], 80);
+		s.r.ends.key.version = 6;
+		snprintf(want, sizeof(want), "\"%s\"", strcmp(addresses[i], "1:2:3:4:5:6:7::") ? addresses[i] : "1:2:3:4:5:6:7:0");
+		expect("ip.server", want);
+		expect("ip.ipVersion", "2");
+	}
+}
+
+static void test_numbers(void **state)
+{
+	uint64_t v = 0;
+	char want[32];
+
+	(void)state;
+	for (int digits = 0; digits < 20; digits++, v = v * 10 + (uint64_t)(digits % 10)) {
+		s.r.exchange.latency_ns = v;
+		snprintf(want, sizeof(want), "%llu", (unsigned long long)v);
+		expect("l7.latency_ns", want);
+	}
+	s.r.exchange.latency_ns = UINT64_MAX;
+	expect("l7.latency_ns", "18446744073709551615");
+}
+
+static void test_headers(void **state)
+{
+	(void)state;
+	s.r.exchange.response.trailers = sample_fields(&s, "X-Sum: 1\r\nContent-Length: 2\r\n");
+	expect(RESPONSE "trailers.0", "{\"key\":\"X-Sum\",\"value\":\"1\"}");
+	assert_int_equal(view_headers(&view, "host,content-length"), 0);
+	expect(REQUEST "headers", "[{\"key\":\"Host\",\"value\":\"10.0.0.2\"}]");
+	expect(RESPONSE "trailers", "[{\"key\":\"Content-Length\",\"value\":\"2\"}]");
+	assert_int_equal(view_headers(&view, "none"), 0);
+	expect(REQUEST "headers", NULL);
+	expect(RESPONSE "trailers", NULL);
+	expect(REQUEST "authority", "\"10.0.0.2\"");
+}
+
+static void test_secrets(void **state)
+{
+	struct message *m = &s.r.exchange.request;
+
+	(void)state;
+	m->target = sample_text(&s, "http://u:p@h:81/a?x=1&access_token=abc&token=&sig=%41#f");
+	m->headers = sample_fields(&s, "Cookie: a=b\r\nLocation: /cb?id_token=xyz&n=1\r\nHost: no\r\n");
+	expect(REQUEST "url", "\"http://REDACTED@h:81/a?x=1&access_token=REDACTED&token=&sig=REDACTED#f\"");
+	expect(REQUEST "headers.0.value", "\"REDACTED\"");
+	expect(REQUEST "headers.1.value", "\"/cb?id_token=REDACTED&n=1\"");
+	expect(REQUEST "authority", "\"h:81\"");
+	expect(REQUEST "scheme", "\"http\"");
+	view.show_secrets = true;
+	expect(REQUEST "url", "\"http://u:p@h:81/a?x=1&access_token=abc&token=&sig=%41#f\"");
+	expect(REQUEST "headers.0.value", "\"a=b\"");
+	expect(REQUEST "headers.1.value", "\"/cb?id_token=xyz&n=1\"");
+}
+
+static void test_body(void **state)
+{
+	struct message *m = &s.r.exchange.response;
+
+	(void)state;
+	m->body = sample_text(&s, "line\n\xc3\xa4 \"\xe2\x82");
+	expect(RESPONSE "body", "\"line\\n\xc3\xa4 \\\"\\uefe2\\uef82\"");
+	expect(RESPONSE "body_base64", NULL);
+	m->body = sample_bytes(&s, "\0\1\2\3", 4);
+	expect(RESPONSE "body", NULL);
+	expect(RESPONSE "body_base64", "\"AAECAw==\"");
+	m->body = sample_text(&s, "\xff\xfe");
+	expect(RESPONSE "body_base64", "\"//4=\"");
+	m->body = sample_text(&s, "\x80" "abc");
+	expect(RESPONSE "body_base64", "\"gGFi" "Yw==\"");
+}
+
+static void test_flow_record(void **state)
+{
+	const struct flow_record f = {
+		.first_ns = 1, .last_ns = 1001, .side = {{1, 2, 3, 4, 5, 6, 7, 8}, {.segments = 9}},
+		.protocol = "http1", .exchanges = 3, .handshake_ns = 77, .ended = ENDED_CLOSED, .ended_by = 0,
+	};
+
+	(void)state;
+	s.r.kind = RECORD_FLOW;
+	s.r.flow = f;
+	expect("flow.duration_ns", "1000");
+	expect("flow.handshake_ns", "77");
+	expect("flow.protocol", "\"http1\"");
+	expect("flow.verdict", NULL);
+	expect("flow.exchanges", "3");
+	expect("flow.syn_seen", "false");
+	expect("flow.client", "{\"segments\":1,\"bytes\":2,\"retransmitted_bytes\":3,\"out_of_order_segments\":4,"
+			      "\"lost_bytes\":{\"network\":5,\"ring\":6,\"snaplen\":7,\"memory\":8}}");
+	expect("flow.server.segments", "9");
+	expect("flow.ended", "{\"how\":\"closed\",\"by\":\"client\"}");
+	expect("ip.client", "\"10.0.0.1\"");
+	expect("flow_id", "\"0123456789abcdef\"");
+	expect("l7", NULL);
+}
+
+static void test_loss_record(void **state)
+{
+	(void)state;
+	s.r.kind = RECORD_LOSS;
+	s.r.ends = (struct endpoints){.ifindex = 3, .ifname = "eth0"};
+	s.r.loss = (struct loss_record){"ring", 12, 0};
+	expect("loss", "{\"cause\":\"ring\",\"packets\":12}");
+	expect("iface", "{\"index\":3,\"name\":\"eth0\"}");
+	expect("ip", NULL);
+	expect("ts.seconds", "1664880849");
+	s.r.loss.bytes = 9000;
+	expect("loss.bytes", "9000");
+}
+
+static void check_escape(struct slice in, const char *want)
+{
+	struct slice copy = sample_bytes(&s, in.p, in.n);
+	uint8_t text[1024];
+	uint8_t *end = escape_json(text, copy);
+
+	assert_true(in.n < 100);
+	assert_int_equal(end - text, strlen(want));
+	assert_memory_equal(text, want, strlen(want));
+}
+
+static void test_escapes(void **state)
+{
+	(void)state;
+	check_escape(SLICE(""), "");
+	check_escape(SLICE("a/b"), "a/b");
+	check_escape(SLICE("\"\\\b\f\n\r\t"), "\\\"\\\\\\b\\f\\n\\r\\t");
+	check_escape(SLICE("\0\x1f\x7f"), "\\u0000\\u001f\\u007f");
+	check_escape(SLICE("\xc2\x80\xc2\x9f\xc2\xa0"), "\\u0080\\u009f\xc2\xa0");
+	check_escape(SLICE("\xe2\x82\xac\xf0\x9f\x98\x80"), "\xe2\x82\xac\xf0\x9f\x98\x80");
+	check_escape(SLICE("\x80\xff"), "\\uef80\\uefff");
+	check_escape(SLICE("\xc0\xaf"), "\\uefc0\\uefaf");                         /* not the shortest form */
+	check_escape(SLICE("\xed\xa0\x80"), "\\uefed\\uefa0\\uef80");              /* a surrogate */
+	check_escape(SLICE("\xf4\x90\x80\x80"), "\\ueff4\\uef90\\uef80\\uef80");   /* above U+10FFFF */
+	check_escape(SLICE("\xee\xbe\x80"), "\\uefee\\uefbe\\uef80");              /* U+EF80 itself */
+	check_escape(SLICE("\xee\xbf\xbf"), "\\uefee\\uefbf\\uefbf");              /* U+EFFF itself */
+	check_escape(SLICE("\xee\xbd\xbf\xef\x80\x80"), "\xee\xbd\xbf\xef\x80\x80"); /* their neighbours */
+	check_escape(SLICE("\xe2\x82"), "\\uefe2\\uef82");
+	check_escape(SLICE("0123456789abcdef\"0123456789abcdef\xc3\xa4"), "0123456789abcdef\\\"0123456789abcdef\xc3\xa4");
+}
+
+/* What was escaped comes back, so no two inputs can give the same output. */
+static void check_back(const uint8_t *p, size_t n)
+{
+	uint8_t line[1024], back[1024], *in = malloc(n ? n : 1), *end = line;
+
+	assert_non_null(in);
+	memcpy(in, p, n);
+	*end++ = '"';
+	end = escape_json(end, slice_of(in, n));
+	*end++ = '"';
+	assert_int_equal(json_bytes(slice_of(line, (size_t)(end - line)), back), n);
+	assert_memory_equal(back, in, n);
+	free(in);
+}
+
+static void test_escapes_come_back(void **state)
+{
+	uint8_t bytes[96];
+	uint32_t seed = 1;
+
+	(void)state;
+	for (unsigned v = 0; v < 0x10000; v++)
+		check_back((uint8_t[]){(uint8_t)(v >> 8), (uint8_t)v}, 2);
+	for (unsigned v = 0; v < 0x20000; v++) /* what begins like three or four bytes of UTF-8 */
+		check_back((uint8_t[]){(uint8_t)(0xe0 + v / 0x2000), (uint8_t)(v / 32), (uint8_t)(0x80 + v % 64), 0xbf}, 3 + v % 2);
+	for (int i = 0; i < 50000; i++) {
+		size_t n = (size_t)i % sizeof(bytes);
+
+		for (size_t k = 0; k < n; k++) {
+			seed = seed * 1664525 + 1013904223;
+			bytes[k] = (uint8_t)(seed >> 24 < 200 ? 'a' + (seed >> 16) % 26 : seed >> 16);
+		}
+		check_back(bytes, n);
+	}
+}
+
+/* Each length, with each byte at each place, within more text and without: blocks overlap right. */
+static void test_blocks(void **state)
+{
+	uint8_t text[64 * 6 + 64], plain[64 * 6 + 64], within[80];
+
+	(void)state;
+	for (size_t n = 1; n <= 40; n++)
+		for (size_t at = 0; at < n; at++)
+			for (unsigned c = 0; c < 256; c += n > 20 ? 7 : 1) {
+				uint8_t *exact = malloc(n);
+				size_t a, b;
+
+				assert_non_null(exact);
+				memset(within, c % 2 ? '"' : 0xff, sizeof(within));
+				memset(exact, 'x', n);
+				exact[at] = (uint8_t)c;
+				memcpy(within, exact, n);
+				a = (size_t)(escape_json(text, slice_of(exact, n)) - text);
+				b = (size_t)(escape_json_within(plain, slice_of(within, n), within + sizeof(within)) - plain);
+				assert_int_equal(a, b);
+				assert_memory_equal(text, plain, a);
+				assert_memory_equal(text, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", at);
+				assert_true(plain_byte((uint8_t)c) ? a == n : a > n);
+				free(exact);
+			}
+}
+
+/* Whatever the room, there is a whole line or nothing; what was there before stays. */
+static void test_no_room(void **state)
+{
+	static const char long_target[30000];
+	bool done = false;
+	size_t refused = 0;
+
+	(void)state;
+	s.r.exchange.request.target = sample_bytes(&s, long_target, sizeof(long_target));
+	for (size_t max = 0; !done; max += 997) {
+		struct buf b = buf_of(max);
+
+		done = format_json.write(NULL, &view, &s.r, &b);
+		assert_true(done ? json_is_line(slice_of(b.p, b.n)) : b.n == 0);
+		refused += !done;
+		buf_release(&b);
+	}
+	assert_true(refused > 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
+		TEST(whole_line),  TEST(records_follow_each_other), TEST(unknown_is_absent), TEST(one_side_only),
+		TEST(missing),     TEST(interim_and_turned),        TEST(where),             TEST(backend),
+		TEST(ipv6),        TEST(numbers),                   TEST(headers),           TEST(secrets),
+		TEST(body),        TEST(flow_record),               TEST(loss_record),       TEST(escapes),
+		TEST(blocks),      TEST(escapes_come_back),         TEST(no_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../jsonread.h"
+#include "../sample.h"
+#include "output/output.h"
+
+static struct sample s;
+static const struct view view;
+static struct outputs *o;
+static char dir[] = "/tmp/perisco-output-XXXXXX", path[2][64], spec[128], error[256];
+
+static int set_up(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path[0], sizeof(path[0]), "%s/a", dir);
+	snprintf(path[1], sizeof(path[1]), "%s/b", dir);
+	sample_exchange(&s);
+	o = outputs_new(&view);
+	error[0] = 0;
+	return o ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	outputs_close(o);
+	sample_release(&s);
+	unlink(path[0]);
+	unlink(path[1]);
+	return rmdir(dir);
+}
+
+static int add(const char *format, const char *where)
+{
+	snprintf(spec, sizeof(spec), "%s:%s", format, where);
+	return outputs_add(o, spec, error, sizeof(error));
+}
+
+/* The content of a file, which is freed by the caller. */
+static struct slice content(const char *name)
+{
+	FILE *f = fopen(name, "r");
+	uint8_t *p;
+	size_t n;
+
+	assert_non_null(f);
+	fseek(f, 0, SEEK_END);
+	n = (size_t)ftell(f);
+	rewind(f);
+	p = malloc(n + 1);
+	assert_non_null(p);
+	assert_int_equal(fread(p, 1, n, f), n);
+	fclose(f);
+	return slice_of(p, n);
+}
+
+/* Counts the lines of a JSON file; all of them are whole. */
+static size_t count_lines(const char *name)
+{
+	struct slice all = content(name), s1 = all;
+	size_t lines = 0;
+
+	for (; s1.n; lines++) {
+		const uint8_t *end = memchr(s1.p, '\n', s1.n);
+		size_t n;
+
+		assert_non_null(end);
+		n = (size_t)(end + 1 - s1.p);
+		assert_true(json_is_line(slice_first(s1, n)));
+		s1 = slice_from(s1, n);
+	}
+	free((void *)all.p);
+	return lines;
+}
+
+static void test_files(void **state)
+{
+	(void)state;
+	assert_int_equal(add("json", path[0]), 0);
+	assert_int_equal(add("json", path[1]), 0);
+	for (int i = 0; i < 3000; i++)
+		assert_int_equal(outputs_write(o, &s.r), 0);
+	assert_int_equal(outputs_close(o), 0);
+	o = NULL;
+	assert_int_equal(count_lines(path[0]), 3000);
+	assert_int_equal(count_lines(path[1]), 3000);
+}
+
+static void test_two_formats(void **state)
+{
+	struct slice text;
+
+	(void)state;
+	assert_int_equal(add("text", path[0]), 0);
+	assert_int_equal(add("json", path[1]), 0);
+	assert_int_equal(outputs_add(o, "null", error, sizeof(error)), 0);
+	assert_int_equal(outputs_write(o, &s.r), 0);
+	assert_int_equal(outputs_flush(o), 0);
+	assert_int_equal(count_lines(path[1]), 1);
+	text = content(path[0]);
+	assert_non_null(memmem(text.p, text.n, "GET /index.html  200  1.2ms  4.3kB\n", 35));
+	free((void *)text.p);
+}
+
+static void test_flush(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(add("json", path[0]), 0);
+	assert_int_equal(outputs_write(o, &s.r), 0);
+	assert_int_equal(stat(path[0], &st), 0);
+	assert_int_equal(st.st_size, 0);
+	assert_int_equal(outputs_flush(o), 0);
+	assert_int_equal(count_lines(path[0]), 1);
+	assert_int_equal(outputs_flush(o), 0);
+	assert_int_equal(count_lines(path[0]), 1);
+}
+
+/* Somebody who watches sees each record at once. */
+static void test_terminal(void **state)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	char line[256] = "";
+
+	(void)state;
+	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	assert_int_equal(add("text", ptsname(master)), 0);
+	assert_int_equal(fcntl(master, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(outputs_write(o, &s.r), 0);
+	assert_true(read(master, line, sizeof(line) - 1) > 0);
+	assert_non_null(strstr(line, "GET /index.html  200  1.2ms  4.3kB"));
+	close(master);
+}
+
+static void test_file_is_emptied(void **state)
+{
+	FILE *f = fopen(path[0], "w");
+
+	(void)state;
+	assert_non_null(f);
+	fputs("old", f);
+	fclose(f);
+	assert_int_equal(add("json", path[0]), 0);
+	assert_int_equal(outputs_flush(o), 0);
+	assert_int_equal(count_lines(path[0]), 0);
+}
+
+static void expect_refused(const char *what, int want, const char *line)
+{
+	assert_int_equal(outputs_add(o, what, error, sizeof(error)), want);
+	assert_string_equal(error, line);
+}
+
+static void test_bad_specs(void **state)
+{
+	(void)state;
+	expect_refused("xml", -EINVAL, "unknown output format 'xml': use text, json or null");
+	expect_refused("", -EINVAL, "unknown output format '': use text, json or null");
+	expect_refused(":x", -EINVAL, "unknown output format '': use text, json or null");
+	expect_refused("jso:x", -EINVAL, "unknown output format 'jso': use text, json or null");
+	expect_refused("null:x", -EINVAL, "output format 'null' takes no path: it writes nothing");
+	expect_refused("json:/nonexistent/x", -ENOENT, "cannot open /nonexistent/x for writing: No such file or directory");
+	expect_refused("json:/", -EISDIR, "cannot open / for writing: Is a directory");
+	assert_int_equal(outputs_write(o, &s.r), 0);
+}
+
+static void test_no_two_in_one_file(void **state)
+{
+	(void)state;
+	assert_int_equal(add("json", path[0]), 0);
+	assert_int_equal(add("text", path[0]), -EINVAL);
+	assert_non_null(strstr(error, "two outputs cannot both write to"));
+	assert_int_equal(symlink(path[0], path[1]), 0);
+	assert_int_equal(add("json", path[1]), -EINVAL);
+	assert_int_equal(outputs_add(o, "json", error, sizeof(error)), 0);
+	assert_int_equal(outputs_add(o, "text:-", error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "two outputs cannot both write to standard output: name another file");
+}
+
+static void test_disk_full(void **state)
+{
+	char want[128];
+
+	(void)state;
+	assert_int_equal(add("json", "/dev/full"), 0);
+	assert_int_equal(add("json", path[0]), 0);
+	assert_string_equal(outputs_error(o), "");
+	assert_int_equal(outputs_write(o, &s.r), 0);
+	assert_int_equal(outputs_flush(o), -ENOSPC);
+	snprintf(want, sizeof(want), "cannot write to /dev/full: %s", strerror(ENOSPC));
+	assert_string_equal(outputs_error(o), want);
+	assert_int_equal(outputs_write(o, &s.r), -ENOSPC);
+	assert_int_equal(outputs_close(o), -ENOSPC);
+	o = NULL;
+	assert_int_equal(count_lines(path[0]), 2); /* the other one got everything */
+}
+
+/* A file may not grow beyond a limit that falls into a line: that line is not left half. */
+static void test_no_half_line(void **state)
+{
+	const struct rlimit limit = {100000, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+	size_t lines;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(add("json", path[0]), 0);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(outputs_write(o, &s.r), 0);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_int_equal(outputs_flush(o), -EFBIG);
+	setrlimit(RLIMIT_FSIZE, &none);
+	lines = count_lines(path[0]);
+	assert_true(lines > 50 && lines < 200);
+}
+
+/* A child that runs the outputs with a pipe as standard output, non-blocking if asked for; *reader is its other end. */
+static pid_t child_writes(int records, bool nonblocking, int *reader)
+{
+	int fds[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		dup2(fds[1], STDOUT_FILENO);
+		close(fds[0]);
+		close(fds[1]);
+		if (nonblocking)
+			fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
+		if (outputs_add(o, "json", error, sizeof(error)) < 0)
+			_exit(255);
+		for (int i = 0; i < records; i++)
+			if (outputs_write(o, &s.r) < 0)
+				break;
+		_exit(-outputs_close(o));
+	}
+	close(fds[1]);
+	*reader = fds[0];
+	return pid;
+}
+
+static void test_slow_reader(void **state)
+{
+	const struct timespec pause = {0, 20000000};
+	int reader, status, out = open(path[0], O_WRONLY | O_CREAT, 0600);
+	pid_t pid = child_writes(3000, true, &reader);
+	char block[40000];
+	ssize_t n;
+
+	(void)state;
+	nanosleep(&pause, NULL);
+	while ((n = read(reader, block, sizeof(block))) > 0)
+		assert_int_equal(write(out, block, (size_t)n), n);
+	close(reader);
+	close(out);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(count_lines(path[0]), 3000);
+}
+
+static void test_reader_gone(void **state)
+{
+	int reader, status;
+	pid_t pid = child_writes(3000, false, &reader);
+
+	(void)state;
+	close(reader);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), EPIPE);
+}
+
+static void test_help(void **state)
+{
+	char help[512], little[16];
+
+	(void)state;
+	outputs_help(help, sizeof(help));
+	assert_non_null(strstr(help, "text   "));
+	assert_non_null(strstr(help, "\njson   "));
+	assert_non_null(strstr(help, "\nnull   "));
+	outputs_help(little, sizeof(little));
+	assert_int_equal(strlen(little), sizeof(little) - 1);
+	assert_int_equal(outputs_close(NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
+		TEST(files),     TEST(two_formats),           TEST(flush),     TEST(file_is_emptied), TEST(bad_specs),
+		TEST(disk_full), TEST(no_two_in_one_file),    TEST(help),      TEST(no_half_line),    TEST(slow_reader),
+		TEST(reader_gone), TEST(terminal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
