@@ -76,9 +76,9 @@ struct message {
 	uint64_t wire_bytes;           /* all of the message, from its start line to its last byte, framing included */
 	struct slice body;             /* the first bytes of the content, when they were asked for */
 	bool complete;                 /* its end was seen */
-	struct interim interim[INTERIM_MAX]; /* of a response: what came before the final one */
-	uint8_t interims;              /* how many came; may exceed INTERIM_MAX */
+	uint8_t interims;              /* of a response: how many came before the final one; may exceed INTERIM_MAX */
 	uint8_t missings;
+	struct interim interim[INTERIM_MAX];
 	struct missing missing[MISSING_MAX];
 };
 

@@ -23,7 +23,7 @@ struct exchange *exchange_new(struct conn *c)
 		c->env->stats->exchanges_lost++;
 		return NULL;
 	}
-	memset(x, 0, offsetof(struct exchange, fields_first));
+	memset(x, 0, offsetof(struct exchange, scratch));
 	draft_init(&x->request, &x->record.exchange.request, x->text_first[0], x->fields_first[0]);
 	draft_init(&x->response, &x->record.exchange.response, x->text_first[1], x->fields_first[1]);
 	return x;
@@ -51,7 +51,7 @@ void exchange_free(struct conn *c, struct exchange *x)
 static void cut(struct conn *c, struct draft *d, size_t n)
 {
 	c->env->stats->heads_cut += !d->cut;
-	d->cut = true;
+	d->cut = d->untidy = true;
 	draft_missing(d, d->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_MEMORY, n);
 }
 
@@ -88,13 +88,15 @@ void draft_text(struct conn *c, struct draft *d, const void *p, size_t n)
 		cut(c, d, n - take);
 }
 
-static bool widen_fields(struct conn *c, struct draft *d)
+bool draft_widen(struct conn *c, struct draft *d)
 {
 	uint32_t size = d->fields_size * 2;
 	struct field *f = size > FIELDS_MAX ? NULL : conn_alloc(c, size * sizeof(*f));
 
-	if (!f)
+	if (!f) {
+		cut(c, d, 0);
 		return false;
+	}
 	memcpy(f, d->fields, d->fields_n * sizeof(*f));
 	if (d->fields_size > FIELDS_FIRST)
 		conn_free(c, d->fields, d->fields_size * sizeof(*f));
@@ -103,25 +105,12 @@ static bool widen_fields(struct conn *c, struct draft *d)
 	return true;
 }
 
-struct field *draft_field(struct conn *c, struct draft *d)
-{
-	if (d->fields_n == d->fields_size && !widen_fields(c, d)) {
-		cut(c, d, 0);
-		return NULL;
-	}
-	d->fields[d->fields_n] = (struct field){0};
-	return &d->fields[d->fields_n++];
-}
-
-static bool is_space(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 void draft_fields_end(struct draft *d)
 {
 	uint32_t from = d->in_trailers ? d->headers_n : 0;
 
+	if (!d->untidy)
+		return;
 	for (uint32_t i = from; i < d->fields_n; i++) {
 		struct field *f = &d->fields[i];
 
@@ -129,8 +118,6 @@ void draft_fields_end(struct draft *d)
 			d->fields_n = i;
 			return;
 		}
-		if (!f->value_len)
-			f->value = f->name + f->name_len;
 		if (f->value > d->text_n)
 			f->value = d->text_n;
 		if (f->value_len > d->text_n - f->value)

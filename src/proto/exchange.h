@@ -28,6 +28,7 @@ struct draft {
 	bool in_trailers;
 	bool done;                    /* nothing will be added */
 	bool cut;                     /* the limit was reached */
+	bool untidy;                  /* fields have white space at their ends, or may lie beyond the text */
 };
 
 enum http_version { HTTP_UNKNOWN, HTTP_09, HTTP_10, HTTP_11, HTTP_20 };
@@ -39,6 +40,7 @@ struct exchange {
 	uint64_t request_off;         /* where the request begins in the client's stream */
 	uint64_t expected_off;        /* how far the client had received the server's stream when it sent it */
 	bool contiguous;              /* nothing is missing between it and the request before it */
+	uint64_t scratch[2][16];      /* what the decoder keeps beside each message; not zeroed */
 	struct field fields_first[2][FIELDS_FIRST];
 	uint8_t text_first[2][TEXT_FIRST];
 };
@@ -65,10 +67,23 @@ static inline struct slice draft_method(const struct draft *d)
 /* Appends to the text. What goes beyond the limit is counted as missing. */
 void draft_text(struct conn *c, struct draft *d, const void *p, size_t n);
 
-/* A new field, all zero, or NULL when there are too many. Its places must lie in the text in the end. */
-struct field *draft_field(struct conn *c, struct draft *d);
+/* Makes room for more fields; false when there are too many. */
+bool draft_widen(struct conn *c, struct draft *d);
 
-/* The fields are whole: white space around values goes (RFC 9110 section 5.5), and what lies beyond the text. */
+/* A new field, for the caller to fill in, or NULL when there are too many. Its places must lie in the text in the end. */
+static inline struct field *draft_field(struct conn *c, struct draft *d)
+{
+	if (d->fields_n == d->fields_size && !draft_widen(c, d))
+		return NULL;
+	return &d->fields[d->fields_n++];
+}
+
+static inline bool is_space(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The fields are whole: if untidy, white space behind values goes (RFC 9110 section 5.5), and what lies beyond the text. */
 void draft_fields_end(struct draft *d);
 
 /* Fields from here on are trailers. */

@@ -35,8 +35,6 @@ static void finish(struct conn *c, struct exchange *x, enum ended how, int by)
 
 	for (unsigned i = 0; i < 2; i++)
 		if (h->side[i].x == x) {
-			conn_free(c, h->side[i].parser, sizeof(llhttp_t));
-			h->side[i].parser = NULL;
 			h->side[i].x = NULL;
 			h->side[i].state = HTTP1_SEARCH;
 		}

@@ -24,7 +24,7 @@ struct http1_side {
 	struct conn *conn;
 	struct exchange *x;     /* of the message in the making; NULL in START and SEARCH */
 	struct draft *draft;    /* its request or response; an interim response is drafted in an exchange of its own */
-	llhttp_t *parser;       /* in HEAD and CHUNKED */
+	llhttp_t *parser;       /* of HEAD and CHUNKED; lies in x */
 	const char *base;       /* the bytes that llhttp reads now, ... */
 	uint32_t base_text;     /* ... and the place in the text where they go */
 	uint8_t state, role;    /* role: 0 requests, 1 responses */

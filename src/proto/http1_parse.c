@@ -32,10 +32,11 @@ static int on_field_name(llhttp_t *p, const char *at, size_t n)
 		s->in_value = false;
 		s->field_open = f != NULL;
 		if (f)
-			f->name = place(s, at);
-	}
-	if (s->field_open)
+			*f = (struct field){place(s, at), (uint32_t)n, place(s, at) + (uint32_t)n, 0};
+	} else {
 		last_field(s->draft)->name_len += (uint32_t)n;
+		last_field(s->draft)->value += (uint32_t)n;
+	}
 	return 0;
 }
 
@@ -52,6 +53,7 @@ static int on_field_value(llhttp_t *p, const char *at, size_t n)
 	if (!f->value_len)
 		f->value = place(s, at);
 	f->value_len = place(s, at) + (uint32_t)n - f->value;
+	s->draft->untidy |= is_space((uint8_t)at[n - 1]);
 	return 0;
 }
 
@@ -143,13 +145,12 @@ static void count(struct http1_side *s, const struct chunk *ch, size_t n)
 
 static bool begin(struct conn *c, struct http1_side *s, const struct startline *line, const struct chunk *ch, size_t at)
 {
-	s->parser = conn_alloc(c, sizeof(*s->parser));
-	if (!s->parser || !http1_begin(c, s, line, ch, at)) {
-		conn_free(c, s->parser, sizeof(*s->parser));
-		s->parser = NULL;
+	if (!http1_begin(c, s, line, ch, at)) {
 		http1_lose(c, s);
 		return false;
 	}
+	_Static_assert(sizeof(llhttp_t) <= sizeof(s->x->scratch[0]), "the parser fits into an exchange");
+	s->parser = (llhttp_t *)s->x->scratch[s->role];
 	*s->parser = fresh[s->role];
 	s->parser->data = s;
 	s->parser->status_code = line->status;
@@ -161,8 +162,6 @@ static bool begin(struct conn *c, struct http1_side *s, const struct startline *
 
 void http1_end_message(struct conn *c, struct http1_side *s, bool complete)
 {
-	conn_free(c, s->parser, sizeof(*s->parser));
-	s->parser = NULL;
 	s->state = HTTP1_START;
 	s->trusted = complete;
 	draft_fields_end(s->draft);
@@ -337,12 +336,12 @@ static void refused_line(struct conn *c, struct http1_side *s, struct slice line
 		draft_missing(s->draft, PART_HEADERS, CAUSE_GRAMMAR, line.n);
 		return;
 	}
-	f->name = s->draft->text_n;
-	f->name_len = (uint32_t)(colon - line.p);
-	for (colon++; colon < line.p + line.n && (*colon == ' ' || *colon == '\t'); colon++)
+	*f = (struct field){.name = s->draft->text_n, .name_len = (uint32_t)(colon - line.p)};
+	for (colon++; colon < line.p + line.n && is_space(*colon); colon++)
 		;
 	f->value = s->draft->text_n + (uint32_t)(colon - line.p);
 	f->value_len = (uint32_t)(line.p + line.n - colon);
+	s->draft->untidy = true;
 }
 
 /* A head that broke the grammar: one line at a time, line ends made CRLF, what llhttp refuses left out. */
