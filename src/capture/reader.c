@@ -131,6 +131,8 @@ int reader_next(struct reader *r, struct packet *ret)
 		struct slice in = window_bytes(&r->window);
 		size_t n;
 
+		if (!r->window.skip)
+			r->begins = window_offset(&r->window);
 		switch (reader_parse(r, in, ret, &n)) {
 		case PARSED_PACKET:
 			window_use(&r->window, n);
@@ -192,7 +194,7 @@ static void reader_name(const struct reader *r, char *name, size_t n)
 
 static void explain_content(const struct reader *r, const char *name, char *line, size_t n)
 {
-	unsigned long long at = window_offset(&r->window), packets = r->packets;
+	unsigned long long at = r->begins, packets = r->packets;
 
 	if (!reader_begun(r) && r->cure && strcmp(r->path, "-") == 0)
 		snprintf(line, n, "%s %s: put %s in front of perisco", name, r->why, r->cure);

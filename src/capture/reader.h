@@ -14,6 +14,7 @@ struct reader {
 	struct pcapfile pcap;
 	struct pcapng pcapng;
 	size_t want;      /* bytes that must be there for the next step */
+	uint64_t begins;  /* offset of the record in hand */
 	uint64_t packets; /* handed out */
 	int failed;       /* negative errno: why nothing more comes */
 	const char *why;  /* of failed == -EBADMSG; static */

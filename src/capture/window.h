@@ -36,10 +36,10 @@ static inline struct slice window_bytes(const struct window *w)
 	return slice_of(w->buf + w->at, w->end - w->at);
 }
 
-/* Offset in the file of the first byte that is not used. */
+/* Offset in the file of the first byte that is neither used nor skipped. */
 static inline uint64_t window_offset(const struct window *w)
 {
-	return w->base + w->at + w->skip;
+	return w->base + w->at;
 }
 
 /* Uses `n` bytes up; those that were not read yet will be skipped. */
