@@ -151,26 +151,19 @@ static size_t seek(struct slice s, size_t at, uint64_t set)
 	return at;
 }
 
-/* The value of the parameter whose name begins at `at`, up to the next '&' or '#'; empty when it has none. */
-static struct slice parameter_value(struct slice uri, size_t at, struct slice *ret_name)
-{
-	size_t end = seek(uri, at, PARAMETER | BIT('=')), stop = end;
-
-	*ret_name = slice_of(uri.p + at, end - at);
-	if (end < uri.n && uri.p[end] == '=')
-		stop = seek(uri, ++end, VALUE_END);
-	return slice_of(uri.p + end, stop > end ? stop - end : 0);
-}
-
+/* The value of the first secret parameter that begins behind `from`: up to the next '&' or '#', and not empty. */
 static struct slice next_parameter(struct slice uri, size_t from)
 {
-	size_t at = seek(uri, 0, QUERY);
-	struct slice name, value;
+	size_t at = seek(uri, 0, QUERY), name, end;
 
 	for (at = seek(uri, at > from ? at : from, PARAMETER); at < uri.n; at = seek(uri, at, PARAMETER)) {
-		value = parameter_value(uri, ++at, &name);
-		if (value.n && look_up(parameters, name) == SECRECY_ALL)
-			return value;
+		name = at + 1;
+		at = seek(uri, name, PARAMETER | BIT('='));
+		if (at == uri.n || uri.p[at] != '=' || look_up(parameters, slice_of(uri.p + name, at - name)) == SECRECY_NONE)
+			continue;
+		end = seek(uri, ++at, VALUE_END);
+		if (end > at)
+			return slice_of(uri.p + at, end - at);
 	}
 	return slice_of(uri.p + uri.n, 0);
 }
