@@ -297,6 +297,7 @@ static struct summary summarise(struct run *r)
 	if (s.live) {
 		tc_counts(r->source, &counts);
 		s.interfaces = counts.interfaces;
+		s.unattached = counts.failed;
 		s.ring_lost = counts.dropped;
 		s.ring_lost_bytes = counts.dropped_bytes;
 	}
@@ -365,10 +366,12 @@ static int pump(struct run *r)
 
 static void say_watching(struct run *r)
 {
-	struct summary s = summarise(r);
+	struct tc_counts counts;
 
-	if (s.interfaces)
-		say("watching %" PRIu64 " interface%s", s.interfaces, s.interfaces == 1 ? "" : "s");
+	tc_counts(r->source, &counts);
+	if (counts.interfaces)
+		say("watching %" PRIu64 " interface%s%s", counts.interfaces, counts.interfaces == 1 ? "" : "s",
+		    counts.waiting ? ", more are being attached to" : "");
 	else
 		say("watching; no interface matches yet, new ones are taken as they appear");
 }

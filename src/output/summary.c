@@ -32,6 +32,8 @@ static void add_packets(FILE *out, const struct summary *s)
 		fprintf(out, ", ");
 		add_count(out, s->interfaces, "interface");
 	}
+	if (s->unattached)
+		fprintf(out, ", %" PRIu64 " could not be attached to", s->unattached);
 }
 
 /* What never came to us as packets, then what the streams lack for it, by cause. */

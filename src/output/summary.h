@@ -16,6 +16,7 @@ struct summary {
 	uint64_t file_lost;          /* packets that whoever wrote the files says it lost */
 	bool live;                   /* the rest is for live capture only */
 	uint64_t interfaces;         /* attached at the end */
+	uint64_t unattached;         /* interfaces that could not be attached to */
 	uint64_t ring_lost, ring_lost_bytes; /* packets the kernel had no room for, and their bytes of TCP payload */
 	const char *write;           /* name of the packet file; NULL: none */
 	struct tap_counts tap;

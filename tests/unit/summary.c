@@ -57,13 +57,14 @@ static void test_losses(void **state)
 	const struct summary s = {.stats = {.lost_ring = 1, .lost_network = 2, .lost_snaplen = 3, .lost_memory = 4},
 				  .live = true,
 				  .interfaces = 2,
+				  .unattached = 1,
 				  .ring_lost = 5,
 				  .ring_lost_bytes = 6,
 				  .file_lost = 7};
 
 	(void)state;
 	check(&s, false,
-	      "0 exchanges\n0 packets, 0 connections, 2 interfaces\n"
+	      "0 exchanges\n0 packets, 0 connections, 2 interfaces, 1 could not be attached to\n"
 	      "lost: 5 packets in the ring, 6 bytes of their payload, 7 packets by whoever wrote the file, "
 	      "1 stream bytes in the ring, 2 stream bytes never captured, 3 stream bytes cut by the snapshot length, "
 	      "4 stream bytes for want of memory\n");
