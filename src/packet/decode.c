@@ -66,8 +66,8 @@ static inline bool is_plain(const struct packet *pkt)
 {
 	const uint8_t *p = pkt->data.p;
 
-	return pkt->link == LINKTYPE_ETHERNET && pkt->data.n >= ETHERNET_HEADER + IP4_HEADER + TCP_HEADER && p[12] == 0x08 &&
-	       p[13] == 0x00 && p[14] == 0x45 && p[23] == 6 && (be16(p + 20) & 0x3fff) == 0;
+	return pkt->link == LINKTYPE_ETHERNET && pkt->data.n >= ETHERNET_HEADER + IP4_HEADER + TCP_HEADER &&
+	       p[12] == 0x08 && p[13] == 0x00 && p[14] == 0x45 && p[23] == 6 && (be16(p + 20) & 0x3fff) == 0;
 }
 
 static inline enum decoded decode_plain(const struct packet *pkt, size_t wire, struct segment *seg)
@@ -103,10 +103,18 @@ static enum layer walk_step(struct walk *w, enum layer layer)
 	}
 }
 
-static enum decoded decode_walk(struct decoder *d, const struct packet *pkt, size_t wire, struct segment *seg)
+/* Not inlined, so that what is plain needs no room for it. */
+static __attribute__((noinline)) enum decoded decode_walk(struct decoder *d, const struct packet *pkt, size_t wire,
+							   struct segment *seg)
 {
 	struct walk w = {
-		.c = cursor_of(pkt->data), .cut = wire - pkt->data.n, .d = d, .pkt = pkt, .seg = seg, .link = pkt->link};
+		.c = cursor_of(pkt->data),
+		.cut = wire - pkt->data.n,
+		.d = d,
+		.pkt = pkt,
+		.seg = seg,
+		.link = pkt->link,
+	};
 	enum layer layer = LAYER_LINK;
 
 	for (unsigned steps = 0; layer > LAYER_UNKNOWN_LINK; steps++)

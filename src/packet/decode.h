@@ -18,8 +18,8 @@ enum decoded {
 };
 
 /*
- * Blocks for fragments come from `pool` (borrowed), counters go to `stats` (borrowed): not_tcp, unknown_link, malformed,
- * fragments, fragments_lost. NULL when out of memory.
+ * Blocks for fragments come from `pool`, counters go to `stats`: not_tcp, unknown_link, malformed, fragments,
+ * fragments_lost. Both are borrowed. NULL when out of memory.
  */
 struct decoder *decoder_new(struct pool *pool, struct stats *stats);
 void decoder_free(struct decoder *d);
@@ -29,14 +29,18 @@ void decoder_flush(struct decoder *d);
 
 /*
  * Finds the innermost TCP segment of a packet. Never reads beyond the captured bytes; lengths come from the IP header
- * (Ethernet pads), except where it says 0 (GSO, BIG TCP): then from wire_len. Checksums are not looked at: local traffic
- * is captured before they are filled in. *ret is filled in only for DECODED_TCP.
+ * (Ethernet pads), except where it says 0 (GSO, BIG TCP): then from wire_len. Checksums are not looked at: local
+ * traffic is captured before they are filled in. *ret is valid only for DECODED_TCP.
+ *
+ * What an ICMP error quotes is no segment. Where one packet has several inside of it (an A-MSDU of 802.11, a batch of
+ * netlink messages) the first counts. A tunnel over UDP is known by its port. IP fragments are put together within
+ * bounds (frag.h), apart by interface, direction, VLAN and tunnel.
  */
 enum decoded packet_decode(struct decoder *d, const struct packet *pkt, struct segment *ret);
 
 /*
- * The packet that held the last segment. When the segment came in IP fragments this is a packet of LINKTYPE_RAW with the
- * whole datagram, valid until the next packet_decode; else it is `pkt` itself.
+ * The packet that held the last segment. When the segment came in IP fragments this is a packet of LINKTYPE_RAW with
+ * the whole datagram (its IP header without options), valid until the next packet_decode; else it is `pkt` itself.
  */
 struct packet decoder_datagram(const struct decoder *d, const struct packet *pkt);
 

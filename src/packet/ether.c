@@ -163,7 +163,9 @@ enum layer walk_mpls(struct walk *w)
 		return LAYER_IP;
 	if (version == 0 && ethernet_ahead(w, 4))
 		return walk_skip(w, 4, LAYER_ETHERNET);
-	return ethernet_ahead(w, 0) ? LAYER_ETHERNET : LAYER_NOT_TCP;
+	if (ethernet_ahead(w, 0))
+		return LAYER_ETHERNET;
+	return w->cut && cursor_left(&w->c) < 4 + 14 ? LAYER_MALFORMED : LAYER_NOT_TCP;
 }
 
 /* RFC 8300 section 2.2; the length is in units of four bytes and includes the header. */
@@ -205,7 +207,7 @@ enum layer walk_pppoe(struct walk *w)
 	return LAYER_PPP;
 }
 
-/* Multilink (RFC 1990): flags and sequence number, then a protocol again if the packet is both the first and the last part. */
+/* Multilink (RFC 1990): flags and sequence number, then a protocol again if this is the first part and the last. */
 static enum layer ppp_multilink(struct walk *w)
 {
 	const uint8_t *h = cursor_take(&w->c, 4);
@@ -221,12 +223,14 @@ static enum layer ppp_multilink(struct walk *w)
  */
 enum layer walk_ppp(struct walk *w)
 {
-	size_t left = cursor_left(&w->c);
+	const uint8_t *h = w->c.p;
 	uint32_t protocol;
 
-	if (left >= 4 && (w->c.p[0] == 0x0f || w->c.p[0] == 0x8f) && w->c.p[1] == 0)
+	if (cursor_left(&w->c) < 2)
+		return LAYER_MALFORMED;
+	if ((h[0] == 0x0f || h[0] == 0x8f) && h[1] == 0)
 		return LAYER_CHDLC;
-	if (left >= 2 && w->c.p[0] == 0xff && w->c.p[1] == 0x03)
+	if (h[0] == 0xff && h[1] == 0x03)
 		cursor_take(&w->c, 2);
 	protocol = cursor_u8(&w->c);
 	if (!(protocol & 1))

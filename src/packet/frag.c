@@ -187,10 +187,7 @@ static bool piece_add(struct frag_table *t, struct datagram *dg, const struct fr
 	return true;
 }
 
-/*
- * The pieces that the fragment overlaps or stands between: *ret_first is the first that ends behind its start, or the list's
- * head. Looked for from the back, because fragments mostly come in order.
- */
+/* The first piece that ends behind `at`, or the list's head. Fragments mostly come in order: it looks from the back. */
 static struct list *pieces_from(struct datagram *dg, uint32_t at)
 {
 	struct list *l = &dg->pieces;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * IP fragments on the way to becoming datagrams again (RFC 791 section 3.2, RFC 8200 section 4.5), private to this room.
+ * IP fragments on the way to being datagrams again (RFC 791 section 3.2, RFC 8200 section 4.5), private to this room.
  *
- * All that strangers can grow has a ceiling: datagrams (FRAG_DATAGRAMS), their bytes in all (FRAG_MEMORY), the pieces of one
- * (FRAG_PIECES), and time (FRAG_TIMEOUT, from the first fragment that came, on packet time). Where there is no room, the
- * oldest datagram is given up. On overlap the first copy wins in IPv4; in IPv6 the whole datagram is dropped, exact
- * duplicates excepted (RFC 5722).
+ * All that strangers can grow has a ceiling: datagrams (FRAG_DATAGRAMS), their bytes in all (FRAG_MEMORY), the pieces
+ * of one (FRAG_PIECES), and time (FRAG_TIMEOUT, from the first fragment that came, on packet time). Where there is no
+ * room, the oldest datagram is given up. On overlap the first copy wins in IPv4; in IPv6 the whole datagram is dropped,
+ * exact duplicates excepted (RFC 5722). A datagram whose fragments do not agree on its end is dropped in both.
  */
 #ifndef PERISCO_PACKET_FRAG_H
 #define PERISCO_PACKET_FRAG_H
@@ -32,8 +32,8 @@ struct frag_table {
 };
 
 /*
- * What makes fragments belong together: the fields that RFC 791 and RFC 8200 name, and where they were seen, because the
- * same fragment passes several interfaces, and tunnels carry the same private addresses. No padding: it is compared as bytes.
+ * What makes fragments belong together: the fields that RFC 791 and RFC 8200 name, and where they were seen, because
+ * the same fragment passes several interfaces, and tunnels carry the same private addresses. It is compared as bytes.
  */
 struct frag_key {
 	uint8_t src[16], dst[16]; /* IPv4 in the first four bytes */

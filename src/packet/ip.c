@@ -228,8 +228,8 @@ enum layer walk_ip_options(struct walk *w)
 }
 
 /*
- * A packet on its way names in here where it will end: the last address in types 0 and 2 (RFC 2460, RFC 6275), the first in
- * type 4, segment routing (RFC 8754).
+ * A packet on its way names in here where it will end: the last address in types 0 and 2 (RFC 2460, RFC 6275), the
+ * first in type 4, segment routing (RFC 8754).
  */
 enum layer walk_ip_routing(struct walk *w)
 {

@@ -52,15 +52,26 @@ static inline enum decoded tcp_header(struct segment *seg, struct slice tcp, siz
 	return DECODED_TCP;
 }
 
-/* The address is stored in two words, because it will be compared and hashed in words. */
-static inline void key_set4(struct flow_key *k, unsigned end, const uint8_t *addr, uint16_t port)
+/* A key is written in words because it is hashed and compared in words: that would have to wait for smaller stores. */
+static inline void key_set4(struct flow_key *k, unsigned end, const uint8_t *addr)
 {
 	uint64_t mapped = htobe64(UINT64_C(0xffff) << 32 | be32(addr));
 
 	memset(k->addr[end], 0, 8);
 	memcpy(k->addr[end] + 8, &mapped, 8);
-	k->port[end] = port;
 }
+
+static inline void key_set_ports(struct flow_key *k, unsigned side, uint16_t sport, uint16_t dport, uint32_t version)
+{
+	uint64_t port0 = side ? dport : sport, port1 = side ? sport : dport, word;
+
+	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		word = port0 | port1 << 16 | (uint64_t)version << 32;
+	else
+		word = port0 << 48 | port1 << 32 | version;
+	memcpy(k->port, &word, sizeof(word));
+}
+_Static_assert(offsetof(struct flow_key, version) == offsetof(struct flow_key, port) + 4, "one word");
 
 enum decoded tcp_over_ip4(struct segment *seg, const uint8_t *src, const uint8_t *dst, struct slice tcp, size_t cut)
 {
@@ -71,9 +82,9 @@ enum decoded tcp_over_ip4(struct segment *seg, const uint8_t *src, const uint8_t
 		return decoded;
 	sport = be16(tcp.p), dport = be16(tcp.p + 2);
 	seg->side = ((uint64_t)be32(src) << 16 | sport) > ((uint64_t)be32(dst) << 16 | dport);
-	key_set4(&seg->key, seg->side, src, sport);
-	key_set4(&seg->key, seg->side ^ 1, dst, dport);
-	seg->key.version = 4;
+	key_set4(&seg->key, seg->side, src);
+	key_set4(&seg->key, seg->side ^ 1, dst);
+	key_set_ports(&seg->key, seg->side, sport, dport, 4);
 	return DECODED_TCP;
 }
 
@@ -91,9 +102,7 @@ enum decoded tcp_over_ip6(struct segment *seg, const uint8_t *src, const uint8_t
 	seg->side = order > 0 || (order == 0 && sport > dport);
 	memcpy(k->addr[seg->side], src, sizeof(k->addr[0]));
 	memcpy(k->addr[seg->side ^ 1], dst, sizeof(k->addr[0]));
-	k->port[seg->side] = sport;
-	k->port[seg->side ^ 1] = dport;
-	k->version = 6;
+	key_set_ports(k, seg->side, sport, dport, 6);
 	return DECODED_TCP;
 }
 

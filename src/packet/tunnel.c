@@ -39,8 +39,8 @@ enum layer walk_etherip(struct walk *w)
 }
 
 /*
- * Version 1 of PPTP (RFC 2637 section 4.1): the key is the payload's length and the call, and without a sequence number there
- * is no payload. MikroTik's EoIP looks alike, its tunnel id is little-endian.
+ * Version 1 of PPTP (RFC 2637 section 4.1): the key is the payload's length and the call, and without a sequence number
+ * there is no payload. MikroTik's EoIP looks alike, its tunnel id is little-endian.
  */
 static enum layer gre_version1(struct walk *w, uint16_t flags, uint16_t type, const uint8_t *key)
 {

@@ -51,7 +51,7 @@ enum layer udp_tunnel(uint16_t sport, uint16_t dport)
 	return layer == LAYER_NOT_TCP ? udp_port(sport) : layer;
 }
 
-/* Teredo clients also talk to each other, on any port: IPv6 that fills the datagram, and an address of Teredo's prefix. */
+/* Teredo's clients also talk to each other, on any port: IPv6 that fills the datagram, an address of its prefix. */
 static bool is_teredo(const struct walk *w)
 {
 	const uint8_t *h = w->c.p;
@@ -81,6 +81,8 @@ static enum layer walk_enter_ip(struct walk *w, enum tunnel tunnel, uint32_t id)
 {
 	uint8_t version = cursor_left(&w->c) ? w->c.p[0] >> 4 : 0;
 
+	if (cursor_left(&w->c) == 0 && w->cut)
+		return LAYER_MALFORMED;
 	return version == 4 || version == 6 ? walk_enter(w, tunnel, id, LAYER_IP) : LAYER_NOT_TCP;
 }
 
@@ -167,9 +169,11 @@ enum layer walk_teredo(struct walk *w)
 {
 	const uint8_t *h = w->c.p;
 
-	if (cursor_left(&w->c) >= 4 && be16(h) == 1 && !cursor_take(&w->c, 4u + h[2] + h[3] + 9))
-		return LAYER_MALFORMED;
-	if (cursor_left(&w->c) >= 2 && be16(w->c.p) == 0 && !cursor_take(&w->c, 8))
+	if (cursor_left(&w->c) >= 4 && be16(h) == 1)
+		cursor_take(&w->c, 4u + h[2] + h[3] + 9);
+	if (cursor_left(&w->c) >= 2 && be16(w->c.p) == 0)
+		cursor_take(&w->c, 8);
+	if (w->c.failed || (w->cut && cursor_left(&w->c) < 8))
 		return LAYER_MALFORMED;
 	return walk_enter_ip(w, TUNNEL_TEREDO, 0);
 }

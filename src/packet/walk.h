@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The walk through one packet, layer by layer, private to this room. A layer is a function that reads its own header off the
- * front and says which layer is next; the driver (decode.c) calls one after the other, WALK_STEPS_MAX at most, so that
- * no packet can nest for ever. A new layer is one line in LAYERS and one function.
+ * The walk through one packet, layer by layer, private to this room. A layer is a function that reads its own header
+ * off the front and says which layer is next; the driver (decode.c) calls one after the other, WALK_STEPS_MAX at most,
+ * so that no packet can nest for ever. A new layer is one line in LAYERS and one function.
  */
 #ifndef PERISCO_PACKET_WALK_H
 #define PERISCO_PACKET_WALK_H
@@ -95,8 +95,8 @@ struct decoder {
 };
 
 /*
- * Where the walk is. What is left of this layer are the bytes of `c`, captured, and then `cut` more that were on the wire
- * only. Each length field on the way trims the two, so that they never exceed what any header said.
+ * Where the walk is. What is left of this layer are the bytes of `c`, captured, and then `cut` more that were only on
+ * the wire. Each length field on the way trims the two, so that they never exceed what any header said.
  */
 struct walk {
 	struct cursor c;

@@ -53,9 +53,10 @@ static void assert_whole(struct rig *r)
 	struct stats stats = {0};
 	struct decoder *other = decoder_new(r->pool, &stats);
 	struct segment again;
-	uint32_t sum = 0;
 
 	assert_int_equal(r->seg.reassembled, 1);
+	assert_int_equal(r->seg.key.port[0], CLIENT_PORT);
+	assert_int_equal(r->seg.key.port[1], SERVER_PORT);
 	assert_int_equal(r->seg.seq, SEQ);
 	assert_int_equal(r->seg.tsval, TSVAL);
 	assert_int_equal(r->seg.payload.n, LENGTH);
@@ -70,11 +71,6 @@ static void assert_whole(struct rig *r)
 	assert_true(slice_eq(again.payload, r->seg.payload));
 	assert_int_equal(again.reassembled, 0);
 	decoder_free(other);
-	if (r->seg.key.version == 6)
-		return;
-	for (size_t i = 0; i < 20; i += 2)
-		sum += (uint32_t)(datagram.data.p[i] << 8 | datagram.data.p[i + 1]);
-	assert_int_equal((sum + (sum >> 16)) & 0xffff, 0xffff);
 }
 
 /* Every order of four fragments. */
@@ -94,7 +90,8 @@ static void any_order(void **state)
 				continue;
 			id++;
 			for (unsigned i = 0; i < 4; i++)
-				assert_int_equal(fragment(r, version, id, at[order[i]], at[order[i] + 1]), i < 3 ? DECODED_FRAGMENT : DECODED_TCP);
+				assert_int_equal(fragment(r, version, id, at[order[i]], at[order[i] + 1]),
+						 i < 3 ? DECODED_FRAGMENT : DECODED_TCP);
 			assert_whole(r);
 		}
 	assert_int_equal(id, 48);
@@ -247,6 +244,14 @@ static void keys(void **state)
 		put_u16(0);
 		put_ip4(47);
 		assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
+		for (unsigned i = 7; i < 9; i++) { /* and which one */
+			new_fragment(version, 6, 3, i == 7 ? 0 : 800, slice_of(whole + 800, 800), i == 7);
+			put_u32(i);
+			put_u16(version == 4 ? 0x0800 : 0x86dd);
+			put_u16(0x2000);
+			put_ip4(47);
+			assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
+		}
 		new_fragment(version, 4, 1, 800, slice_of(whole + 800, WHOLE - 800), false); /* the protocol, in IPv4 only */
 		if (version == 4)
 			assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
@@ -435,17 +440,55 @@ static void dull_fragments(void **state)
 	assert_int_equal(r->stats.not_tcp, 4);
 }
 
-/* Options and extension headers are left out of the whole; the end of a route is its destination. */
-static void headers_of_the_whole(void **state)
+/* The first fragment's header, whichever came first, with the length and checksum of the whole and without options. */
+static void whole_ip4_header(void **state)
 {
 	struct rig *r = *state;
+
+	for (uint32_t id = 0; id <= UINT16_MAX; id += 31) {
+		const uint8_t *h;
+		uint32_t sum = 0;
+
+		for (unsigned i = 0; i < 2; i++) {
+			new_fragment(4, 6, id, i ? 0 : 800, i ? slice_of(whole, 800) : slice_of(whole + 800, WHOLE - 800), i);
+			memmove(front() - 4, front(), 20);
+			build.n += 4;
+			memcpy(front() + 20, "\x94\x04\0\0", 4);
+			front()[0] = 0x46;
+			front()[1] = i ? 0xb8 : 0;
+			front()[2] = (uint8_t)(build.n >> 8);
+			front()[3] = (uint8_t)build.n;
+			memset(front() + 10, 0xc1, 2);
+			assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), i ? DECODED_TCP : DECODED_FRAGMENT);
+		}
+		h = decoder_datagram(r->d, &r->pkt).data.p;
+		for (size_t i = 0; i < 20; i += 2)
+			sum += (uint32_t)(h[i] << 8 | h[i + 1]);
+		sum = (sum & 0xffff) + (sum >> 16);
+		assert_int_equal((sum + (sum >> 16)) & 0xffff, 0xffff);
+		assert_int_equal(h[0], 0x45);
+		assert_int_equal(h[1], 0xb8);
+		assert_int_equal(h[2] << 8 | h[3], 20 + WHOLE);
+		assert_int_equal(h[4] << 8 | h[5], id);
+		assert_int_equal(h[6] << 8 | h[7], 0);
+		assert_memory_equal(h + 12, CLIENT4 SERVER4, 8);
+	}
+}
+
+/* Extension headers are left out too, and the end of a route is its destination. */
+static void whole_ip6_header(void **state)
+{
+	struct rig *r = *state;
+	const uint8_t *h;
 
 	for (unsigned i = 0; i < 2; i++) {
 		build.n = 0;
 		put(whole + (i ? 800 : 0), i ? WHOLE - 800 : 800);
+		if (i == 0)
+			PUT("\x06\0\x01\x04\0\0\0\0"); /* this one is of the whole */
 		put_u32(1);
-		put_u16(i ? 800 : 1);
-		put_u16(6 << 8);
+		put_u16(i ? 808 : 1);
+		put_u16(60 << 8);
 		PUT("\x2c\x02\x02\x01\0\0\0\0" SERVER6);
 		PUT("\x2b\0\x01\x04\0\0\0\0");
 		put_ip6(0);
@@ -454,6 +497,22 @@ static void headers_of_the_whole(void **state)
 	}
 	assert_memory_equal(r->seg.key.addr[1], SERVER6, 16);
 	assert_whole(r);
+	h = decoder_datagram(r->d, &r->pkt).data.p;
+	assert_int_equal(h[4] << 8 | h[5], 8 + WHOLE);
+	assert_int_equal(h[6], 60);
+	assert_memory_equal(h + 8, CLIENT6 SERVER6, 32);
+}
+
+/* A last fragment of the least offset. */
+static void tiny_first_fragment(void **state)
+{
+	struct rig *r = *state;
+
+	for (unsigned version = 4; version <= 6; version += 2) {
+		fragment(r, version, 1, 0, 8);
+		assert_int_equal(fragment(r, version, 1, 8, WHOLE), DECODED_TCP);
+		assert_whole(r);
+	}
 }
 
 static void *failing_heap(void *ctx, size_t align, size_t n)
@@ -505,8 +564,9 @@ int main(void)
 		UNIT(flush_counts),     UNIT(too_many_datagrams),
 		UNIT(too_much_memory),  UNIT(too_many_pieces),
 		UNIT(tunnels),          UNIT(tunnel_in_fragments),
-		UNIT(dull_fragments),   UNIT(headers_of_the_whole),
-		UNIT(no_memory),
+		UNIT(dull_fragments),   UNIT(no_memory),
+		UNIT(whole_ip4_header), UNIT(whole_ip6_header),
+		UNIT(tiny_first_fragment),
 	};
 
 	make_whole();

@@ -131,6 +131,48 @@ static void ip6_lengths(void **state)
 	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_MALFORMED);
 }
 
+static void jumbo_options(void **state)
+{
+	struct rig *r = *state;
+	const size_t payload = sizeof(REQUEST) - 1;
+
+	new_request(); /* behind a long and four short paddings; ten bytes less than there are */
+	PUT("\0\0\0\x38" "\x01\x02\0\0");
+	PUT("\x06\x02\x01\x04\x09\x09\x09\x09" "\0\0\0\0\x01\0\xc2\x04");
+	put_ip6(0);
+	memset(front() + 4, 0, 2);
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_TCP);
+	assert_int_equal(r->seg.payload.n, payload - 10 - 8);
+	front()[5] = (uint8_t)(build.n - 40 - 3); /* a length that holds it needs no option */
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_TCP);
+	assert_int_equal(r->seg.payload.n, payload - 3);
+
+	new_request(); /* in an extension header that is not the first it is another option */
+	PUT("\x3c\0\x01\x04\0\0\0\0" "\x06\0\xc2\x04\0\0\0\x30");
+	put_ip6(0);
+	memset(front() + 4, 0, 2);
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_TCP);
+	assert_int_equal(r->seg.payload.n, payload);
+}
+
+/* A header too short is one whatever it carries. */
+static void broken_headers(void **state)
+{
+	struct rig *r = *state;
+
+	new_request();
+	put_ip4(17);
+	front()[0] = 0x44;
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_MALFORMED);
+	front()[0] = 0x46;
+	front()[2] = 0, front()[3] = 23;
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_MALFORMED);
+	front()[0] = 0x75;
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_MALFORMED);
+	build.n = 0;
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_MALFORMED);
+}
+
 /* The inner header cannot say more than the outer one. */
 static void inner_lengths_are_bounded(void **state)
 {
@@ -156,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		UNIT(ip4_options),     UNIT(authentication), UNIT(ip6_extension_headers),     UNIT(ip6_routes),
 		UNIT(ip6_without_tcp), UNIT(ip6_lengths),    UNIT(inner_lengths_are_bounded),
+		UNIT(jumbo_options),   UNIT(broken_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

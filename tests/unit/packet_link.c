@@ -178,7 +178,7 @@ static void wlan(void **state)
 		{LINKTYPE_IEEE802_11, SLICE("\x08\x03" WLAN_REST "\x02\0\0\0\0\x04" SNAP_IP)},         /* four addresses */
 		{LINKTYPE_IEEE802_11, SLICE("\x88\x02" WLAN_REST "\0\0" SNAP_IP)},                     /* quality of service */
 		{LINKTYPE_IEEE802_11, SLICE("\x88\x82" WLAN_REST "\0\0\0\0\0\0" SNAP_IP)},             /* and high throughput */
-		{LINKTYPE_IEEE802_11, SLICE("\x88\x02" WLAN_REST "\x80\0" MACS "\0\x4e" SNAP_IP)},     /* the first of an A-MSDU */
+		{LINKTYPE_IEEE802_11, SLICE("\x88\x02" WLAN_REST "\x80\0" MACS "\0\x4e" SNAP_IP)},     /* of an A-MSDU */
 		{LINKTYPE_RADIOTAP, SLICE("\0\0\x0a\0\0\0\0\0AB" "\x08\x01" WLAN_REST SNAP_IP)},
 		{LINKTYPE_PPI, SLICE("\0\0\x08\0\x69\0\0\0" "\x08\x01" WLAN_REST SNAP_IP)},
 		{LINKTYPE_AVS, SLICE("\x80\x21\x10\x01\0\0\0\x0a" "AB" "\x08\x01" WLAN_REST SNAP_IP)},

@@ -54,8 +54,8 @@ static void over_ip(void **state)
 		{SLICE("\x20\0\x65\x58\0\x12\x34\x56"), 47, FRAME, TUNNEL_GRE, 0x123456}, /* NVGRE */
 		{SLICE("\0\0\x81\0\0\x05\x08\0"), 47, IP4, TUNNEL_GRE, 0},
 		{SLICE("\0\0\x88\x47\0\x01\x41\x40"), 47, IP4, TUNNEL_GRE, 0},
-		{SLICE("\x30\x81\x88\x0b\0\x4a\0\x09" "\0\0\0\x01" "\0\0\0\x01" "\xff\x03\0\x21"), 47, IP4, TUNNEL_GRE, 9}, /* PPTP */
-		{SLICE("\x30\x01\x88\x0b\0\x47\0\x09" "\0\0\0\x01" "\x21"), 47, IP4, TUNNEL_GRE, 9},
+		{SLICE("\x30\x81\x88\x0b\0\x4a\0\x09" "\0\0\0\x01" "\0\0\0\x01" "\xff\x03\0\x21"), 47, IP4, TUNNEL_GRE, 9},
+		{SLICE("\x30\x01\x88\x0b\0\x47\0\x09" "\0\0\0\x01" "\x21"), 47, IP4, TUNNEL_GRE, 9}, /* PPTP */
 		{SLICE("\x20\x01\x64\0\0\x54\x05\x01"), 47, FRAME, TUNNEL_GRE, 0x0105}, /* EoIP */
 		{SLICE("\0\0\x88\x3e"), 47, IP4, TUNNEL_GRE, 0},                        /* WCCP */
 		{SLICE("\0\0\x88\x3e\0\0\0\0"), 47, IP4, TUNNEL_GRE, 0},
@@ -63,7 +63,8 @@ static void over_ip(void **state)
 		{SLICE("\0\0\x88\xbe"), 47, FRAME, TUNNEL_ERSPAN, 0},
 		{SLICE("\x10\0\x88\xbe\0\0\0\x01" "\x10\x64\0\x05\0\0\0\0"), 47, FRAME, TUNNEL_ERSPAN, 5},
 		{SLICE("\x10\0\x22\xeb\0\0\0\x01" "\x20\x64\0\x05\0\0\0\0\0\0\0\0"), 47, FRAME, TUNNEL_ERSPAN, 5},
-		{SLICE("\x10\0\x22\xeb\0\0\0\x01" "\x20\x64\x03\xff\0\0\0\0\0\0\0\x01" "ABCDEFGH"), 47, FRAME, TUNNEL_ERSPAN, 1023},
+		{SLICE("\x10\0\x22\xeb\0\0\0\x01" "\x20\x64\x03\xff\0\0\0\0\0\0\0\x01" "ABCDEFGH"), 47, FRAME,
+		 TUNNEL_ERSPAN, 1023},
 		{SLICE("\x10\0\x22\xeb\0\0\0\x01" "\x20\x64\0\x05\0\0\0\0\0\0\x08\0"), 47, IP4, TUNNEL_ERSPAN, 5},
 		{SLICE("\x30\0"), 97, FRAME, TUNNEL_OTHER, 0},
 		{SLICE("\0\x01\x41\x40"), 137, IP4, TUNNEL_OTHER, 0},
@@ -88,9 +89,9 @@ static void over_udp(void **state)
 {
 	static const struct tunnel_case cases[] = {
 		{SLICE("\x08\0\0\0\0\0\x2a\0"), 4789, FRAME, TUNNEL_VXLAN, 42},
-		{SLICE("\xff\x01\xd1\xf2\xff\xff\xff\x0b"), 4789, FRAME, TUNNEL_VXLAN, 0xffffff}, /* what is reserved is not read */
+		{SLICE("\xff\x01\xd1\xf2\xff\xff\xff\x0b"), 4789, FRAME, TUNNEL_VXLAN, 0xffffff}, /* any reserved bits */
 		{SLICE("\x08\0\0\0\0\0\x2a\0"), 8472, FRAME, TUNNEL_VXLAN, 42},
-		{SLICE("\x08\0\0\0\0\0\x2a\0"), 4790, FRAME, TUNNEL_VXLAN, 42},
+		{SLICE("\x09\0\0\x01\0\0\x2a\0"), 4790, FRAME, TUNNEL_VXLAN, 42},
 		{SLICE("\x0c\0\0\x01\0\0\x2a\0"), 4790, IP4, TUNNEL_VXLAN, 42},
 		{SLICE("\x0c\0\0\x02\0\0\x2a\0"), 4790, IP6, TUNNEL_VXLAN, 42},
 		{SLICE("\x0c\0\0\x03\0\0\x2a\0"), 4790, FRAME, TUNNEL_VXLAN, 42},
@@ -99,7 +100,8 @@ static void over_udp(void **state)
 		{SLICE("\x02\x40\x08\0\0\0\x2a\0" "ABCDEFGH"), 6081, IP4, TUNNEL_GENEVE, 42},
 		{SLICE("\x30\xff\0\x46\0\0\0\x09"), 2152, IP4, TUNNEL_GTPU, 9},
 		{SLICE("\x32\xff\0\x4a\0\0\0\x09" "\0\x01\0\0"), 2152, IP4, TUNNEL_GTPU, 9},
-		{SLICE("\x34\xff\0\x56\0\0\0\x09" "\0\0\0\x85" "\x01\x10\x05\x85" "\x02\0\0\0\0\0\0\0"), 2152, IP4, TUNNEL_GTPU, 9},
+		{SLICE("\x34\xff\0\x56\0\0\0\x09" "\0\0\0\x85" "\x01\x10\x05\x85" "\x02\0\0\0\0\0\0\0"), 2152, IP4,
+		 TUNNEL_GTPU, 9},
 		{SLICE("\x30\xff\0\x5a\0\0\0\x09"), 2152, IP6, TUNNEL_GTPU, 9},
 		{SLICE("\x1e\xff\0\x46\0\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0\0\x09"), 3386, IP4, TUNNEL_GTPU, 9},
 		{SLICE(""), 3544, IP6, TUNNEL_TEREDO, 0},
@@ -205,12 +207,44 @@ static void nested(void **state)
 	assert_int_equal(r->seg.tunnel_id, 0);
 }
 
+/* A length of the tunnel's bounds the payload when the inner header has none (segmentation offload). */
+static void lengths_are_bounded(void **state)
+{
+	static const struct tunnel_case cases[] = { /* lengths of four bytes less than there are */
+		{SLICE("\xc3\x50\x17\xc0\0\x4a\0\0"), 17, IP4, TUNNEL_OTHER, 0},
+		{SLICE("\xc3\x50\x08\x68\0\0\0\0" "\x30\xff\0\x42\0\0\0\x09"), 17, IP4, TUNNEL_GTPU, 9},
+		{SLICE("\xc3\x50\x0d\x3a\0\0\0\0" "\x1e\xff\0\x42\0\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0\0\x09"), 17, IP4,
+		 TUNNEL_GTPU, 9},
+		{SLICE("\xc3\x50\x06\xa5\0\0\0\0" "\x40\x02\0\x4c\0\0\0\x09\0\x21"), 17, IP4, TUNNEL_OTHER, 9},
+		{SLICE("\x30\x01\x88\x0b\0\x44\0\x09" "\0\0\0\x01" "\0\x21"), 47, IP4, TUNNEL_GRE, 9},
+		{SLICE("\x20\x01\x64\0\0\x50\x09\0" MACS "\x08\0"), 47, IP4, TUNNEL_GRE, 9},
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		new_ip4();
+		memset(front() + 2, 0, 2);
+		put(cases[i].bytes.p, cases[i].bytes.n);
+		put_ip4((uint8_t)cases[i].number);
+		memset(front() + 2, 0, 2);
+		assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_TCP);
+		assert_int_equal(r->seg.payload.n, sizeof(REQUEST) - 1 - 4);
+		assert_int_equal(r->seg.cut, 0);
+		assert_int_equal(r->seg.tunnel, cases[i].tunnel);
+		assert_int_equal(r->seg.tunnel_id, cases[i].id);
+		assert_int_equal(rig_decode(r, LINKTYPE_RAW, build.n - 6), DECODED_TCP);
+		assert_int_equal(r->seg.payload.n, sizeof(REQUEST) - 1 - 6);
+		assert_int_equal(r->seg.cut, 2);
+	}
+}
+
 /* A port or protocol of a tunnel, but not its header, or one that brings nothing. */
 static void no_tunnel(void **state)
 {
 	static const struct tunnel_case cases[] = {
 		{SLICE("\0\0\0\0\0\0\x2a\0"), 4789, FRAME, 0, 0},                      /* no VNI */
-		{SLICE("\x0c\0\0\x07\0\0\x2a\0"), 4790, FRAME, 0, 0},                  /* an unknown protocol */
+		{SLICE("\x0c\0\0\x06\0\0\x2a\0"), 4790, FRAME, 0, 0},                  /* an unknown protocol */
+		{SLICE("\x01\0\0\0\0\0\x2a\0"), 4790, FRAME, 0, 0},
 		{SLICE("\x40\0\x65\x58\0\0\x2a\0"), 6081, FRAME, 0, 0},                /* version 1 */
 		{SLICE("\0\0\0\x01\0\0\x2a\0"), 6081, FRAME, 0, 0},
 		{SLICE("\x30\x01\0\x46\0\0\0\x09"), 2152, IP4, 0, 0},                  /* an echo request */
@@ -267,7 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT(over_ip), UNIT(over_udp),  UNIT(teredo_by_address), UNIT(source_ports),
-		UNIT(nested),  UNIT(no_tunnel), UNIT(broken_tunnels),
+		UNIT(nested),  UNIT(no_tunnel), UNIT(broken_tunnels),    UNIT(lengths_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
