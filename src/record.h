@@ -55,14 +55,14 @@ struct missing {
 	uint8_t part, cause;
 	uint64_t bytes;
 };
-#define MISSING_MAX 6
+#define MISSING_MAX 4
 
 /* One interim response (RFC 9110 section 15.2). */
 struct interim {
 	uint64_t ts_ns;
 	uint16_t status;
 };
-#define INTERIM_MAX 4
+#define INTERIM_MAX 2
 
 struct message {
 	bool seen;                     /* its start line, or some of it, was seen */

@@ -7,8 +7,8 @@
 
 #define SLAB ((size_t)256 << 10)    /* slabs are aligned to their size: a block finds its slab by masking */
 #define SLAB_HEAD ((size_t)64)
-#define CLASSES 11                  /* 64 B ... 64 KiB; larger blocks come from the heap one by one */
-#define CLASS_MAX (POOL_MIN << (CLASSES - 1))
+#define CLASSES 21                  /* 64, 96, 128, 192, 256 ... 64 KiB; larger blocks come from the heap one by one */
+#define CLASS_MAX (POOL_MIN << (CLASSES / 2))
 #define SPARE_MAX 8                 /* empty slabs kept for the next class that needs one */
 
 struct slab {
@@ -39,16 +39,20 @@ static void *heap_default(void *ctx, size_t align, size_t n)
 	return aligned_alloc(align, n);
 }
 
-static unsigned class_of(size_t n)
-{
-	if (n <= POOL_MIN)
-		return 0;
-	return 64 - (unsigned)__builtin_clzl((n - 1) / POOL_MIN);
-}
-
+/* Powers of two are even, what lies halfway between two of them is odd. */
 static size_t class_size(unsigned class)
 {
-	return POOL_MIN << class;
+	return (POOL_MIN + (class & 1) * POOL_MIN / 2) << (class / 2);
+}
+
+static unsigned class_of(size_t n)
+{
+	unsigned up;
+
+	if (n <= POOL_MIN)
+		return 0;
+	up = 2 * (64 - (unsigned)__builtin_clzl((n - 1) / POOL_MIN));
+	return n <= class_size(up - 1) ? up - 1 : up;
 }
 
 size_t pool_round(size_t n)

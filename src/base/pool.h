@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All memory of an engine comes from one pool with one ceiling. Blocks come in powers of two from POOL_MIN to POOL_MAX,
- * carved out of slabs; a slab whose blocks are all free serves any class again. The steady state allocates nothing
- * from the heap.
+ * All memory of an engine comes from one pool with one ceiling. Blocks come in powers of two from POOL_MIN to POOL_MAX
+ * and the sizes halfway between, carved out of slabs; a slab whose blocks are all free serves any class again. The steady
+ * state allocates nothing from the heap.
  */
 #ifndef PERISCO_BASE_POOL_H
 #define PERISCO_BASE_POOL_H

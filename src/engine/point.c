@@ -24,7 +24,8 @@ static void set_owner(struct flow *f, const struct packet *pkt)
 	if (!pkt->iface)
 		return;
 	f->ifindex = pkt->iface->index;
-	memcpy(f->ifname, pkt->iface->name, sizeof(f->ifname) - 1);
+	if (strlen(pkt->iface->name) < sizeof(f->ifname))
+		strcpy(f->ifname, pkt->iface->name);
 }
 
 /*

@@ -6,12 +6,12 @@ static const struct slice versions[] = {
 	[HTTP_11] = {(const uint8_t *)"HTTP/1.1", 8}, [HTTP_20] = {(const uint8_t *)"HTTP/2.0", 8},
 };
 
-static void draft_init(struct draft *d, struct message *m, uint8_t *text, struct field *fields)
+static void draft_init(struct draft *d, struct room *room)
 {
-	d->m = m;
-	d->text = text;
+	memset(d, 0, offsetof(struct draft, interim));
+	d->text = room->text;
 	d->text_size = TEXT_FIRST;
-	d->fields = fields;
+	d->fields = room->fields;
 	d->fields_size = FIELDS_FIRST;
 }
 
@@ -23,9 +23,9 @@ struct exchange *exchange_new(struct conn *c)
 		c->env->stats->exchanges_lost++;
 		return NULL;
 	}
-	memset(x, 0, offsetof(struct exchange, scratch));
-	draft_init(&x->request, &x->record.exchange.request, x->text_first[0], x->fields_first[0]);
-	draft_init(&x->response, &x->record.exchange.response, x->text_first[1], x->fields_first[1]);
+	memset(x, 0, offsetof(struct exchange, request));
+	draft_init(&x->request, &x->room[0]);
+	draft_init(&x->response, &x->room[1]);
 	return x;
 }
 
@@ -137,7 +137,7 @@ void draft_body(struct conn *c, struct draft *d, const void *p, size_t n)
 {
 	uint32_t want = c->env->body_keep;
 
-	d->m->body_bytes += n;
+	d->body_bytes += n;
 	if (d->body_n >= want)
 		return;
 	if (!d->body) {
@@ -154,15 +154,13 @@ void draft_body(struct conn *c, struct draft *d, const void *p, size_t n)
 
 void draft_missing(struct draft *d, enum part part, enum cause cause, uint64_t bytes)
 {
-	struct message *m = d->m;
-
-	for (unsigned i = 0; i < m->missings; i++)
-		if (m->missing[i].part == part && m->missing[i].cause == cause) {
-			m->missing[i].bytes += bytes;
+	for (unsigned i = 0; i < d->missings; i++)
+		if (d->missing[i].part == part && d->missing[i].cause == cause) {
+			d->missing[i].bytes += bytes;
 			return;
 		}
-	if (m->missings < MISSING_MAX)
-		m->missing[m->missings++] = (struct missing){(uint8_t)part, (uint8_t)cause, bytes};
+	if (d->missings < MISSING_MAX)
+		d->missing[d->missings++] = (struct missing){(uint8_t)part, (uint8_t)cause, bytes};
 }
 
 struct slice draft_header(const struct draft *d, struct slice name)
@@ -172,30 +170,46 @@ struct slice draft_header(const struct draft *d, struct slice name)
 	return fields_get(&f, name);
 }
 
-static void draft_finish(struct draft *d)
+static void draft_finish(const struct draft *d, struct message *ret)
 {
-	struct message *m = d->m;
 	uint32_t headers_n = d->in_trailers ? d->headers_n : d->fields_n;
 
-	m->protocol = versions[d->protocol];
-	m->headers = (struct fields){d->text, d->fields, headers_n};
-	m->trailers = (struct fields){d->text, d->fields + headers_n, d->fields_n - headers_n};
-	m->body = slice_of(d->body, d->body_n);
+	ret->seen = d->seen;
+	ret->complete = d->complete;
+	ret->first_ns = d->first_ns;
+	ret->last_ns = d->last_ns;
+	ret->status = d->status;
+	ret->protocol = versions[d->protocol];
+	ret->headers = (struct fields){d->text, d->fields, headers_n};
+	ret->trailers = (struct fields){d->text, d->fields + headers_n, d->fields_n - headers_n};
+	ret->body_bytes = d->body_bytes;
+	ret->wire_bytes = d->wire_bytes;
+	ret->body = slice_of(d->body, d->body_n);
+	ret->interims = d->interims;
+	for (unsigned i = 0; i < d->interims && i < INTERIM_MAX; i++)
+		ret->interim[i] = d->interim[i];
+	ret->missings = d->missings;
+	for (unsigned i = 0; i < d->missings; i++)
+		ret->missing[i] = d->missing[i];
+}
+
+static struct slice start_value(const struct draft *d)
+{
+	return slice_of(d->text + d->start.value, d->start.value_len);
 }
 
 void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)
 {
-	struct record *r = &x->record;
-	struct exchange_record *e = &r->exchange;
+	struct record r = {0};
+	struct exchange_record *e = &r.exchange;
 	struct stats *stats = c->env->stats;
-	const struct field *start = &x->request.start;
 
-	draft_finish(&x->request);
-	draft_finish(&x->response);
+	draft_finish(&x->request, &e->request);
+	draft_finish(&x->response, &e->response);
 	e->request.method = draft_method(&x->request);
-	e->request.target = slice_of(x->request.text + start->value, start->value_len);
-	e->response.reason = slice_of(x->response.text + x->response.start.value, x->response.start.value_len);
-	r->ts_ns = e->request.seen ? e->request.first_ns : e->response.first_ns;
+	e->request.target = start_value(&x->request);
+	e->response.reason = start_value(&x->response);
+	r.ts_ns = e->request.seen ? e->request.first_ns : e->response.first_ns;
 	e->timed = e->request.seen && e->response.seen && e->response.first_ns >= e->request.first_ns;
 	if (e->timed) {
 		e->latency_ns = e->response.first_ns - e->request.first_ns;
@@ -203,9 +217,10 @@ void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)
 	}
 	e->ended = (uint8_t)how;
 	e->ended_by = by < 0 ? -1 : (int8_t)conn_role(c, (unsigned)by);
+	e->turned = x->turned;
 	stats->exchanges++;
 	stats->unanswered += e->request.seen && !e->response.seen;
 	stats->orphans += !e->request.seen && e->response.seen;
-	conn_emit(c, r);
+	conn_emit(c, &r);
 	exchange_free(c, x);
 }

@@ -11,12 +11,15 @@
 
 #define HEAD_MAX ((uint32_t)64 << 10)  /* bytes of text of one message: start line, fields, trailers */
 #define FIELDS_MAX 1024u
-#define TEXT_FIRST 640u
-#define FIELDS_FIRST 20u
+#define TEXT_FIRST 896u
+#define FIELDS_FIRST 18u
 
-/* A message in the making. Its text is what its head was on the wire; fields, method and the like are places in it. */
+/*
+ * A message in the making. Its text is what its head was on the wire; fields, method and the like are places in it. It is
+ * kept small, because on a busy connection many wait: a record is made of it when it is emitted.
+ */
 struct draft {
-	struct message *m;            /* in the record; but for the slices into text, which are set when it is emitted */
+	uint64_t first_ns, last_ns, body_bytes, wire_bytes; /* see struct message */
 	uint8_t *text, *body;
 	struct field *fields;
 	uint32_t text_n, text_size;
@@ -24,25 +27,32 @@ struct draft {
 	uint32_t headers_n;           /* fields before the trailers, once those have begun */
 	uint32_t body_n, body_size;
 	struct field start;           /* method and target, or (as value) reason */
+	uint16_t status;
 	uint8_t protocol;             /* enum http_version */
+	uint8_t interims, missings;
+	bool seen, complete;          /* see struct message */
 	bool in_trailers;
 	bool done;                    /* nothing will be added */
 	bool cut;                     /* the limit was reached */
 	bool untidy;                  /* fields have white space at their ends, or may lie beyond the text */
+	struct interim interim[INTERIM_MAX]; /* not zeroed, as what follows */
+	struct missing missing[MISSING_MAX];
 };
 
 enum http_version { HTTP_UNKNOWN, HTTP_09, HTTP_10, HTTP_11, HTTP_20 };
 
 struct exchange {
 	struct exchange *next;        /* the next request on the connection */
-	struct record record;
-	struct draft request, response;
 	uint64_t request_off;         /* where the request begins in the client's stream */
 	uint64_t expected_off;        /* how far the client had received the server's stream when it sent it */
 	bool contiguous;              /* nothing is missing between it and the request before it */
-	uint64_t scratch[2][16];      /* what the decoder keeps beside each message; not zeroed */
-	struct field fields_first[2][FIELDS_FIRST];
-	uint8_t text_first[2][TEXT_FIRST];
+	uint8_t turned;               /* enum turned */
+	struct draft request, response;
+	struct room {
+		uint64_t scratch[12]; /* what the decoder keeps beside the message */
+		struct field fields[FIELDS_FIRST];
+		uint8_t text[TEXT_FIRST];
+	} room[2];                    /* of request and response */
 };
 
 /* An empty exchange, or NULL. */
@@ -51,12 +61,6 @@ struct exchange *exchange_new(struct conn *c);
 void exchange_free(struct conn *c, struct exchange *x);
 /* Emits the record and frees the exchange. `by`: the side (of the flow) that ended it early, or -1. */
 void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by);
-
-/* Was a start line, or some of it, seen? */
-static inline bool draft_seen(const struct draft *d)
-{
-	return d->m->seen;
-}
 
 /* The method of a request; empty when it is not known. Valid until the draft changes. */
 static inline struct slice draft_method(const struct draft *d)

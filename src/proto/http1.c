@@ -156,8 +156,8 @@ bool http1_begin(struct conn *c, struct http1_side *s, const struct startline *l
 	if (!(s->role == 0 ? begin_request(c, s, off, ack) : begin_response(c, s, line->status, off, ack)))
 		return false;
 	d = s->draft;
-	d->m->seen = true;
-	d->m->status = line->status;
+	d->seen = true;
+	d->status = line->status;
 	d->protocol = (uint8_t)line->version;
 	if (s->role == 0)
 		set_start(d, ch->data.p + at, line->method, line->target);
@@ -171,30 +171,29 @@ bool http1_begin(struct conn *c, struct http1_side *s, const struct startline *l
 /* The connection is something else from here on (RFC 9110 sections 7.8 and 9.3.6). */
 static bool turn(struct conn *c, struct exchange *x)
 {
-	struct exchange_record *e = &x->record.exchange;
 	struct slice to;
 
-	if (e->response.status == 101) {
+	if (x->response.status == 101) {
 		to = draft_header(&x->response, SLICE("upgrade"));
-		e->turned = slice_ieq(slice_first(to, 9), SLICE("websocket")) ? TURNED_WEBSOCKET :
+		x->turned = slice_ieq(slice_first(to, 9), SLICE("websocket")) ? TURNED_WEBSOCKET :
 			    slice_ieq(slice_first(to, 3), SLICE("h2c"))	      ? TURNED_H2C :
 										TURNED_OTHER;
-		conn_done(c, e->turned == TURNED_WEBSOCKET ? "websocket" : e->turned == TURNED_H2C ? "h2c" : "upgrade");
-	} else if (e->response.status / 100 == 2 && slice_eq(draft_method(&x->request), SLICE("CONNECT"))) {
-		e->turned = TURNED_TUNNEL;
+		conn_done(c, x->turned == TURNED_WEBSOCKET ? "websocket" : x->turned == TURNED_H2C ? "h2c" : "upgrade");
+	} else if (x->response.status / 100 == 2 && slice_eq(draft_method(&x->request), SLICE("CONNECT"))) {
+		x->turned = TURNED_TUNNEL;
 		conn_again(c);
 	}
-	return e->turned != TURNED_NOT;
+	return x->turned != TURNED_NOT;
 }
 
 /* An interim response belongs to the oldest request, if any. */
 static void interim_done(struct conn *c, struct exchange *scratch)
 {
 	struct http1 *h = c->state;
-	struct message *m = h->head ? h->head->response.m : NULL;
+	struct draft *m = h->head ? &h->head->response : NULL;
 
 	if (m && m->interims < INTERIM_MAX)
-		m->interim[m->interims] = (struct interim){scratch->response.m->first_ns, scratch->response.m->status};
+		m->interim[m->interims] = (struct interim){scratch->response.first_ns, scratch->response.status};
 	if (m)
 		m->interims += m->interims < UINT8_MAX;
 	exchange_free(c, scratch);
@@ -203,12 +202,12 @@ static void interim_done(struct conn *c, struct exchange *scratch)
 static void response_done(struct conn *c, struct exchange *x)
 {
 	struct http1 *h = c->state;
-	bool complete = x->response.m->complete, turned = complete && turn(c, x);
+	bool complete = x->response.complete, turned = complete && turn(c, x);
 
 	x->response.done = true;
 	if (x == h->head)
 		queue_pop(h);
-	if (x->request.done || !draft_seen(&x->request) || turned)
+	if (x->request.done || !x->request.seen || turned)
 		finish(c, x, complete ? ENDED_WELL : ENDED_LOST, -1);
 }
 
@@ -217,7 +216,7 @@ void http1_done(struct conn *c, struct http1_side *s, bool complete)
 	struct exchange *x = s->x;
 
 	s->x = NULL;
-	s->draft->m->complete = complete;
+	s->draft->complete = complete;
 	if (s->role == 1 && s->interim) {
 		interim_done(c, x);
 	} else if (s->role == 1) {

@@ -139,8 +139,8 @@ static int execute(struct http1_side *s, const void *p, size_t *n)
 
 static void count(struct http1_side *s, const struct chunk *ch, size_t n)
 {
-	s->draft->m->wire_bytes += n;
-	s->draft->m->last_ns = ch->ts_ns;
+	s->draft->wire_bytes += n;
+	s->draft->last_ns = ch->ts_ns;
 }
 
 static bool begin(struct conn *c, struct http1_side *s, const struct startline *line, const struct chunk *ch, size_t at)
@@ -149,14 +149,14 @@ static bool begin(struct conn *c, struct http1_side *s, const struct startline *
 		http1_lose(c, s);
 		return false;
 	}
-	_Static_assert(sizeof(llhttp_t) <= sizeof(s->x->scratch[0]), "the parser fits into an exchange");
-	s->parser = (llhttp_t *)s->x->scratch[s->role];
+	_Static_assert(sizeof(llhttp_t) <= sizeof(s->x->room[0].scratch), "the parser fits into an exchange");
+	s->parser = (llhttp_t *)s->x->room[s->role].scratch;
 	*s->parser = fresh[s->role];
 	s->parser->data = s;
 	s->parser->status_code = line->status;
 	s->state = HTTP1_HEAD;
 	s->field_open = s->in_value = s->in_chunk = s->last_chunk = s->careful = false;
-	s->draft->m->first_ns = s->draft->m->last_ns = chunk_ts(ch, at);
+	s->draft->first_ns = s->draft->last_ns = chunk_ts(ch, at);
 	return true;
 }
 
@@ -426,7 +426,7 @@ static bool next_message(struct conn *c, const struct http1_side *s, const struc
 
 	if (s->role == 0 || ch->kept || s->in_chunk || startline_probe(ch->data, &response) != VERDICT_YES || !response)
 		return false;
-	if (!draft_seen(&s->x->request))
+	if (!s->x->request.seen)
 		return true;
 	return s->state == HTTP1_UNTIL_END && h->head && h->head->next && h->head->next->expected_off == ch->off;
 }

@@ -36,7 +36,7 @@ struct conn {
 	int8_t client;                /* the side that is the client, or -1 */
 	uint8_t how;                  /* enum ended: why the connection is being closed; ENDED_WELL as long as it is not */
 	int8_t by;                    /* the side that did it, or -1 */
-	uint64_t exchanges;           /* emitted */
+	uint32_t exchanges;           /* emitted */
 };
 
 enum verdict { VERDICT_NO, VERDICT_MORE, VERDICT_YES };

@@ -54,7 +54,7 @@ struct flow {
 	struct conn conn;
 	uint32_t probed;              /* payload bytes that detection has seen, at most DETECT_MAX */
 	struct flow_key *other;       /* the key of its copy behind address translation, from the pool; or NULL */
-	char ifname[24];
+	char ifname[16];              /* a longer one is left out */
 };
 
 struct flow_table {

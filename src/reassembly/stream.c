@@ -29,7 +29,7 @@ void stream_init(struct stream *st)
 
 static void piece_free(struct stream *st, struct pool *pool, struct piece *p)
 {
-	st->waiting -= pool_round(p->size);
+	st->waiting -= (uint32_t)pool_round(p->size);
 	pool_put(pool, p, p->size);
 }
 
@@ -37,7 +37,7 @@ static void kept_drop(struct stream *st, struct pool *pool)
 {
 	if (!st->kept)
 		return;
-	st->waiting -= pool_round(st->kept_n);
+	st->waiting -= (uint32_t)pool_round(st->kept_n);
 	pool_put(pool, st->kept, st->kept_n);
 	st->kept = NULL;
 	st->kept_n = st->kept_old = 0;
@@ -76,7 +76,7 @@ static struct piece *piece_new(struct stream *st, struct pool *pool, uint64_t of
 	*p = (struct piece){.off = off, .n = (uint32_t)data.n, .cut = cut, .size = size};
 	if (data.n)
 		memcpy(p->data, data.p, data.n);
-	st->waiting += pool_round(size);
+	st->waiting += (uint32_t)pool_round(size);
 	return p;
 }
 
@@ -321,7 +321,7 @@ static bool keep(struct stream *st, struct pool *pool)
 		st->kept = p;
 		st->kept_n = all;
 		st->kept_old = old;
-		st->waiting += pool_round(all);
+		st->waiting += (uint32_t)pool_round(all);
 		advance(st, st->cur.n);
 	} else {
 		st->cur_cut += (uint32_t)st->cur.n;
@@ -461,7 +461,7 @@ static void consume_data(struct stream *st, struct pool *pool, size_t n)
 		}
 		st->kept = p;
 		st->kept_n = (uint32_t)rest.n;
-		st->waiting += pool_round(rest.n);
+		st->waiting += (uint32_t)pool_round(rest.n);
 		if (from_new)
 			st->kept_ts_ns = st->cur_ts_ns, st->kept_ack = st->cur_ack;
 	}

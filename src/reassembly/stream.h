@@ -47,15 +47,15 @@ struct stream {
 
 	struct piece *head, *tail;    /* waiting, by offset */
 	uint32_t pieces;
-	size_t waiting;               /* bytes of blocks that pieces and `kept` take */
+	uint32_t waiting;             /* bytes of blocks that pieces and `kept` take */
 
 	uint8_t *kept;
 	uint32_t kept_n, kept_old;    /* bytes; of them, those that were kept before the last offer */
 	uint64_t kept_ts_ns, kept_ack;
 
 	uint64_t retransmitted;       /* payload bytes that were there already */
-	uint64_t out_of_order;        /* segments */
-	uint64_t differs;             /* overlapping copies with other bytes */
+	uint32_t out_of_order;        /* segments */
+	uint32_t differs;             /* overlapping copies with other bytes */
 	uint64_t lost[5];             /* stream bytes given up, by cause up to CAUSE_MEMORY */
 };
 
