@@ -63,7 +63,7 @@ FUZZ  := $(FUZZ_SRC:tests/fuzz/%.c=$B/fuzz/%)
 .SECONDARY:
 all: $B/perisco $(TOOLS)
 
-$B/perisco: $(call obj,src/main.c) $(EDGE) $(CORE)
+$B/perisco: $(call obj,$(wildcard src/*.c)) $(EDGE) $(CORE)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(TOOLS): $B/%: $B/obj/tools/%.o $(TOOL_LIB) $(EDGE) $(CORE)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -43,6 +43,7 @@ expect 2 "PERISCO_COUNT: 'x'" env PERISCO_COUNT=x "$perisco" replay "$work/one.p
 expect 2 'port' "$perisco" replay -f 'port port' "$work/one.pcap"
 expect 2 'nonsense' "$perisco" replay -o nonsense "$work/one.pcap"
 expect 2 "one.pcap' is being read" "$perisco" replay -w "$work/one.pcap" "$work/one.pcap"
+expect 2 "one.pcap' is being read" "$perisco" replay -o "json:$work/one.pcap" "$work/one.pcap"
 expect 3 "$work/none" "$perisco" replay "$work/none"
 expect 3 "$work" "$perisco" replay "$work"
 expect 3 "$work/text" "$perisco" replay "$work/text"
@@ -51,6 +52,9 @@ expect 7 "$work/none/x" "$perisco" replay -o "json:$work/none/x" "$work/one.pcap
 expect 7 "$work/none/x" "$perisco" replay -w "$work/none/x" "$work/one.pcap"
 expect 7 '/dev/full' "$perisco" replay -w /dev/full "$work/one.pcap"
 expect 0 "'PERISCO_CUONT' in the environment" env PERISCO_CUONT=1 "$perisco" replay "$work/one.pcap"
+
+"$perisco" help >/dev/full
+[ $? = 7 ] || { echo "help to a full disk" && status=1; }
 
 # the summary: said when all went well and when the file was broken, not when it is not wanted
 "$perisco" replay "$work/one.pcap" 2>&1 | grep -qx '0 lost' || { echo "no summary" && status=1; }
