@@ -17,7 +17,8 @@
 
 #define SECOND      1000000000ULL
 #define BATCH       512 /* packets a poll */
-#define NAP_MS      1   /* between looks into the ring while there is traffic */
+#define NAP_MS      4   /* at most, between looks into the ring while there is traffic */
+#define NAP_SHARE   256 /* of the ring: naps are shorter when more than this part comes during one */
 #define IDLE_ROUNDS 4   /* looks in vain after which we sleep until the bell rings */
 
 struct tc {
@@ -31,6 +32,7 @@ struct tc {
 	uint64_t compared;    /* boot time; the clocks were */
 	uint64_t told;        /* boot time; losses were */
 	uint64_t lost;        /* shared.lost when they were */
+	int nap_ms;           /* till the next look */
 	unsigned idle;        /* looks in vain */
 	bool more;            /* the last batch left something in the ring */
 	bool stopped;
@@ -68,6 +70,7 @@ static int hand_over(struct tc *t, const struct event *e, packet_fn fn, void *ct
 /* Hands over a batch of what the ring holds: how many packets, or what `fn` returned to stop. */
 static int drain(struct tc *t, packet_fn fn, void *ctx)
 {
+	unsigned long begin = t->ring.at;
 	uint64_t now = boot_time();
 	const struct event *e;
 	int n, err;
@@ -87,12 +90,13 @@ static int drain(struct tc *t, packet_fn fn, void *ctx)
 	if (!t->more && now > t->seen)
 		t->seen = now;
 	t->idle = n ? 0 : t->idle + 1;
+	t->nap_ms = t->ring.at - begin > t->ring.size / NAP_SHARE ? 1 : t->nap_ms < NAP_MS ? t->nap_ms + 1 : NAP_MS;
 	return n;
 }
 
 /*
- * Waits for packets. While there are some we look each millisecond: a wakeup a packet would cost more than the packet. When
- * there are none we say so, and the next packet wakes us up; see ring_the_bell in capture.bpf.h for why none is missed.
+ * Waits for packets. While there are some we look every few milliseconds: a wakeup a packet would cost more than the packet.
+ * When there are none we say so, and the next packet wakes us up; see ring_the_bell in capture.bpf.h for why none is missed.
  * Returns false when a signal came.
  */
 static bool wait_for_packets(struct tc *t, int timeout_ms)
@@ -105,8 +109,8 @@ static bool wait_for_packets(struct tc *t, int timeout_ms)
 
 	if (t->more || t->stopped || t->follow.waiting)
 		timeout_ms = 0;
-	else if (!sleeps && timeout_ms > NAP_MS)
-		timeout_ms = NAP_MS;
+	else if (!sleeps && timeout_ms > t->nap_ms)
+		timeout_ms = t->nap_ms;
 	ring_free(&t->ring);
 	if (sleeps && timeout_ms)
 		__atomic_exchange_n(&t->load.shared->want_wake, 1, __ATOMIC_SEQ_CST);

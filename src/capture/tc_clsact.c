@@ -29,14 +29,15 @@
 
 struct clsact {
 	struct nl_sock *sk;
-	int holder;      /* the socket that bears the name */
-	char name[24];   /* of this run */
-	struct found *found;
+	int holder;          /* the socket that bears the name */
+	char name[24];       /* of this run */
+	struct found *found; /* by the query under way */
 };
 
 /* What a query came upon. */
 struct found {
-	char qdisc[16];  /* its kind */
+	int ifindex;      /* looked for at */
+	char qdisc[16];   /* the kind of the one at the place of clsact */
 	unsigned filters; /* all of them */
 	unsigned n;       /* of these, ours */
 	struct {
@@ -123,12 +124,16 @@ static int on_message(struct nl_msg *msg, void *ctx)
 	struct clsact *c = ctx;
 	struct nlmsghdr *h = nlmsg_hdr(msg);
 	struct nlattr *tb[TCA_MAX + 1];
+	const struct tcmsg *t;
 
-	if (!c->found || nlmsg_parse(h, sizeof(struct tcmsg), tb, TCA_MAX, NULL) < 0)
+	if (!c->found || nlmsg_parse(h, sizeof(*t), tb, TCA_MAX, NULL) < 0)
+		return NL_OK;
+	t = nlmsg_data(h);
+	if (t->tcm_ifindex != c->found->ifindex) /* qdiscs are listed for all interfaces */
 		return NL_OK;
 	if (h->nlmsg_type == RTM_NEWTFILTER)
-		on_filter(c->found, nlmsg_data(h), tb);
-	else if (h->nlmsg_type == RTM_NEWQDISC && tb[TCA_KIND])
+		on_filter(c->found, t, tb);
+	else if (h->nlmsg_type == RTM_NEWQDISC && t->tcm_parent == TC_H_CLSACT && tb[TCA_KIND])
 		nla_strlcpy(c->found->qdisc, tb[TCA_KIND], sizeof(c->found->qdisc));
 	return NL_OK;
 }
@@ -150,21 +155,20 @@ static int command(struct clsact *c, struct nl_msg *msg)
 	return msg ? errno_of(nl_send_sync(c->sk, msg)) : -ENOMEM;
 }
 
-/* Asks, and collects what is answered. With NLM_F_DUMP the answer ends by itself, else with an acknowledgement. */
-static int query(struct clsact *c, int type, int flags, const struct tcmsg *t, struct found *ret)
+/* Lists what there is, and collects what is looked for. */
+static int query(struct clsact *c, int type, const struct tcmsg *t, struct found *ret)
 {
-	struct nl_msg *msg = message(type, flags, t);
+	struct nl_msg *msg = message(type, NLM_F_DUMP, t);
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
+	ret->ifindex = t->tcm_ifindex;
 	if (!msg)
 		return -ENOMEM;
 	c->found = ret;
 	err = nl_send_auto(c->sk, msg);
 	if (err >= 0)
 		err = nl_recvmsgs_default(c->sk);
-	if (err >= 0 && !(flags & NLM_F_DUMP))
-		err = nl_wait_for_ack(c->sk);
 	c->found = NULL;
 	nlmsg_free(msg);
 	return err < 0 ? errno_of(err) : 0;
@@ -200,7 +204,7 @@ static int check_qdisc(struct clsact *c, uint32_t ifindex, enum way way)
 {
 	struct tcmsg t = qdisc_of(ifindex);
 	struct found found;
-	int err = query(c, RTM_GETQDISC, 0, &t, &found);
+	int err = query(c, RTM_GETQDISC, &t, &found);
 
 	if (err)
 		return err;
@@ -241,7 +245,7 @@ static int find_filters(struct clsact *c, uint32_t ifindex, enum way way, struct
 {
 	struct tcmsg t = filter_of(ifindex, way, 0, 0);
 
-	return query(c, RTM_GETTFILTER, NLM_F_DUMP, &t, ret);
+	return query(c, RTM_GETTFILTER, &t, ret);
 }
 
 static void del_qdisc_if_empty(struct clsact *c, uint32_t ifindex)

@@ -68,7 +68,7 @@ static void enqueue(struct follow *f, struct port *port, bool loopback)
 
 static void forget(struct follow *f, struct port *port, bool gone)
 {
-	say(f, false, "%s: %s", port->iface.name, gone ? "gone" : "not wanted any more");
+	say(f, false, "%s: %s", port->iface.name, gone ? "gone" : "detached");
 	for (enum way w = 0; w < WAYS; w++)
 		f->waiting -= !list_empty(&port->wait[w]);
 	hook_detach(&f->hooks, &port->hook, port->iface.index, gone);
