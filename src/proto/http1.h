@@ -15,6 +15,7 @@ enum http1_state {
 	HTTP1_HEAD,     /* in the header section; llhttp has the say */
 	HTTP1_LENGTH,   /* in content of known length (RFC 9112 section 6.2) */
 	HTTP1_CHUNKED,  /* in chunked content or its trailers (section 7.1); llhttp has the say */
+	HTTP1_RECHUNK,  /* in chunked content behind a hole: looking for the next chunk */
 	HTTP1_UNTIL_END,/* in content that ends with the connection (section 6.3, 8) */
 	HTTP1_SEARCH,   /* lost: looking for a start line */
 };
@@ -30,6 +31,7 @@ struct http1_side {
 	uint8_t state, role;    /* role: 0 requests, 1 responses */
 	bool field_open, in_value;
 	bool in_chunk, last_chunk;
+	bool rechunked;         /* chunked content was found again behind a hole */
 	bool careful;           /* this head broke the grammar: line by line from here */
 	bool trusted;           /* START stands where a message must begin */
 	bool gap;               /* bytes are missing since the last message began */

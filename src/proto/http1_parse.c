@@ -8,7 +8,8 @@
 #define LINE_MAX ((size_t)64 << 10) /* of a start line or, in a careful head, a field line */
 
 static llhttp_settings_t settings;
-static llhttp_t fresh[2];           /* parsers that have just read a start line */
+static llhttp_t fresh[2];           /* parsers that have just read a start line, ... */
+static llhttp_t fresh_chunk[2];     /* ... or the head of a message with chunked content */
 
 /* --- what llhttp tells ---------------------------------------------------------------------------------------------- */
 
@@ -96,6 +97,7 @@ static int on_message_complete(llhttp_t *p)
 __attribute__((constructor)) static void prepare(void)
 {
 	static llhttp_settings_t none;
+	static const char chunked[] = "Transfer-Encoding: chunked\r\n\r\n";
 	static const char *const line[2] = {"GET / HTTP/1.1\r\n", "HTTP/1.1 200 OK\r\n"};
 
 	llhttp_settings_init(&none);
@@ -115,6 +117,10 @@ __attribute__((constructor)) static void prepare(void)
 		llhttp_set_lenient_chunked_length(&fresh[i], 1);
 		llhttp_set_lenient_keep_alive(&fresh[i], 1);
 		llhttp_set_lenient_transfer_encoding(&fresh[i], 1);
+		fresh_chunk[i] = fresh[i];
+		fresh_chunk[i].settings = &none;
+		llhttp_execute(&fresh_chunk[i], chunked, strlen(chunked));
+		fresh_chunk[i].settings = &settings;
 	}
 }
 
@@ -155,7 +161,7 @@ static bool begin(struct conn *c, struct http1_side *s, const struct startline *
 	s->parser->data = s;
 	s->parser->status_code = line->status;
 	s->state = HTTP1_HEAD;
-	s->field_open = s->in_value = s->in_chunk = s->last_chunk = s->careful = false;
+	s->field_open = s->in_value = s->in_chunk = s->last_chunk = s->rechunked = s->careful = false;
 	s->draft->first_ns = s->draft->last_ns = chunk_ts(ch, at);
 	return true;
 }
@@ -408,6 +414,8 @@ static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct ch
 	count(s, ch, n);
 	if (r == HPE_PAUSED) {
 		http1_end_message(c, s, true);
+	} else if (r != HPE_OK && s->rechunked) {
+		s->state = HTTP1_RECHUNK; /* it was no size line that we went on with */
 	} else if (r != HPE_OK) {
 		draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, CAUSE_GRAMMAR, all - n);
 		http1_lose(c, s);
@@ -428,7 +436,58 @@ static bool next_message(struct conn *c, const struct http1_side *s, const struc
 		return false;
 	if (!s->x->request.seen)
 		return true;
-	return s->state == HTTP1_UNTIL_END && h->head && h->head->next && h->head->next->expected_off == ch->off;
+	return (s->state == HTTP1_UNTIL_END || s->state == HTTP1_RECHUNK) && h->head && h->head->next &&
+	       h->head->next->expected_off == ch->off;
+}
+
+static bool is_hex(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
+}
+
+/*
+ * How long is what begins here, if it is the end of a chunk and the size line of the next one ("\r\n1f40\r\n")? 0: it is
+ * not; more than `in.n`: perhaps.
+ */
+static size_t chunk_border(struct slice in)
+{
+	size_t n = 2;
+
+	if (in.n < 2 || in.p[1] != '\n')
+		return in.n < 2 ? 3 : 0;
+	while (n < in.n && n < 2 + 8 && is_hex(in.p[n]))
+		n++;
+	if (n == in.n)
+		return n + 1;
+	if (n == 2 || in.p[n] != '\r' || (n == 3 && in.p[2] != '0')) /* one digit alone: only the last chunk */
+		return 0;
+	return n + 1 == in.n || in.p[n + 1] == '\n' ? n + 2 : 0;
+}
+
+/* Chunked content behind a hole: it goes on with the next size line that is seen. */
+static size_t feed_rechunk(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	struct slice in = slice_from(ch->data, at);
+	size_t border = 0;
+
+	while (in.n && !border) {
+		const uint8_t *cr = memchr(in.p, '\r', in.n);
+
+		in = slice_from(in, cr ? (size_t)(cr - in.p) : in.n);
+		border = in.n ? chunk_border(in) : 0;
+		if (in.n && !border)
+			in = slice_from(in, 1);
+	}
+	draft_body(c, s->draft, ch->data.p + at, ch->data.n - at - in.n);
+	count(s, ch, ch->data.n - at - in.n);
+	if (!border || border > in.n)
+		return ch->data.n - in.n;
+	*s->parser = fresh_chunk[s->role];
+	s->parser->data = s;
+	s->in_chunk = s->last_chunk = false;
+	s->state = HTTP1_CHUNKED;
+	count(s, ch, 2);
+	return ch->data.n - in.n + 2;
 }
 
 static size_t feed_until_end(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
@@ -449,6 +508,8 @@ static size_t feed(struct conn *c, struct http1_side *s, const struct chunk *ch,
 		return feed_length(c, s, ch, at);
 	case HTTP1_CHUNKED:
 		return feed_chunked(c, s, ch, at);
+	case HTTP1_RECHUNK:
+		return feed_rechunk(c, s, ch, at);
 	case HTTP1_UNTIL_END:
 		return feed_until_end(c, s, ch, at);
 	default:
@@ -499,8 +560,16 @@ bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch
 {
 	uint64_t left = s->state == HTTP1_LENGTH ? s->left : s->state == HTTP1_UNTIL_END ? UINT64_MAX :
 			s->in_chunk ? s->parser->content_length : 0;
+	uint64_t left_out = left;
 
-	draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, ch->cause, ch->n < left || !left ? ch->n : left);
+	if (s->state != HTTP1_LENGTH || ch->n < left)
+		left_out = ch->n;
+	draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, ch->cause, left_out);
+	if (s->state == HTTP1_RECHUNK || (s->state == HTTP1_CHUNKED && !s->last_chunk && (ch->n > left || !left))) {
+		s->state = HTTP1_RECHUNK;
+		s->rechunked = true;
+		return true;
+	}
 	if (ch->n > left || !left)
 		return false;
 	if (s->state == HTTP1_CHUNKED)
