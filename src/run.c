@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -140,15 +139,13 @@ static int on_packet(void *ctx, const struct packet *pkt)
 static int on_loss(void *ctx, const struct loss *loss)
 {
 	const struct loss_record record = {loss->cause, loss->packets, loss->bytes};
-	char name[IF_NAMESIZE] = "";
+	const char *name = loss->ifname ? loss->ifname : "";
 	struct run *r = ctx;
 
 	if (!is_live(r))
 		r->file_lost += loss->packets;
-	else if (!if_indextoname(loss->ifindex, name))
-		name[0] = '\0';
 	if (r->tap)
-		tap_loss(r->tap, loss->ifindex, loss->packets);
+		tap_loss(r->tap, loss->ts_ns, &record, loss->ifindex, name);
 	engine_loss(r->engine, loss->ts_ns, &record, loss->ifindex, name);
 	return 0;
 }

@@ -285,8 +285,8 @@ static void do_rst(struct talk *t, char *p)
 static void do_frame(struct talk *t, char *p)
 {
 	items(t, p);
-	talk_capture(t, CLIENT, 0, slice_of(t->message.p, t->message.n));
-	t->message.n = 0;
+	talk_capture(t, CLIENT, 0, slice_of(t->speech.p, t->speech.n));
+	t->speech.n = 0;
 }
 
 static void do_wait(struct talk *t, char *p)
@@ -385,7 +385,7 @@ static int64_t offset(struct talk *t, const struct conn *c, int s, const char *w
 static bool data_line(struct talk *t, char *line)
 {
 	char *mark = line + strcspn(line, "|> \t"), kind = *mark, *at, *dot;
-	struct message *m = &t->message;
+	struct speech *m = &t->speech;
 	int s;
 
 	if (kind != '|' && kind != '>')
@@ -402,7 +402,7 @@ static bool data_line(struct talk *t, char *line)
 		*at++ = '\0';
 	s = side_of(t, line);
 	if (at || m->placed || m->conn != on(t) || m->side != s)
-		message_end(t);
+		speech_end(t);
 	m->conn = t->on;
 	m->side = s;
 	m->placed = at;
@@ -411,8 +411,8 @@ static bool data_line(struct talk *t, char *line)
 		items(t, mark);
 	} else {
 		mark += *mark == ' ';
-		message_add(t, mark, strlen(mark));
-		message_add(t, "\r\n", 2);
+		speech_add(t, mark, strlen(mark));
+		speech_add(t, "\r\n", 2);
 	}
 	return true;
 }
@@ -424,7 +424,7 @@ static void read_line(struct talk *t, char *line)
 	line = skip_space(line);
 	if (*line == '#' || data_line(t, line))
 		return;
-	message_end(t);
+	speech_end(t);
 	if (*line)
 		statement(t, line);
 }

@@ -4,8 +4,8 @@
  * doubled, lost and cut into smaller ones, by chance, but by the same chance for the same seed. Packets keep their time
  * stamps, so that a decoder which minds only these must give the same records (but for what is lost).
  *
- * A segment is late only as far as a network may make it: never behind an acknowledgement of it, nor behind a SYN, FIN or
- * RST of its connection.
+ * A segment is late only as far as a network may make it: less than a second, never behind an acknowledgement of it, nor
+ * behind a SYN, FIN or RST of its connection.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -29,6 +29,8 @@ static const char help[] =
 	"      --split N        cut segments into pieces of N bytes\n"
 	"      --split-once N   cut segments that are longer in two, behind the first N bytes\n"
 	"      --wild           late even behind acknowledgements\n";
+
+#define LATE_MAX_NS UINT64_C(1000000000)
 
 /* A packet that is to come later. */
 struct held {
@@ -109,22 +111,24 @@ static void let_out(struct shake *s, struct held *h)
 	free(h);
 }
 
-/* May `seg` not come before this one? */
-static bool must_follow(const struct shake *s, const struct held *h, const struct segment *seg)
+/* May a packet of that time, with `seg` in it if that is not NULL, only come after this one? */
+static bool must_follow(const struct shake *s, const struct held *h, uint64_t ts_ns, const struct segment *seg)
 {
-	if (s->wild || memcmp(&h->key, &seg->key, sizeof h->key) != 0)
+	if (ts_ns >= h->pkt.ts_ns + LATE_MAX_NS)
+		return true;
+	if (s->wild || !seg || memcmp(&h->key, &seg->key, sizeof h->key) != 0)
 		return false;
 	if (seg->flags & (TCP_SYN | TCP_FIN | TCP_RST))
 		return true;
 	return seg->side != h->side && seg->flags & TCP_ACK && (int32_t)(seg->ack - h->end) >= 0;
 }
 
-/* `seg` comes next (NULL: the end): lets out what must come before it. */
-static void let_out_before(struct shake *s, const struct segment *seg)
+/* That packet comes next: lets out what must come before it. */
+static void let_out_before(struct shake *s, uint64_t ts_ns, const struct segment *seg)
 {
 	for (struct list *at = s->held.next, *next; at != &s->held; at = next) {
 		next = at->next;
-		if (!seg || must_follow(s, container_of(at, struct held, link), seg))
+		if (must_follow(s, container_of(at, struct held, link), ts_ns, seg))
 			let_out(s, container_of(at, struct held, link));
 	}
 }
@@ -146,7 +150,7 @@ static void tick(struct shake *s)
 /* A segment with payload, or a piece of one. */
 static void shake_piece(struct shake *s, const struct packet *pkt, const struct segment *seg)
 {
-	let_out_before(s, seg);
+	let_out_before(s, pkt->ts_ns, seg);
 	if (chance(s, s->lose)) {
 		s->lost++;
 		return;
@@ -228,11 +232,18 @@ static int shake_packet(void *ctx, const struct packet *pkt)
 		shake_segment(s, pkt, &seg);
 		return 0;
 	}
-	if (decoded == DECODED_TCP)
-		let_out_before(s, &seg);
+	let_out_before(s, pkt->ts_ns, decoded == DECODED_TCP ? &seg : NULL);
 	put(s, pkt);
 	tick(s);
 	return 0;
+}
+
+static int shake_loss(void *ctx, const struct loss *loss)
+{
+	const struct loss_record record = {loss->cause, loss->packets, loss->bytes};
+	struct shake *s = ctx;
+
+	return pcapwrite_loss(s->out, loss->ts_ns, &record, loss->ifindex, loss->ifname);
 }
 
 /* --- the whole --- */
@@ -320,8 +331,9 @@ static int run(struct shake *s, struct source *in)
 	int err;
 
 	while ((err = in->ops->poll(in, -1, shake_packet, s)) > 0)
-		;
-	let_out_before(s, NULL);
+		in->ops->losses(in, shake_loss, s);
+	in->ops->losses(in, shake_loss, s);
+	let_out_before(s, UINT64_MAX, NULL);
 	if (err < 0)
 		fprintf(stderr, "pcap-shake: %s\n", in->error);
 	in->ops->close(in);

@@ -3,18 +3,10 @@
 
 #include <stdlib.h>
 
+#include "capture/pcapng_iface.h"
 #include "packet/pcapng_blocks.h"
 
 enum { BLOCK_MIN = 12, IFACES_MAX = 1 << 16 };
-
-struct pcapng_iface {
-	struct iface iface;
-	uint32_t snaplen;    /* 0: no limit */
-	uint64_t times, per; /* ns = units * times / per, where per is not 0 */
-	uint8_t shift;       /* else ns = units * times >> shift */
-	int64_t offset;      /* seconds to be added */
-	uint64_t dropped;    /* packets lost since the section began */
-};
 
 static uint16_t get16(const struct pcapng *ng, const uint8_t *p)
 {
@@ -70,89 +62,6 @@ static bool option_next(const struct pcapng *ng, struct slice *in, uint16_t *cod
 
 /* --- interfaces --- */
 
-static uint64_t saturated(unsigned __int128 v)
-{
-	return v > UINT64_MAX ? UINT64_MAX : (uint64_t)v;
-}
-
-/* Units of the interface's clock to nanoseconds since 1970; what is out of range becomes the nearest that is not. */
-static uint64_t iface_ns(const struct pcapng_iface *i, uint64_t units)
-{
-	unsigned __int128 wide = (unsigned __int128)units * i->times;
-	uint64_t ns = saturated(i->per == 1 ? wide : i->per ? wide / i->per : wide >> i->shift);
-	unsigned __int128 offset;
-
-	if (!i->offset)
-		return ns;
-	offset = (unsigned __int128)(i->offset < 0 ? -(uint64_t)i->offset : (uint64_t)i->offset) * 1000000000u;
-	if (i->offset > 0)
-		return saturated(ns + offset);
-	return offset > ns ? 0 : (uint64_t)(ns - offset);
-}
-
-/* if_tsresol: units are 10^-n seconds, or 2^-n when the highest bit is set. */
-static void iface_resolution(struct pcapng_iface *i, uint8_t resolution)
-{
-	unsigned n = resolution & 0x7f;
-
-	i->times = 1;
-	i->per = 1;
-	if (resolution & 0x80) {
-		i->times = 1000000000;
-		i->per = 0;
-		i->shift = (uint8_t)n;
-		return;
-	}
-	for (; n < 9; n++)
-		i->times *= 10;
-	for (; n > 9 && i->per <= UINT64_MAX / 10; n--)
-		i->per *= 10;
-	if (n > 9)
-		i->times = 0; /* units far below a nanosecond: 2^64 of them are less than one */
-}
-
-/* "ifindex=12" and nothing else. */
-static bool iface_index(struct slice text, uint32_t *index)
-{
-	struct slice digits = slice_from(text, sizeof PCAPNG_IFINDEX - 1);
-	uint64_t v = 0;
-
-	if (!slice_starts(text, SLICE(PCAPNG_IFINDEX)) || digits.n == 0 || digits.n > 10)
-		return false;
-	for (size_t i = 0; i < digits.n; i++) {
-		if (digits.p[i] < '0' || digits.p[i] > '9')
-			return false;
-		v = v * 10 + (digits.p[i] - '0');
-	}
-	*index = (uint32_t)v;
-	return v <= UINT32_MAX;
-}
-
-static void iface_option(const struct pcapng *ng, struct pcapng_iface *i, uint16_t code, struct slice value)
-{
-	uint32_t index;
-
-	switch (code) {
-	case PCAPNG_IF_NAME:
-		value = slice_first(value, sizeof i->iface.name - 1);
-		memcpy(i->iface.name, value.p, value.n);
-		i->iface.name[value.n] = '\0';
-		break;
-	case PCAPNG_IF_DESCRIPTION:
-		if (iface_index(value, &index))
-			i->iface.index = index;
-		break;
-	case PCAPNG_IF_TSRESOL:
-		if (value.n >= 1)
-			iface_resolution(i, value.p[0]);
-		break;
-	case PCAPNG_IF_TSOFFSET:
-		if (value.n >= 8)
-			i->offset = (int64_t)get64(ng, value.p);
-		break;
-	}
-}
-
 static struct pcapng_iface *iface_add(struct pcapng *ng)
 {
 	if (ng->n_ifaces == ng->room) {
@@ -178,13 +87,9 @@ static enum parsed read_interface(struct pcapng *ng, struct slice body)
 	i = iface_add(ng);
 	if (!i)
 		return broken(ng, "more interfaces than can be kept");
-	*i = (struct pcapng_iface){
-		.iface = {.index = (uint32_t)ng->n_ifaces, .link = get16(ng, body.p)},
-		.snaplen = get32(ng, body.p + 4),
-	};
-	iface_resolution(i, 6);
+	pcapng_iface_init(i, (uint32_t)ng->n_ifaces, get16(ng, body.p), get32(ng, body.p + 4));
 	while (option_next(ng, &options, &code, &value))
-		iface_option(ng, i, code, value);
+		pcapng_iface_option(i, code, value, ng->swapped);
 	return PARSED_OTHER;
 }
 
@@ -195,44 +100,88 @@ static struct pcapng_iface *iface_at(const struct pcapng *ng, uint32_t id)
 
 /* --- losses --- */
 
-static void lost(struct pcapng *ng, const struct pcapng_iface *i, uint64_t packets, uint64_t ts_ns)
-{
-	size_t at = 0;
+/* What an interface lost since the section began. */
+struct total {
+	uint64_t packets, bytes;
+	const char *cause;
+};
 
-	while (at < ng->n_losses && at < PCAPNG_LOSSES - 1 && ng->losses[at].ifindex != i->iface.index)
-		at++;
-	if (at == ng->n_losses)
-		ng->losses[ng->n_losses++] = (struct loss){.cause = "file", .ifindex = i->iface.index};
-	if (ng->losses[at].ifindex != i->iface.index)
-		ng->losses[at].ifindex = 0;
-	if (__builtin_add_overflow(ng->losses[at].packets, packets, &ng->losses[at].packets))
-		ng->losses[at].packets = UINT64_MAX;
-	ng->losses[at].ts_ns = ts_ns;
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+	uint64_t v;
+
+	return __builtin_add_overflow(a, b, &v) ? UINT64_MAX : v;
 }
 
-/* The interface lost `total` packets since the section began. */
-static void dropped_total(struct pcapng *ng, struct pcapng_iface *i, uint64_t total, uint64_t ts_ns)
+static bool is_loss_of(const struct loss *l, const struct pcapng_iface *i, const char *cause)
 {
-	if (total <= i->dropped)
+	return l->ifindex == i->iface.index && l->cause == cause;
+}
+
+static void lost(struct pcapng *ng, const struct pcapng_iface *i, struct total more, uint64_t ts_ns)
+{
+	struct pcapng_loss *l = ng->losses;
+
+	while (l < ng->losses + ng->n_losses && l < ng->losses + PCAPNG_LOSSES - 1 && !is_loss_of(&l->loss, i, more.cause))
+		l++;
+	if (l == ng->losses + ng->n_losses) {
+		ng->n_losses++;
+		l->loss = (struct loss){.cause = more.cause, .ifindex = i->iface.index};
+		memcpy(l->ifname, i->iface.name, sizeof l->ifname);
+	} else if (!is_loss_of(&l->loss, i, more.cause)) {
+		l->loss.ifindex = 0;
+		l->ifname[0] = '\0';
+	}
+	l->loss.packets = sum(l->loss.packets, more.packets);
+	l->loss.bytes = sum(l->loss.bytes, more.bytes);
+	l->loss.ts_ns = ts_ns;
+}
+
+/* The counts of an interface stand at `now`, whatever of that was told before. */
+static void lost_since(struct pcapng *ng, struct pcapng_iface *i, struct total now, uint64_t ts_ns)
+{
+	struct total more = {.cause = now.cause};
+
+	if (now.packets <= i->dropped)
 		return;
-	lost(ng, i, total - i->dropped, ts_ns);
-	i->dropped = total;
+	more.packets = now.packets - i->dropped;
+	more.bytes = now.bytes > i->dropped_bytes ? now.bytes - i->dropped_bytes : 0;
+	lost(ng, i, more, ts_ns);
+	i->dropped = now.packets;
+	i->dropped_bytes += more.bytes;
 }
 
 static void dropped_more(struct pcapng *ng, struct pcapng_iface *i, uint64_t packets)
 {
-	uint64_t total;
+	lost_since(ng, i, (struct total){sum(i->dropped, packets), 0, "file"}, ng->last_ns);
+}
 
-	if (__builtin_add_overflow(i->dropped, packets, &total))
-		total = UINT64_MAX;
-	dropped_total(ng, i, total, ng->last_ns);
+/* A comment that perisco wrote: see PCAPNG_LOST_CAUSE. Any other says nothing. */
+static void lost_comment(struct slice text, struct total *t)
+{
+	static const char *const causes[] = {"ring", "file"};
+	struct slice rest = slice_from(text, sizeof PCAPNG_LOST_CAUSE - 1), digits;
+	uint64_t bytes;
+
+	if (!slice_starts(text, SLICE(PCAPNG_LOST_CAUSE)))
+		return;
+	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
+		digits = slice_from(rest, strlen(causes[i]));
+		if (!slice_starts(rest, slice_str(causes[i])) || !slice_starts(digits, SLICE(PCAPNG_LOST_BYTES)))
+			continue;
+		if (pcapng_number(slice_from(digits, sizeof PCAPNG_LOST_BYTES - 1), &bytes)) {
+			t->bytes = bytes;
+			t->cause = causes[i];
+		}
+	}
 }
 
 static enum parsed read_statistics(struct pcapng *ng, struct slice body)
 {
 	struct slice options = slice_from(body, 12), value;
-	uint64_t ifdrop = 0, osdrop = 0, units;
+	struct total total = {.cause = "file"};
 	struct pcapng_iface *i;
+	uint64_t units;
 	uint16_t code;
 
 	if (body.n < 12)
@@ -241,12 +190,12 @@ static enum parsed read_statistics(struct pcapng *ng, struct slice body)
 	if (!i)
 		return broken(ng, "statistics of an interface that is not described");
 	while (option_next(ng, &options, &code, &value))
-		if (value.n >= 8 && code == PCAPNG_STATISTICS_IFDROP)
-			ifdrop = get64(ng, value.p);
-		else if (value.n >= 8 && code == PCAPNG_STATISTICS_OSDROP)
-			osdrop = get64(ng, value.p);
+		if (value.n >= 8 && (code == PCAPNG_STATISTICS_IFDROP || code == PCAPNG_STATISTICS_OSDROP))
+			total.packets = sum(total.packets, get64(ng, value.p));
+		else if (code == PCAPNG_COMMENT)
+			lost_comment(value, &total);
 	units = get_time(ng, body.p + 4);
-	dropped_total(ng, i, saturated((unsigned __int128)ifdrop + osdrop), units ? iface_ns(i, units) : ng->last_ns);
+	lost_since(ng, i, total, units ? pcapng_iface_ns(i, units) : ng->last_ns);
 	return PARSED_OTHER;
 }
 
@@ -273,7 +222,7 @@ static enum parsed read_timed(struct pcapng *ng, struct pcapng_iface *i, const u
 		return broken(ng, "a packet of an interface that is not described");
 	if (captured > rest.n)
 		return broken(ng, "a packet that is longer than its block");
-	ng->last_ns = iface_ns(i, get_time(ng, at));
+	ng->last_ns = pcapng_iface_ns(i, get_time(ng, at));
 	*ret = (struct packet){
 		.ts_ns = ng->last_ns,
 		.wire_len = wire > captured ? wire : captured,

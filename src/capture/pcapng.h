@@ -10,13 +10,19 @@ struct pcapng_iface;
 
 #define PCAPNG_LOSSES 16
 
+/* A loss that was noticed and not reported yet. */
+struct pcapng_loss {
+	struct loss loss;
+	char ifname[sizeof((struct iface *)0)->name];
+};
+
 /* All zeroes is a reader before its first block. */
 struct pcapng {
 	bool swapped, in_section;
 	struct pcapng_iface *ifaces; /* of the section; owned */
 	size_t n_ifaces, room;
-	uint64_t last_ns;                  /* of the last packet: the time of what has none of its own */
-	struct loss losses[PCAPNG_LOSSES]; /* noticed, not reported yet; when all are in use the last takes the rest */
+	uint64_t last_ns;                         /* of the last packet: the time of what has none of its own */
+	struct pcapng_loss losses[PCAPNG_LOSSES]; /* when all are in use the last takes the rest */
 	size_t n_losses;
 	const char *why; /* set with PARSED_BROKEN; static */
 };

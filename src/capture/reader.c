@@ -160,8 +160,12 @@ int reader_losses(struct reader *r, loss_fn fn, void *ctx)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < r->pcapng.n_losses && err >= 0; i++)
-		err = fn(ctx, &r->pcapng.losses[i]);
+	for (size_t i = 0; i < r->pcapng.n_losses && err >= 0; i++) {
+		struct pcapng_loss *l = &r->pcapng.losses[i];
+
+		l->loss.ifname = l->ifname;
+		err = fn(ctx, &l->loss);
+	}
 	r->pcapng.n_losses = 0;
 	return err < 0 ? err : 0;
 }

@@ -15,6 +15,7 @@ struct loss {
 	uint64_t ts_ns;  /* when it was noticed, nanoseconds since 1970 */
 	const char *cause;  /* "ring": the buffer to userspace was full; "file": lost by whoever wrote the file */
 	uint32_t ifindex;   /* 0: not known */
+	const char *ifname; /* borrowed for the call; NULL or "": not known */
 	uint64_t packets, bytes;  /* since the last report; bytes 0: not known */
 };
 typedef int (*loss_fn)(void *ctx, const struct loss *loss);
@@ -22,8 +23,8 @@ typedef int (*loss_fn)(void *ctx, const struct loss *loss);
 struct source_ops {
 	const char *name;
 	/*
-	 * Hands over packets until none is at hand, at most `timeout_ms` after the call (files ignore it).
-	 * Returns > 0 to be called again, 0 at the end, or a negative errno; see source_error.
+	 * Hands over packets until none is at hand, waiting at most `timeout_ms` for the first (a file on disk is never waited
+	 * for). Returns > 0 to be called again, 0 at the end, or a negative errno: see `error`, or what `fn` returned.
 	 */
 	int (*poll)(struct source *s, int timeout_ms, packet_fn fn, void *ctx);
 	/* Reports each loss that was not reported before. NULL: nothing can be lost. */

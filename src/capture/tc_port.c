@@ -157,7 +157,7 @@ void ports_reap(struct ports *p, const struct ring *ring)
 
 static int port_losses(struct ports *p, struct port *port, uint64_t ts_ns, loss_fn fn, void *ctx)
 {
-	struct loss loss = {.ts_ns = ts_ns, .cause = "ring", .ifindex = port->iface.index};
+	struct loss loss = {.ts_ns = ts_ns, .cause = "ring", .ifindex = port->iface.index, .ifname = port->iface.name};
 
 	port_read(p, port);
 	loss.packets = port->sum.lost - port->told;

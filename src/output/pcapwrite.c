@@ -16,7 +16,8 @@ struct place {
 	struct place *next;
 	struct iface iface;
 	int64_t id; /* of the interface in a pcapng file; -1: it is not described there yet */
-	uint64_t packets, lost, last_ns;
+	uint64_t packets, last_ns;
+	struct loss_record lost; /* all together, for the last cause */
 };
 
 struct pcapwrite {
@@ -158,13 +159,18 @@ static int write_interface(struct pcapwrite *w, struct place *p)
 
 static int write_statistics(struct pcapwrite *w, const struct place *p)
 {
-	uint64_t received = p->packets + p->lost;
+	uint64_t received = p->packets + p->lost.packets;
 	struct block b = block_of(PCAPNG_STATISTICS);
+	char comment[64];
 
 	block_u32(&b, (uint32_t)p->id);
 	block_time(&b, p->last_ns);
+	if (p->lost.packets)
+		block_option(&b, PCAPNG_COMMENT, comment,
+			     (size_t)snprintf(comment, sizeof comment, PCAPNG_LOST_CAUSE "%.8s" PCAPNG_LOST_BYTES "%llu",
+					      p->lost.cause, (unsigned long long)p->lost.bytes));
 	block_option(&b, PCAPNG_STATISTICS_IFRECV, &received, sizeof received);
-	block_option(&b, PCAPNG_STATISTICS_IFDROP, &p->lost, sizeof p->lost);
+	block_option(&b, PCAPNG_STATISTICS_IFDROP, &p->lost.packets, sizeof p->lost.packets);
 	block_option(&b, PCAPNG_END, "", 0);
 	return block_write(&w->spill, &b);
 }
@@ -304,27 +310,31 @@ int pcapwrite_packet(struct pcapwrite *w, uint64_t flow_id, const struct packet 
 	return write_pcapng(w, p, flow_id, pkt);
 }
 
-/* The loss is told of the interface whatever its link type; one without any packet is described for it. */
-static struct place *place_of_index(struct pcapwrite *w, uint32_t index)
+/* The loss is told of the interface, whatever its link type; one without any packet is described for it. */
+static struct place *place_of_loss(struct pcapwrite *w, uint32_t index, const char *name)
 {
-	const struct iface iface = {.index = index};
+	struct iface iface = {.index = index};
 	struct place *p = w->places[index % PLACE_BUCKETS];
 
-	while (p && p->iface.index != index)
+	snprintf(iface.name, sizeof iface.name, "%s", name ? name : "");
+	while (p && !place_is(p, &iface, p->iface.link))
 		p = p->next;
 	return p ? p : place_find(w, &iface, w->last ? w->last->iface.link : LINKTYPE_ETHERNET);
 }
 
-int pcapwrite_loss(struct pcapwrite *w, uint32_t ifindex, uint64_t packets)
+int pcapwrite_loss(struct pcapwrite *w, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname)
 {
 	struct place *p;
 
 	if (!w->ng)
 		return 0;
-	p = place_of_index(w, ifindex);
+	p = place_of_loss(w, ifindex, ifname);
 	if (!p)
 		return out_of_memory(w);
-	p->lost += packets;
+	p->last_ns = ts_ns;
+	p->lost.cause = loss->cause;
+	p->lost.packets += loss->packets;
+	p->lost.bytes += loss->bytes;
 	return write_interface(w, p) ?: write_statistics(w, p);
 }
 

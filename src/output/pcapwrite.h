@@ -6,7 +6,7 @@
 #ifndef PERISCO_OUTPUT_PCAPWRITE_H
 #define PERISCO_OUTPUT_PCAPWRITE_H
 
-#include "packet/packet.h"
+#include "record.h"
 
 struct pcapwrite;
 
@@ -22,8 +22,8 @@ int pcapwrite_packet(struct pcapwrite *w, uint64_t flow_id, const struct packet 
 /* The packet's interface as a copy that lives as long as the writer; what is not known is 0 and "". NULL: out of memory. */
 const struct iface *pcapwrite_iface(struct pcapwrite *w, const struct packet *pkt);
 
-/* Says in a pcapng file that the interface lost `packets` more, up to here. */
-int pcapwrite_loss(struct pcapwrite *w, uint32_t ifindex, uint64_t packets);
+/* Says in a pcapng file that the interface lost more packets, up to here. `ifname` may be NULL. */
+int pcapwrite_loss(struct pcapwrite *w, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
 
 /* Hands what is buffered to the operating system. */
 int pcapwrite_flush(struct pcapwrite *w);

@@ -113,9 +113,9 @@ void tap_forget(struct tap *t, uint64_t flow_id)
 	tap_count(t);
 }
 
-void tap_loss(struct tap *t, uint32_t ifindex, uint64_t packets)
+void tap_loss(struct tap *t, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname)
 {
-	pcapwrite_loss(t->file, ifindex, packets);
+	pcapwrite_loss(t->file, ts_ns, loss, ifindex, ifname);
 }
 
 const struct tap_counts *tap_counts(const struct tap *t)

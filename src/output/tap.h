@@ -8,7 +8,7 @@
 #ifndef PERISCO_OUTPUT_TAP_H
 #define PERISCO_OUTPUT_TAP_H
 
-#include "packet/packet.h"
+#include "record.h"
 
 struct tap;
 
@@ -37,8 +37,11 @@ int tap_match(struct tap *t, uint64_t flow_id);
 /* The flow is over. */
 void tap_forget(struct tap *t, uint64_t flow_id);
 
-/* Packets that the capture dropped up to here: a pcapng file says so in a statistics block, and a replay at the same place. */
-void tap_loss(struct tap *t, uint32_t ifindex, uint64_t packets);
+/*
+ * Packets that the capture dropped up to here: a pcapng file says so in a statistics block, and its replay reports the same
+ * loss at the same place. `ifname` may be NULL.
+ */
+void tap_loss(struct tap *t, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
 
 const struct tap_counts *tap_counts(const struct tap *t);
 const char *tap_error(const struct tap *t);

@@ -35,4 +35,11 @@ enum pcapng_option {
  */
 #define PCAPNG_IFINDEX "ifindex="
 
+/*
+ * Statistics count lost packets, but not why they were lost, nor their bytes. Files written by perisco say that in a comment,
+ * "lost: cause=ring bytes=12345", where the bytes count since the section began, as the packets do.
+ */
+#define PCAPNG_LOST_CAUSE "lost: cause="
+#define PCAPNG_LOST_BYTES " bytes="
+
 #endif

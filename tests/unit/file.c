@@ -422,6 +422,47 @@ static void ng_losses(void **state)
 	free(s);
 }
 
+/* What perisco's own files tell besides: the cause, and the bytes. Only such a comment counts. */
+static void ng_loss_comments(void **state)
+{
+	static const struct {
+		const char *comment, *cause;
+		uint64_t bytes;
+	} cases[] = {
+		{"lost: cause=ring bytes=12345", "ring", 12345},
+		{"lost: cause=file bytes=0", "file", 0},
+		{"lost: cause=ring bytes=", "file", 0},
+		{"lost: cause=ring bytes=12x", "file", 0},
+		{"lost: cause=ring bytes=99999999999999999999", "file", 0},
+		{"lost: cause=rain bytes=5", "file", 0},
+		{"lost: cause=ring", "file", 0},
+		{"it rained", "file", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct bytes b = {.n = 0};
+		struct seen *s;
+		size_t at;
+
+		ng_section(&b);
+		ng_interface(&b, 1, "veth0", "ifindex=3", 9, 0);
+		at = ng_begin(&b, 5);
+		put32(&b, 0);
+		put64(&b, 0);
+		ng_option(&b, 1, cases[i].comment, strlen(cases[i].comment));
+		ng_option64(&b, 5, 9);
+		ng_end(&b, at);
+		s = read_built(&b);
+		assert_int_equal(s->end, 0);
+		assert_int_equal(s->n_losses, 1);
+		assert_int_equal(s->losses[0].packets, 9);
+		assert_string_equal(s->losses[0].cause, cases[i].cause);
+		assert_int_equal(s->losses[0].bytes, cases[i].bytes);
+		free(s);
+	}
+}
+
 /* More interfaces lose than are counted one by one. */
 static void ng_losses_many(void **state)
 {
@@ -902,13 +943,28 @@ static void stopped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pcap_variants),  cmocka_unit_test(pcap_lengths),  cmocka_unit_test(pcap_versions),
-		cmocka_unit_test(pcap_large),     cmocka_unit_test(ng_times),      cmocka_unit_test(ng_interfaces),
-		cmocka_unit_test(ng_blocks),      cmocka_unit_test(ng_simple_cut), cmocka_unit_test(ng_losses),
-		cmocka_unit_test(ng_losses_many), cmocka_unit_test(ng_broken),     cmocka_unit_test(ng_skips),
-		cmocka_unit_test(cut_pcap),       cmocka_unit_test(cut_ng),        cmocka_unit_test(parsers_stay_inside),
-		cmocka_unit_test(refusals),       cmocka_unit_test(merged),        cmocka_unit_test(merged_broken),
-		cmocka_unit_test(merged_many),    cmocka_unit_test(piped),         cmocka_unit_test(stopped),
+		cmocka_unit_test(pcap_variants),
+		cmocka_unit_test(pcap_lengths),
+		cmocka_unit_test(pcap_versions),
+		cmocka_unit_test(pcap_large),
+		cmocka_unit_test(ng_times),
+		cmocka_unit_test(ng_interfaces),
+		cmocka_unit_test(ng_blocks),
+		cmocka_unit_test(ng_simple_cut),
+		cmocka_unit_test(ng_losses),
+		cmocka_unit_test(ng_losses_many),
+		cmocka_unit_test(ng_loss_comments),
+		cmocka_unit_test(ng_broken),
+		cmocka_unit_test(ng_skips),
+		cmocka_unit_test(cut_pcap),
+		cmocka_unit_test(cut_ng),
+		cmocka_unit_test(parsers_stay_inside),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(merged),
+		cmocka_unit_test(merged_broken),
+		cmocka_unit_test(merged_many),
+		cmocka_unit_test(piped),
+		cmocka_unit_test(stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,8 +65,9 @@ struct back {
 	uint8_t dirs[8];
 	uint16_t links[8];
 	size_t n, bytes;
-	uint64_t lost, lost_at; /* the number of packets before the last loss */
-	uint32_t lost_on;
+	struct loss losses[4];
+	size_t lost_at[4], n_losses; /* packets before each loss */
+	char lost_name[4][64];
 	int end;
 };
 
@@ -98,10 +99,22 @@ static int take_loss(void *ctx, const struct loss *l)
 {
 	struct back *b = ctx;
 
-	b->lost += l->packets;
-	b->lost_on = l->ifindex;
-	b->lost_at = b->n;
+	assert_in_range(b->n_losses, 0, 3);
+	b->losses[b->n_losses] = *l;
+	strcpy(b->lost_name[b->n_losses], l->ifname);
+	b->lost_at[b->n_losses++] = b->n;
 	return 0;
+}
+
+static void assert_loss(const struct back *b, size_t i, uint64_t ts_ns, const char *cause, uint64_t packets, uint64_t bytes,
+			uint32_t ifindex, const char *ifname)
+{
+	assert_int_equal(b->losses[i].ts_ns, ts_ns);
+	assert_string_equal(b->losses[i].cause, cause);
+	assert_int_equal(b->losses[i].packets, packets);
+	assert_int_equal(b->losses[i].bytes, bytes);
+	assert_int_equal(b->losses[i].ifindex, ifindex);
+	assert_string_equal(b->lost_name[i], ifname);
 }
 
 /* Reads the file back and removes it. */
@@ -134,11 +147,11 @@ static void pcapng_round(void **state)
 		p = packet(i, ifaces[i]);
 		assert_int_equal(tap_packet(t, i, &p), 0);
 	}
-	tap_loss(t, 7, 5);
+	tap_loss(t, 5, &(struct loss_record){"ring", 5, 500}, 7, "veth1");
 	p = packet(4, &one);
 	p.link = LINKTYPE_RAW;
 	assert_int_equal(tap_packet(t, 0, &p), 0);
-	tap_loss(t, 99, 6);
+	tap_loss(t, 6, &(struct loss_record){"file", 6, 0}, 99, NULL);
 	assert_int_equal(tap_counts(t)->written, 5);
 	assert_int_equal(tap_close(t), 0);
 	b = read_back(file("x.pcapng"));
@@ -153,7 +166,9 @@ static void pcapng_round(void **state)
 	}
 	assert_int_equal(b->links[4], LINKTYPE_RAW);
 	assert_int_equal(b->ifaces[4].index, 7);
-	assert_int_equal(b->lost, 11);
+	assert_int_equal(b->n_losses, 2);
+	assert_loss(b, 0, 5, "ring", 5, 500, 7, "veth1");
+	assert_loss(b, 1, 6, "file", 6, 0, 99, "");
 	free(b);
 }
 
@@ -182,21 +197,24 @@ static void pcapng_loss_in_place(void **state)
 
 		tap_packet(t, 0, &p);
 		if (i == 1)
-			tap_loss(t, 3, 17);
+			tap_loss(t, 1234, &(struct loss_record){"ring", 10, 100}, 3, "lo");
+		if (i == 2)
+			tap_loss(t, 5678, &(struct loss_record){"ring", 7, 70}, 3, "lo");
 		assert_int_equal(tap_flush(t), 0);
 		assert_int_equal(s->ops->poll(s, 0, take_back, &b), 1);
 		assert_int_equal(b.n, i + 1);
 		s->ops->losses(s, take_loss, &b);
 	}
-	assert_int_equal(b.lost, 17);
-	assert_int_equal(b.lost_at, 2);
-	assert_int_equal(b.lost_on, 3);
 	assert_int_equal(tap_close(t), 0);
 	while ((b.end = s->ops->poll(s, 0, take_back, &b)) > 0)
 		;
 	s->ops->losses(s, take_loss, &b);
 	assert_int_equal(b.end, 0);
-	assert_int_equal(b.lost, 17); /* the counts at the end tell of none twice */
+	assert_int_equal(b.n_losses, 2); /* the counts at the end tell of none twice */
+	assert_loss(&b, 0, 1234, "ring", 10, 100, 3, "lo");
+	assert_loss(&b, 1, 5678, "ring", 7, 70, 3, "lo");
+	assert_int_equal(b.lost_at[0], 2);
+	assert_int_equal(b.lost_at[1], 3);
 	s->ops->close(s);
 	close(fds[0]);
 	unlink(file("pipe.pcapng"));

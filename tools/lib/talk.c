@@ -218,9 +218,9 @@ void conn_fin(struct talk *t, struct conn *c, int side)
 
 /* --- messages --- */
 
-void message_add(struct talk *t, const void *p, size_t n)
+void speech_add(struct talk *t, const void *p, size_t n)
 {
-	struct message *m = &t->message;
+	struct speech *m = &t->speech;
 
 	if (m->n + n > m->room) {
 		m->room = (m->n + n) * 2;
@@ -233,7 +233,7 @@ void message_add(struct talk *t, const void *p, size_t n)
 	m->n += n;
 }
 
-static void message_segments(struct talk *t, const struct message *m)
+static void speech_segments(struct talk *t, const struct speech *m)
 {
 	struct conn *c = m->conn;
 	int64_t at = m->placed ? m->offset : (int64_t)c->at[m->side];
@@ -251,9 +251,9 @@ static void message_segments(struct talk *t, const struct message *m)
 	c->ended[m->side] |= (t->fate.flags & FIN) != 0;
 }
 
-void message_end(struct talk *t)
+void speech_end(struct talk *t)
 {
-	struct message *m = &t->message;
+	struct speech *m = &t->speech;
 	struct conn *c = m->conn;
 
 	if (!c)
@@ -265,7 +265,7 @@ void message_end(struct talk *t)
 		conn_syn(t, c, CLIENT, slice_of(m->p, m->n), 1);
 		conn_handshake(t, c);
 	} else {
-		message_segments(t, m);
+		speech_segments(t, m);
 		if (!c->mute && !t->fate.quiet)
 			conn_acknowledge(t, c, !m->side);
 	}
@@ -278,12 +278,12 @@ void talk_end(struct talk *t)
 {
 	bool again = true;
 
-	message_end(t);
+	speech_end(t);
 	while (again) {
 		again = false;
 		for (size_t i = 0; i < LATE_MAX; i++)
 			again |= t->late[i].after > 0;
 		talk_tick(t);
 	}
-	free(t->message.p);
+	free(t->speech.p);
 }

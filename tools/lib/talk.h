@@ -36,7 +36,7 @@ struct fate {
 	bool quiet;
 };
 
-struct message {
+struct speech {
 	uint8_t *p;
 	size_t n, room;
 	struct conn *conn; /* NULL: there is none */
@@ -63,7 +63,7 @@ struct talk {
 	bool has_iface;
 	struct conn conns[CONNS_MAX], *on;
 	size_t n_conns;
-	struct message message;
+	struct speech speech;
 	struct fate fate;
 	struct late late[LATE_MAX];
 };
@@ -90,7 +90,7 @@ void conn_handshake(struct talk *t, struct conn *c);
 void conn_fin(struct talk *t, struct conn *c, int side);
 
 /* Appends to the message; sends it, if there is one. */
-void message_add(struct talk *t, const void *p, size_t n);
-void message_end(struct talk *t);
+void speech_add(struct talk *t, const void *p, size_t n);
+void speech_end(struct talk *t);
 
 #endif

@@ -99,11 +99,11 @@ static char *string_char(const struct talk *t, char *p, uint8_t *ret)
 /* "text", or hexadecimal digits, and perhaps * N; returns what follows. */
 static char *item(struct talk *t, char *p)
 {
-	size_t before = t->message.n, n;
+	size_t before = t->speech.n, n;
 	bool quoted = *p == '"';
 	uint8_t b;
 
-	for (p += quoted; quoted ? *p != '"' : *p && *p != ' ' && *p != '\t'; message_add(t, &b, 1)) {
+	for (p += quoted; quoted ? *p != '"' : *p && *p != ' ' && *p != '\t'; speech_add(t, &b, 1)) {
 		if (!*p)
 			talk_die(t, "a string does not end");
 		if (quoted) {
@@ -114,16 +114,16 @@ static char *item(struct talk *t, char *p)
 		}
 	}
 	p = skip_space(p + quoted);
-	n = t->message.n - before;
+	n = t->speech.n - before;
 	if (*p == '*') {
 		p++;
 		for (uint64_t i = number(t, need(t, &p, "how often")); i != 1; i--) {
 			if (i == 0) {
-				t->message.n = before;
+				t->speech.n = before;
 				break;
 			}
 			for (size_t k = 0; k < n; k++)
-				message_add(t, &(uint8_t){t->message.p[before + k]}, 1);
+				speech_add(t, &(uint8_t){t->speech.p[before + k]}, 1);
 		}
 	}
 	return skip_space(p);
