@@ -28,13 +28,13 @@ static void each_encapsulation(void **state)
 		{SLICE("\x81\0\0\x05\x88\x64\x11\0\0\x01\0\x48\0\x21"), 6, false},
 		{SLICE("\x88\x0b\0\x21"), 0, false},
 		{SLICE("\x89\x4f\x0f\xc2\x01\x01\0\0\x01\xff"), 0, false},               /* 8 bytes, no metadata */
-		{SLICE("\x89\x4f\x0f\xc4\x02\x03\0\0\x01\xff" "ABCDEFGH"), 0, true},
+		{SLICE("\x89\x4f\x0f\xc5\x02\x03\0\0\x01\xff" "ABCDEFGHIJKL"), 0, true},
 		{SLICE("\x89\x4f\x0f\xc2\x02\x05\0\0\x01\xff\0\x01\x41\x40"), 0, false}, /* MPLS in it */
 		{SLICE("\x89\x4f\x0f\xc2\x02\x04\0\0\x01\xff\x0f\xc2\x02\x01\0\0\x01\xff"), 0, false},
 		{SLICE("\x88\xe7\0\0\0\x01"), 0, true},
 		{SLICE("\x89\x03\0\x01"), 0, true},
 		{SLICE("\x22\xf3\0\0\0\x01\0\x02"), 0, true},
-		{SLICE("\x22\xf3\0\x80\0\x01\0\x02" "ABCDEFGH"), 0, true},               /* with options */
+		{SLICE("\x22\xf3\0\xc0\0\x01\0\x02" "ABCDEFGHIJKL"), 0, true},               /* with options */
 		{SLICE("\x89\x26\0\0\0\0\x08\0"), 0, false},
 		{SLICE("\x89\x26\0\0\0\0\x81\0\0\x05\x08\0"), 6, false},
 		{SLICE("\x89\x09\x01\x01\0\x01\0\x02\x08\0"), 0, false},
@@ -90,6 +90,12 @@ static void sound_without_tcp(void **state)
 		SLICE("\x88\xcc"),
 		SLICE("\0\x46\x42\x42\x03"),                 /* spanning tree */
 		SLICE("\0\x4e\xaa\xaa\x03\0\0\x0c\x20\0"),   /* Cisco's discovery */
+		SLICE("\0\x4e\xaa\xaa\x03\x01\0\0\x08\0"),
+		SLICE("\0\x4e\xaa\xaa\x03\0\x01\0\x08\0"),
+		SLICE("\0\x4e\xaa\xab\x03\0\0\0\x08\0"),
+		SLICE("\0\x4e\xab\xaa\x03\0\0\0\x08\0"),
+		SLICE("\0\x49\x06\x07\x03"),
+		SLICE("\0\x49\x07\x06\x03"),
 		SLICE("\xff\xff"),
 		SLICE("\x88\x64\x11\x09\0\x01\0\x48\0\x21"), /* not the session's data */
 		SLICE("\x88\x64\x21\0\0\x01\0\x48\0\x21"),   /* another version */
@@ -106,6 +112,21 @@ static void sound_without_tcp(void **state)
 		assert_int_equal(rig_decode_all(r, LINKTYPE_ETHERNET), DECODED_NOT_TCP);
 	}
 	assert_int_equal(r->stats.not_tcp, sizeof(cases) / sizeof(cases[0]));
+}
+
+/* A pseudowire's addresses may begin like IP. */
+static void pseudowires(void **state)
+{
+	static const uint8_t first[] = {0x42, 0x06, 0x7e, 0xfe};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(first); i++) {
+		new_ethernet();
+		front()[0] = first[i];
+		PUT("\0\x01\x41\x40");
+		put_ethernet(0x8847);
+		assert_decodes(r, LINKTYPE_ETHERNET);
+	}
 }
 
 /* Nothing nests for ever: so many tags are decoded, and not one more. */
@@ -138,6 +159,7 @@ int main(void)
 		UNIT(each_encapsulation),
 		UNIT(lengths_are_bounded),
 		UNIT(sound_without_tcp),
+		UNIT(pseudowires),
 		UNIT(nesting_is_bounded),
 	};
 

@@ -26,10 +26,12 @@ static const struct prefix over_ip4[] = {
 	{LINKTYPE_PPP, SLICE("\0\x21")},
 	{LINKTYPE_PPP, SLICE("\x21")}, /* the protocol compressed */
 	{LINKTYPE_PPP, SLICE("\xff\x03\x21")},
-	{LINKTYPE_PPP, SLICE("\0\x3d\xc0\0\0\x01\0\x21")}, /* multilink, in one part */
+	{LINKTYPE_PPP, SLICE("\0\x3d\xc0\0\0\x01\x21")},    /* multilink, in one part */
 	{LINKTYPE_PPP, SLICE("\x02\x81\0\x01\x41\x40")},   /* MPLS */
 	{LINKTYPE_PPP_HDLC, SLICE("\xff\x03\0\x21")},
+	{LINKTYPE_PPP, SLICE("\x02\x83\0\x01\x41\x40")},
 	{LINKTYPE_PPP_HDLC, SLICE("\x0f\0\x08\0")}, /* Cisco's HDLC in its place */
+	{LINKTYPE_PPP_HDLC, SLICE("\x8f\0\x08\0")},
 	{LINKTYPE_PPP_PPPD, SLICE("\x01\xff\x03\0\x21")},
 	{LINKTYPE_PPP_WITH_DIR, SLICE("\0\xff\x03\0\x21")},
 	{LINKTYPE_PPP_ETHER, SLICE("\x11\0\0\x01\0\x48\0\x21")},
@@ -80,6 +82,7 @@ static const struct prefix over_ip6[] = {
 	{LINKTYPE_LINUX_SLL2, SLICE("\x86\xdd\0\0\0\0\0\x02\0\x01\0\x06\x02\0\0\0\0\x01\0\0")},
 	{LINKTYPE_PPP, SLICE("\xff\x03\0\x57")},
 	{LINKTYPE_C_HDLC, SLICE("\x0f\0\x86\xdd")},
+	{LINKTYPE_MPLS, SLICE("\0\x01\x41\x40")},
 	{LINKTYPE_FRELAY, SLICE("\x18\x41\x03\x8e")},
 };
 

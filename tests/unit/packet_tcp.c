@@ -92,6 +92,7 @@ static void timestamp_is_found(void **state)
 		{SLICE("\x01\x01\x08\x0a\x11\x22\x33\x44\x00\x00\x00\x00"), 0x11223344},
 		{SLICE("\x08\x0a\x11\x22\x33\x44\x00\x00\x00\x00\x01\x01"), 0x11223344},
 		{SLICE("\x02\x04\x05\xb4\x04\x02\x08\x0a\x11\x22\x33\x44\x00\x00\x00\x00\x01\x03\x03\x07"), 0x11223344},
+		{SLICE("\x01\x08\x0a\x11\x22\x33\x44\x00\x00\x00\x00\x01"), 0x11223344},
 		{SLICE("\x02\x04\x05\xb4\x01\x01\x04\x02"), 0},
 		{SLICE("\x00\x01\x08\x0a\x11\x22\x33\x44\x00\x00\x00\x00"), 0}, /* behind the end of options */
 		{SLICE("\x05\x00\x08\x0a\x11\x22\x33\x44\x00\x00\x00\x00"), 0}, /* behind a length that cannot be */
@@ -153,10 +154,7 @@ static void check_cut(struct rig *r, size_t n, size_t headers)
 	assert_int_equal(r->seg.payload.n, have);
 	assert_int_equal(r->seg.cut, payload - have);
 	assert_memory_equal(r->seg.payload.p, REQUEST, have);
-	if (n >= headers)
-		assert_int_equal(r->seg.tsval, TSVAL);
-	if (n < headers - options)
-		assert_int_equal(r->seg.tsval, 0);
+	assert_int_equal(r->seg.tsval, n >= headers - 4 ? TSVAL : 0); /* the echo reply behind it is not read */
 }
 
 static void cut_at_every_byte(void **state)

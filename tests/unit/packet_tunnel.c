@@ -97,10 +97,10 @@ static void over_udp(void **state)
 		{SLICE("\x0c\0\0\x03\0\0\x2a\0"), 4790, FRAME, TUNNEL_VXLAN, 42},
 		{SLICE("\x0c\0\0\x04\0\0\x2a\0" "\x0f\xc2\x02\x01\0\0\x01\xff"), 4790, IP4, TUNNEL_VXLAN, 42},
 		{SLICE("\0\0\x65\x58\0\0\x2a\0"), 6081, FRAME, TUNNEL_GENEVE, 42},
-		{SLICE("\x02\x40\x08\0\0\0\x2a\0" "ABCDEFGH"), 6081, IP4, TUNNEL_GENEVE, 42},
+		{SLICE("\x03\x40\x08\0\0\0\x2a\0" "ABCDEFGHIJKL"), 6081, IP4, TUNNEL_GENEVE, 42},
 		{SLICE("\x30\xff\0\x46\0\0\0\x09"), 2152, IP4, TUNNEL_GTPU, 9},
-		{SLICE("\x32\xff\0\x4a\0\0\0\x09" "\0\x01\0\0"), 2152, IP4, TUNNEL_GTPU, 9},
-		{SLICE("\x34\xff\0\x56\0\0\0\x09" "\0\0\0\x85" "\x01\x10\x05\x85" "\x02\0\0\0\0\0\0\0"), 2152, IP4,
+		{SLICE("\x32\xff\0\x4a\0\0\0\x09" "\0\x01\0\x85"), 2152, IP4, TUNNEL_GTPU, 9},
+		{SLICE("\x34\xff\0\x56\0\0\0\x09" "\0\0\0\x85" "\x01\x10\x05\x85" "\x02\x85\x85\x85\x85\x85\x85\0"), 2152, IP4,
 		 TUNNEL_GTPU, 9},
 		{SLICE("\x30\xff\0\x5a\0\0\0\x09"), 2152, IP6, TUNNEL_GTPU, 9},
 		{SLICE("\x1e\xff\0\x46\0\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0\0\x09"), 3386, IP4, TUNNEL_GTPU, 9},
@@ -116,7 +116,7 @@ static void over_udp(void **state)
 		{SLICE("\0\0\0\0\0\0\0\0"), 4341, IP4, TUNNEL_OTHER, 0},
 		{SLICE("\0\0\0\0\0\0\0\0"), 4341, IP6, TUNNEL_OTHER, 0},
 		{SLICE("\x42\x11\x01\x29\0\0\0\0" "IDENTITYIDENTITY" "SIGN"), 5072, IP6, TUNNEL_IPIP, 0},
-		{SLICE("\x01\0\0\x01" "\0\0\x0a\x02" "AB" "\x01"), 37008, FRAME, TUNNEL_OTHER, 0},
+		{SLICE("\x01\0\0\x01" "\0\0\x0a\x02" "\x01\x01" "\x01"), 37008, FRAME, TUNNEL_OTHER, 0},
 		{SLICE("\x01\x01\0\x12" "\x01"), 37008, WLAN_FRAME, TUNNEL_OTHER, 0},
 		{SLICE("\0\x10\0\0\0\0\0\0"), 5247, FRAME, TUNNEL_OTHER, 0},
 		{SLICE("\0\x19\x03\0\0\0\0\0" "ABCD"), 5247, WLAN_FRAME, TUNNEL_OTHER, 0},
@@ -250,9 +250,11 @@ static void no_tunnel(void **state)
 		{SLICE("\x30\x01\0\x46\0\0\0\x09"), 2152, IP4, 0, 0},                  /* an echo request */
 		{SLICE("\x48\xff\0\x46\0\0\0\x09"), 2152, IP4, 0, 0},
 		{SLICE("\x30\xff\0\x46\0\0\0\x09\0"), 2152, IP4, 0, 0},                /* no IP in it */
+		{SLICE("\x1e\x01\0\x46\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x09"), 3386, IP4, 0, 0},
+		{SLICE("\x3e\xff\0\x46\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x09"), 3386, IP4, 0, 0},
 		{SLICE("\0\x04"), 3544, IP4, 0, 0},
 		{SLICE("\xc8\x02\0\x14\0\x01\0\0\0\0\0\0"), 1701, IP4, 0, 0},          /* control */
-		{SLICE("\0\x03\0\0\0\0\0\x01"), 1701, FRAME, 0, 0},                    /* version 3 */
+		{SLICE("\0\x03\0\x01\0\x02\xff\x03\0\x21"), 1701, IP4, 0, 0},            /* version 3 */
 		{SLICE("\x20\x04\0\0"), 6080, IP4, 0, 0},                              /* control */
 		{SLICE("\x42\x11\0\x29\0\0\0\0"), 5072, IP6, 0, 0},
 		{SLICE("\x02\0\0\x01\x01"), 37008, FRAME, 0, 0},
