@@ -96,7 +96,7 @@ $(CORPUS): $B/corpus/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(EDGE)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(FUZZ): $B/fuzz/%: tests/fuzz/%.c $(CORE_SRC) $(EDGE_SRC) $(wildcard src/*/*.h src/*.h) | $(SKEL)
 	@mkdir -p $(@D)
-	$(CLANG) $(filter-out -Wvla,$(ALL_CFLAGS)) -O1 -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	$(CLANG) $(filter-out -Wvla -flto=auto,$(ALL_CFLAGS)) -O1 -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	  -o $@ $< $(CORE_SRC) $(EDGE_SRC) $(LLHTTP_SRC) $(LDLIBS)
 
 tests: all $(UNITS) $(CORPUS)
