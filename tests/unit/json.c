@@ -449,6 +449,46 @@ static void test_no_room(void **state)
 	assert_true(refused > 10);
 }
 
+/* The same when the buffer is nearly full: it grows in time, or refuses; a sanitizer sees what is written behind its end. */
+static void test_little_room(void **state)
+{
+	struct exchange_record *x = &s.r.exchange;
+	const size_t size = 1 << 16;
+	char lines[30 * 8] = "";
+
+	(void)state;
+	for (int i = 0; i < 30; i++)
+		strcat(lines, "a: b\r\n");
+	x->request.headers = x->request.trailers = x->response.headers = x->response.trailers = sample_fields(&s, lines);
+	s.r.ends = (struct endpoints){.key = s.r.ends.key, .other = s.r.ends.key, .translated = true, .tunnel = TUNNEL_VXLAN,
+				      .tunnel_id = UINT32_MAX, .vlan = 4095, .ifindex = UINT32_MAX, .vantage = VANTAGE_CLIENT,
+				      .ifname = "veth0123456789a", .flow_id = UINT64_MAX};
+	x->ended = ENDED_REPLACED;
+	x->turned = TURNED_WEBSOCKET;
+	x->request.missings = x->response.missings = MISSING_MAX;
+	x->response.interims = 255;
+	for (int i = 0; i < MISSING_MAX; i++)
+		x->request.missing[i] = x->response.missing[i] = (struct missing){PART_START_LINE, CAUSE_NETWORK, UINT64_MAX};
+	for (size_t left = 0; left < 16000; left += left < 9000 ? 1 : 50) {
+		for (size_t max = size; max <= 4 * size; max *= 4) {
+			struct buf b = buf_of(max);
+
+			assert_non_null(buf_start(&b, 1));
+			assert_int_equal(b.size, size);
+			memset(b.p, 'x', size);
+			b.n = size - left;
+			if (format_json.write(NULL, &view, &s.r, &b)) {
+				assert_true(json_is_line(slice_of(b.p + size - left, b.n - (size - left))));
+			} else {
+				assert_int_equal(max, size);
+				assert_int_equal(b.n, size - left);
+			}
+			assert_int_equal(b.p[b.n > size - left && left < size ? size - left - 1 : 0], 'x');
+			buf_release(&b);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +498,7 @@ int main(void)
 		TEST(ipv6),        TEST(numbers),                   TEST(headers),           TEST(secrets),
 		TEST(body),        TEST(flow_record),               TEST(loss_record),       TEST(escapes),
 		TEST(blocks),      TEST(escapes_come_back),         TEST(no_room),
+		TEST(little_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,6 +185,8 @@ static void test_cidr(void **state)
 	assert_false(meets("cidr", "10.0.0.1"));
 	assert_true(meets("cidr", "10.0.0.0/30"));
 	assert_true(meets("cidr", "10.0.0.3/31"));
+	assert_false(meets("cidr", "10.0.0.0/31"));
+	assert_false(meets("cidr", "10.0.0.4/30"));
 	assert_false(meets("cidr", "10.0.0.3/32"));
 	assert_true(meets("cidr", "2001:db8::/32, 0.0.0.0/0"));
 	assert_false(meets("cidr", "2001:db8::/32"));
