@@ -415,7 +415,8 @@ static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct ch
 	if (r == HPE_PAUSED) {
 		http1_end_message(c, s, true);
 	} else if (r != HPE_OK && s->rechunked) {
-		s->state = HTTP1_RECHUNK; /* it was no size line that we went on with */
+		s->state = HTTP1_RECHUNK;
+		s->in_chunk = false; /* it was no size line that we went on with */
 	} else if (r != HPE_OK) {
 		draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, CAUSE_GRAMMAR, all - n);
 		http1_lose(c, s);
@@ -568,6 +569,7 @@ bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch
 	if (s->state == HTTP1_RECHUNK || (s->state == HTTP1_CHUNKED && !s->last_chunk && (ch->n > left || !left))) {
 		s->state = HTTP1_RECHUNK;
 		s->rechunked = true;
+		s->in_chunk = false;
 		return true;
 	}
 	if (ch->n > left || !left)
