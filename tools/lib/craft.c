@@ -89,7 +89,7 @@ static void link_sll2(struct craft *c, const uint8_t src[16])
 
 bool craft_link(struct craft *c, uint16_t link, const uint8_t src[16], const uint8_t dst[16], const uint16_t tags[2])
 {
-	uint32_t family = c->version == 4 ? 2 : 10;
+	uint32_t family = c->version == 4 ? 2 : 30; /* AF_INET6 of Darwin, where such captures come from */
 
 	switch (link) {
 	case LINKTYPE_RAW:
