@@ -96,6 +96,39 @@ void pool_free(struct pool *p)
 	free(p);
 }
 
+static void slab_release(struct pool *p, struct slab *s)
+{
+	list_remove(&s->all);
+	p->held -= SLAB;
+	free(s);
+}
+
+/* A slab that was put by, or NULL. */
+static struct slab *spare_get(struct pool *p)
+{
+	struct slab *s = container_of(p->spare.next, struct slab, node);
+
+	if (list_empty(&p->spare))
+		return NULL;
+	list_remove(&s->node);
+	p->spares--;
+	return s;
+}
+
+/* A slab that a class holds although it is empty, or NULL. Only the last one of a list can be. */
+static struct slab *idle_get(struct pool *p)
+{
+	for (unsigned i = 0; i < CLASSES; i++) {
+		struct slab *s = container_of(p->partial[i].prev, struct slab, node);
+
+		if (list_empty(&p->partial[i]) || s->used)
+			continue;
+		list_remove(&s->node);
+		return s;
+	}
+	return NULL;
+}
+
 static void *heap_get(struct pool *p, size_t align, size_t n)
 {
 	void *block;
@@ -108,33 +141,46 @@ static void *heap_get(struct pool *p, size_t align, size_t n)
 	return block;
 }
 
-static void slab_release(struct pool *p, struct slab *s)
+static struct slab *slab_new(struct pool *p)
 {
-	list_remove(&s->all);
-	p->held -= SLAB;
-	free(s);
+	struct slab *s = heap_get(p, SLAB, SLAB);
+
+	if (!s)
+		return NULL;
+	list_init(&s->node);
+	list_append(&p->slabs, &s->all);
+	return s;
 }
 
 static struct slab *slab_for(struct pool *p, unsigned class)
 {
-	struct slab *s;
+	struct slab *s = spare_get(p);
 
-	if (!list_empty(&p->spare)) {
-		s = container_of(p->spare.next, struct slab, node);
-		list_remove(&s->node);
-		p->spares--;
-	} else {
-		s = heap_get(p, SLAB, SLAB);
-		if (!s)
-			return NULL;
-		list_init(&s->node);
-		list_append(&p->slabs, &s->all);
-	}
+	if (!s)
+		s = slab_new(p);
+	if (!s)
+		s = idle_get(p);
+	if (!s)
+		return NULL;
 	s->free = NULL;
 	s->used = s->carved = 0;
 	s->class = class;
 	list_append(&p->partial[class], &s->node);
 	return s;
+}
+
+/* Makes room below the ceiling with slabs that are empty. */
+static void shrink(struct pool *p, size_t n)
+{
+	while (p->held + n > p->limit) {
+		struct slab *s = spare_get(p);
+
+		if (!s)
+			s = idle_get(p);
+		if (!s)
+			return;
+		slab_release(p, s);
+	}
 }
 
 static void *big_get(struct pool *p, size_t n)
@@ -143,6 +189,7 @@ static void *big_get(struct pool *p, size_t n)
 
 	if (n > POOL_MAX)
 		return NULL;
+	shrink(p, pool_round(n) + SLAB_HEAD);
 	b = heap_get(p, SLAB_HEAD, pool_round(n) + SLAB_HEAD);
 	if (!b)
 		return NULL;
