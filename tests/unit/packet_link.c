@@ -58,10 +58,13 @@ static const struct prefix over_ip4[] = {
 	{LINKTYPE_ARCNET_BSD, SLICE("\x01\x02\xf0")},
 	{LINKTYPE_APPLE_IP_OVER_IEEE1394, SLICE("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x08\0")},
 	{LINKTYPE_ENC, SLICE("\0\0\0\x02\0\0\0\0\0\0\0\0")},
-	{LINKTYPE_PFLOG, SLICE("\x07\x02\0\0\0\0\0\0")},
+	{LINKTYPE_PFLOG, SLICE("\x05\x02\0\0\0\0\0\0")},
+	{LINKTYPE_PFLOG, SLICE("\x08\x02\0\0\0\0\0\0")},
 	{LINKTYPE_NETANALYZER, SLICE("\0\0\0\0" MACS "\x08\0")},
 	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\0\0" MACS "\x08\0")},
 	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x82\0\0\0\0\0\0\0" "\x83\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0" "\0\0" MACS "\x08\0")},
+	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x0b\0\0\0\0\0\0\0\0\0" MACS "\x08\0")},
+	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0\0\0" MACS "\x08\0")},
 	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x16\0\0\0\0\0\0\0")},
 	{LINKTYPE_PPI, SLICE("\0\0\x0c\0\x01\0\0\0ABCD" MACS "\x08\0")},
 	{LINKTYPE_PKTAP, SLICE("\x10\0\0\0\x01\0\0\0\x0c\0\0\0ABCD")},
@@ -83,6 +86,8 @@ static const struct prefix over_ip6[] = {
 	{LINKTYPE_PPP, SLICE("\xff\x03\0\x57")},
 	{LINKTYPE_C_HDLC, SLICE("\x0f\0\x86\xdd")},
 	{LINKTYPE_MPLS, SLICE("\0\x01\x41\x40")},
+	{LINKTYPE_ARCNET_LINUX, SLICE("\x01\x02\0\x0c\xc4\0\0\x01")},
+	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x17\0\0\0\0\0\0\0")},
 	{LINKTYPE_FRELAY, SLICE("\x18\x41\x03\x8e")},
 };
 
@@ -137,6 +142,22 @@ static void netlink_attributes(void **state)
 	put_attribute(4);
 	PUT("\x02\0\0\0");
 	assert_int_equal(rig_decode_all(r, LINKTYPE_NFLOG), DECODED_NOT_TCP);
+}
+
+/* The packet ends where its attribute does, when it does not say so itself. */
+static void netlink_lengths(void **state)
+{
+	struct rig *r = *state;
+	uint16_t head[2] = {20 + TCP_LENGTH + 4 - 6, 9};
+
+	new_ip4();
+	memset(front() + 2, 0, 2);
+	put(head, sizeof(head));
+	PUT("\x02\0\0\0");
+	assert_int_equal(rig_decode_all(r, LINKTYPE_NFLOG), DECODED_TCP);
+	assert_int_equal(r->seg.payload.n, sizeof(REQUEST) - 1 - 6);
+	assert_int_equal(rig_decode(r, LINKTYPE_NFLOG, build.n - 7), DECODED_TCP);
+	assert_int_equal(r->seg.cut, 1);
 }
 
 /* The request in a message of nlmon(4): a subsystem's message type, the attribute of which has the packet. */
@@ -197,6 +218,11 @@ static void wlan(void **state)
 	PUT("\x08\x01" WLAN_REST SNAP_IP);
 	put_zeros(144);
 	assert_decodes(r, LINKTYPE_PRISM);
+	new_ip4();
+	PUT("\x08\x01" WLAN_REST SNAP_IP);
+	put_zeros(254);
+	PUT("\0\0\x02\x01"); /* a header longer than one byte can say */
+	assert_decodes(r, LINKTYPE_RADIOTAP);
 }
 
 /* Management, control, no data, a part, encrypted: nothing to be read, and nothing wrong. */
@@ -255,7 +281,7 @@ static void unknown_link_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT(each_link_type), UNIT(netlink_attributes), UNIT(netlink_messages),   UNIT(wlan),
+		UNIT(each_link_type), UNIT(netlink_attributes), UNIT(netlink_messages),   UNIT(wlan), UNIT(netlink_lengths),
 		UNIT(wlan_without_tcp), UNIT(sound_without_tcp), UNIT(unknown_link_types),
 	};
 
