@@ -33,7 +33,7 @@ static inline unsigned json_hex4(struct cursor *c)
 	return v;
 }
 
-/* A code point of a string: the bytes of valid UTF-8, or an escape. Lone surrogates are refused, as strict parsers do. */
+/* A code point of a string: the bytes of valid UTF-8, or an escape. Strict parsers refuse lone surrogates. */
 static inline uint32_t json_character(struct cursor *c)
 {
 	static const char letters[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
@@ -148,8 +148,8 @@ static inline struct slice json_at(struct slice s, const char *path)
 }
 
 /*
- * Undoes the escapes of a string, quotes around it, and what doc/records.md says of bytes that are no UTF-8. Returns the
- * number of bytes; `ret` has room for as many as the string has.
+ * Undoes the escapes of a string, quotes around it, and what doc/records.md says of bytes that are no UTF-8. Returns
+ * the number of bytes; `ret` has room for as many as the string has.
  */
 static inline size_t json_bytes(struct slice s, uint8_t *ret)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Records made by hand, for tests. Text lies in heap blocks of its exact size, so that a sanitizer sees a read beyond its end.
+ * Records made by hand, for tests. Text lies in heap blocks of its exact size, so that a sanitizer sees a read beyond
+ * its end.
  */
 #ifndef PERISCO_TESTS_SAMPLE_H
 #define PERISCO_TESTS_SAMPLE_H
@@ -75,11 +76,13 @@ static inline void sample_exchange(struct sample *s)
 	struct exchange_record *x = &s->r.exchange;
 	const uint64_t t = 1664880849234567890;
 
-	*s = (struct sample){.r = {.kind = RECORD_EXCHANGE, .ts_ns = t, .ends = {.ifname = "", .flow_id = 0x0123456789abcdef}}};
+	*s = (struct sample){
+		.r = {.kind = RECORD_EXCHANGE, .ts_ns = t, .ends = {.ifname = "", .flow_id = 0x0123456789abcdef}}};
 	sample_end(&s->r.ends.key, 0, "10.0.0.1", 51234);
 	sample_end(&s->r.ends.key, 1, "10.0.0.2", 80);
 	*x = (struct exchange_record){.timed = true, .latency_ns = 1200000, .duration_ns = 1500000, .ended_by = -1};
-	x->request = (struct message){.seen = true, .complete = true, .first_ns = t, .last_ns = t + 1000, .wire_bytes = 60};
+	x->request =
+		(struct message){.seen = true, .complete = true, .first_ns = t, .last_ns = t + 1000, .wire_bytes = 60};
 	x->request.protocol = x->response.protocol = sample_text(s, "HTTP/1.1");
 	x->request.method = sample_text(s, "GET");
 	x->request.target = sample_text(s, "/index.html");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A record of arbitrary bytes is always one valid line of JSON, from which they come back, and one line of printable text. */
+/* A record of arbitrary bytes is always one valid line of JSON, from which they come back, and one printable line. */
 #include <stdlib.h>
 
 #include "../jsonread.h"

@@ -67,7 +67,8 @@ static void test_whole_line(void **state)
 		"\"ip\":{\"client\":\"10.0.0.1\",\"server\":\"10.0.0.2\",\"ipVersion\":1},"
 		"\"l4\":{\"Protocol\":{\"TCP\":{\"client_port\":51234,\"server_port\":80}}},"
 		"\"l7\":{\"latency_ns\":1200000,\"duration_ns\":1500000,"
-		"\"request\":{\"Record\":{\"Http\":{\"protocol\":\"HTTP/1.1\",\"method\":\"GET\",\"url\":\"/index.html\","
+		"\"request\":{\"Record\":{\"Http\":{\"protocol\":\"HTTP/1.1\",\"method\":\"GET\","
+		"\"url\":\"/index.html\","
 		"\"headers\":[{\"key\":\"Host\",\"value\":\"10.0.0.2\"},{\"key\":\"User-Agent\",\"value\":\"t\"}],"
 		"\"authority\":\"10.0.0.2\",\"duration_ns\":1000,\"body_bytes\":0,\"wire_bytes\":60}}},"
 		"\"response\":{\"Record\":{\"Http\":{\"protocol\":\"HTTP/1.1\",\"code\":200,"
@@ -226,7 +227,8 @@ static void test_ipv6(void **state)
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		sample_end(&s.r.ends.key, 1, addresses[i], 80);
 		s.r.ends.key.version = 6;
-		snprintf(want, sizeof(want), "\"%s\"", strcmp(addresses[i], "1:2:3:4:5:6:7::") ? addresses[i] : "1:2:3:4:5:6:7:0");
+		snprintf(want, sizeof(want), "\"%s\"",
+			 strcmp(addresses[i], "1:2:3:4:5:6:7::") ? addresses[i] : "1:2:3:4:5:6:7:0");
 		expect("ip.server", want);
 		expect("ip.ipVersion", "2");
 	}
@@ -363,7 +365,8 @@ static void test_escapes(void **state)
 	check_escape(SLICE("\xee\xbf\xbf"), "\\uefee\\uefbf\\uefbf");              /* U+EFFF itself */
 	check_escape(SLICE("\xee\xbd\xbf\xef\x80\x80"), "\xee\xbd\xbf\xef\x80\x80"); /* their neighbours */
 	check_escape(SLICE("\xe2\x82"), "\\uefe2\\uef82");
-	check_escape(SLICE("0123456789abcdef\"0123456789abcdef\xc3\xa4"), "0123456789abcdef\\\"0123456789abcdef\xc3\xa4");
+	check_escape(SLICE("0123456789abcdef\"0123456789abcdef\xc3\xa4"),
+		     "0123456789abcdef\\\"0123456789abcdef\xc3\xa4");
 }
 
 /* What was escaped comes back, so no two inputs can give the same output. */
@@ -390,7 +393,8 @@ static void test_escapes_come_back(void **state)
 	for (unsigned v = 0; v < 0x10000; v++)
 		check_back((uint8_t[]){(uint8_t)(v >> 8), (uint8_t)v}, 2);
 	for (unsigned v = 0; v < 0x20000; v++) /* what begins like three or four bytes of UTF-8 */
-		check_back((uint8_t[]){(uint8_t)(0xe0 + v / 0x2000), (uint8_t)(v / 32), (uint8_t)(0x80 + v % 64), 0xbf}, 3 + v % 2);
+		check_back((uint8_t[]){(uint8_t)(0xe0 + v / 0x2000), (uint8_t)(v / 32), (uint8_t)(0x80 + v % 64), 0xbf},
+			   3 + v % 2);
 	for (int i = 0; i < 50000; i++) {
 		size_t n = (size_t)i % sizeof(bytes);
 
@@ -420,7 +424,8 @@ static void test_blocks(void **state)
 				exact[at] = (uint8_t)c;
 				memcpy(within, exact, n);
 				a = (size_t)(escape_json(text, slice_of(exact, n)) - text);
-				b = (size_t)(escape_json_within(plain, slice_of(within, n), within + sizeof(within)) - plain);
+				b = (size_t)(escape_json_within(plain, slice_of(within, n), within + sizeof(within)) -
+					     plain);
 				assert_int_equal(a, b);
 				assert_memory_equal(text, plain, a);
 				assert_memory_equal(text, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", at);
@@ -449,7 +454,7 @@ static void test_no_room(void **state)
 	assert_true(refused > 10);
 }
 
-/* The same when the buffer is nearly full: it grows in time, or refuses; a sanitizer sees what is written behind its end. */
+/* The same when the buffer is nearly full: it grows in time, or refuses. A sanitizer sees what lies behind its end. */
 static void test_little_room(void **state)
 {
 	struct exchange_record *x = &s.r.exchange;
@@ -459,16 +464,25 @@ static void test_little_room(void **state)
 	(void)state;
 	for (int i = 0; i < 30; i++)
 		strcat(lines, "a: b\r\n");
-	x->request.headers = x->request.trailers = x->response.headers = x->response.trailers = sample_fields(&s, lines);
-	s.r.ends = (struct endpoints){.key = s.r.ends.key, .other = s.r.ends.key, .translated = true, .tunnel = TUNNEL_VXLAN,
-				      .tunnel_id = UINT32_MAX, .vlan = 4095, .ifindex = UINT32_MAX, .vantage = VANTAGE_CLIENT,
-				      .ifname = "veth0123456789a", .flow_id = UINT64_MAX};
+	x->request.headers = x->request.trailers = x->response.headers = x->response.trailers =
+		sample_fields(&s, lines);
+	s.r.ends = (struct endpoints){.key = s.r.ends.key,
+				      .other = s.r.ends.key,
+				      .translated = true,
+				      .tunnel = TUNNEL_VXLAN,
+				      .tunnel_id = UINT32_MAX,
+				      .vlan = 4095,
+				      .ifindex = UINT32_MAX,
+				      .vantage = VANTAGE_CLIENT,
+				      .ifname = "veth0123456789a",
+				      .flow_id = UINT64_MAX};
 	x->ended = ENDED_REPLACED;
 	x->turned = TURNED_WEBSOCKET;
 	x->request.missings = x->response.missings = MISSING_MAX;
 	x->response.interims = 255;
 	for (int i = 0; i < MISSING_MAX; i++)
-		x->request.missing[i] = x->response.missing[i] = (struct missing){PART_START_LINE, CAUSE_NETWORK, UINT64_MAX};
+		x->request.missing[i] = x->response.missing[i] =
+			(struct missing){PART_START_LINE, CAUSE_NETWORK, UINT64_MAX};
 	for (size_t left = 0; left < 16000; left += left < 9000 ? 1 : 50) {
 		for (size_t max = size; max <= 4 * size; max *= 4) {
 			struct buf b = buf_of(max);

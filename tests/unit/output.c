@@ -177,7 +177,8 @@ static void test_bad_specs(void **state)
 	expect_refused(":x", -EINVAL, "unknown output format '': use text, json or null");
 	expect_refused("jso:x", -EINVAL, "unknown output format 'jso': use text, json or null");
 	expect_refused("null:x", -EINVAL, "output format 'null' takes no path: it writes nothing");
-	expect_refused("json:/nonexistent/x", -ENOENT, "cannot open /nonexistent/x for writing: No such file or directory");
+	expect_refused("json:/nonexistent/x", -ENOENT,
+		       "cannot open /nonexistent/x for writing: No such file or directory");
 	expect_refused("json:/", -EISDIR, "cannot open / for writing: Is a directory");
 	assert_int_equal(outputs_write(o, &s.r), 0);
 }

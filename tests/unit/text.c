@@ -172,7 +172,8 @@ static void test_ipv6_and_backend(void **state)
 	s.r.exchange.request.headers = sample_fields(&s, "Host: [::1]:65535\r\n");
 	expect("10:54:09.234567 [2001:db8::1]:1 -> [::1]:65535  HTTP/1.1 GET /index.html  200  1.2ms  4.3kB");
 	e->client = 1;
-	expect("10:54:09.234567 [::1]:65535 -> [2001:db8::1]:1  HTTP/1.1 GET /index.html  200  1.2ms  4.3kB  [::1]:65535");
+	expect("10:54:09.234567 [::1]:65535 -> [2001:db8::1]:1  HTTP/1.1 GET /index.html  200  1.2ms  4.3kB  "
+	       "[::1]:65535");
 	e->translated = true;
 	sample_end(&e->other, 0, "10.0.0.9", 8080);
 	e->other_client = 1;
@@ -195,7 +196,8 @@ static void test_target(void **state)
 	memcpy(target, "/head", 5);
 	memcpy(target + sizeof(target) - 4, "tail", 4);
 	m->target = sample_bytes(&s, target, sizeof(target));
-	expect_alone(ENDS "HTTP/1.1 GET /headmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm...mmmmmmmmmmmmmmmtail  200  1.2ms  4.3kB");
+	expect_alone(ENDS
+		     "HTTP/1.1 GET /headmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm...mmmmmmmmmmmmmmmtail  200  1.2ms  4.3kB");
 	memset(target, 0xff, sizeof(target));
 	m->target = m->method = sample_bytes(&s, target, sizeof(target));
 	expect_alone(ENDS "HTTP/1.1 \\xff\\xff...\\xff \\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff..."
@@ -205,8 +207,15 @@ static void test_target(void **state)
 static void test_flow_and_loss(void **state)
 {
 	const struct flow_record f = {
-		.first_ns = 1, .last_ns = 1200000001, .side = {{1, 430, 1448, 4, 5, 0, 0, 0}, {.bytes = 4300}},
-		.protocol = "http1", .exchanges = 1, .syn_seen = true, .handshake_ns = 90000, .ended = ENDED_CLOSED, .ended_by = 0,
+		.first_ns = 1,
+		.last_ns = 1200000001,
+		.side = {{1, 430, 1448, 4, 5, 0, 0, 0}, {.bytes = 4300}},
+		.protocol = "http1",
+		.exchanges = 1,
+		.syn_seen = true,
+		.handshake_ns = 90000,
+		.ended = ENDED_CLOSED,
+		.ended_by = 0,
 	};
 
 	(void)state;

@@ -29,14 +29,45 @@ static enum secrecy secrecy(const char *name)
 static void test_secret_fields(void **state)
 {
 	static const char *const secrets[] = {
-		"Authorization", "Proxy-Authorization", "X-Authorization", "Cookie", "Cookie2", "Set-Cookie", "Set-Cookie2",
-		"Api-Key", "ApiKey", "X-Api-Key", "X-Api-Token", "X-Auth-Token", "X-Auth-Key", "X-Access-Token",
-		"X-Session-Token", "X-Csrf-Token", "X-Xsrf-Token", "X-Forwarded-Access-Token", "X-Client-Secret",
-		"X-Amz-Security-Token", "X-Amzn-Oidc-Accesstoken", "X-Amzn-Oidc-Data", "X-Goog-Api-Key",
-		"X-Goog-Iap-Jwt-Assertion", "X-Ms-Token-Aad-Access-Token", "X-Ms-Token-Aad-Id-Token", "X-Functions-Key",
-		"Ocp-Apim-Subscription-Key", "Cf-Access-Jwt-Assertion", "Cf-Access-Client-Secret", "X-Vault-Token",
-		"X-Consul-Token", "Private-Token", "Job-Token", "X-Registry-Auth", "X-Shopify-Access-Token",
-		"AUTHORIZATION", "authorization", "set-cookie",
+		"Authorization",
+		"Proxy-Authorization",
+		"X-Authorization",
+		"Cookie",
+		"Cookie2",
+		"Set-Cookie",
+		"Set-Cookie2",
+		"Api-Key",
+		"ApiKey",
+		"X-Api-Key",
+		"X-Api-Token",
+		"X-Auth-Token",
+		"X-Auth-Key",
+		"X-Access-Token",
+		"X-Session-Token",
+		"X-Csrf-Token",
+		"X-Xsrf-Token",
+		"X-Forwarded-Access-Token",
+		"X-Client-Secret",
+		"X-Amz-Security-Token",
+		"X-Amzn-Oidc-Accesstoken",
+		"X-Amzn-Oidc-Data",
+		"X-Goog-Api-Key",
+		"X-Goog-Iap-Jwt-Assertion",
+		"X-Ms-Token-Aad-Access-Token",
+		"X-Ms-Token-Aad-Id-Token",
+		"X-Functions-Key",
+		"Ocp-Apim-Subscription-Key",
+		"Cf-Access-Jwt-Assertion",
+		"Cf-Access-Client-Secret",
+		"X-Vault-Token",
+		"X-Consul-Token",
+		"Private-Token",
+		"Job-Token",
+		"X-Registry-Auth",
+		"X-Shopify-Access-Token",
+		"AUTHORIZATION",
+		"authorization",
+		"set-cookie",
 	};
 	const struct view open = {.show_secrets = true};
 
@@ -51,9 +82,16 @@ static void test_secret_fields(void **state)
 
 static void test_other_fields(void **state)
 {
-	static const char *const uris[] = {"Referer", "location", "Content-Location", "X-Original-Url", "X-Original-Uri",
-					   "X-Rewrite-Url", "X-Forwarded-Uri"};
-	static const char *const others[] = {"", "a", "Host", "Cookies", "Cooki", "Xookie", "Authorizatiom", "WWW-Authenticate",
+	static const char *const uris[] = {"Referer",        "location",      "Content-Location", "X-Original-Url",
+					   "X-Original-Uri", "X-Rewrite-Url", "X-Forwarded-Uri"};
+	static const char *const others[] = {"",
+					     "a",
+					     "Host",
+					     "Cookies",
+					     "Cooki",
+					     "Xookie",
+					     "Authorizatiom",
+					     "WWW-Authenticate",
 					     "a-field-with-a-name-that-is-longer-than-any-in-the-table"};
 
 	(void)state;
@@ -143,9 +181,27 @@ static void test_secrets_in_uris(void **state)
 static void test_secret_parameters(void **state)
 {
 	static const char *const names[] = {
-		"access_token", "refresh_token", "id_token", "auth_token", "session_token", "private_token", "token", "jwt",
-		"api_key", "apikey", "api-key", "client_secret", "secret", "password", "passwd", "pwd", "sig", "signature",
-		"X-Amz-Signature", "X-Amz-Security-Token", "X-Goog-Signature",
+		"access_token",
+		"refresh_token",
+		"id_token",
+		"auth_token",
+		"session_token",
+		"private_token",
+		"token",
+		"jwt",
+		"api_key",
+		"apikey",
+		"api-key",
+		"client_secret",
+		"secret",
+		"password",
+		"passwd",
+		"pwd",
+		"sig",
+		"signature",
+		"X-Amz-Signature",
+		"X-Amz-Security-Token",
+		"X-Goog-Signature",
 	};
 	char uri[64];
 
@@ -156,7 +212,8 @@ static void test_secret_parameters(void **state)
 	}
 }
 
-static void check_target(const char *target, const char *scheme, const char *userinfo, const char *authority, const char *path)
+static void check_target(const char *target, const char *scheme, const char *userinfo, const char *authority,
+			 const char *path)
 {
 	struct target t = target_parse(sample_text(&s, target));
 
@@ -182,9 +239,11 @@ static void test_targets(void **state)
 	check_target("1http://h/", "", "", "", "");
 }
 
-static void check_authority(const char *method, const char *target, const char *fields, const char *want, const char *host)
+static void check_authority(const char *method, const char *target, const char *fields, const char *want,
+			    const char *host)
 {
-	struct message m = {.method = slice_str(method), .target = slice_str(target), .headers = sample_fields(&s, fields)};
+	struct message m = {
+		.method = slice_str(method), .target = slice_str(target), .headers = sample_fields(&s, fields)};
 	struct slice authority = request_authority(&m);
 
 	assert_true(slice_eq(authority, slice_str(want)));
