@@ -46,7 +46,7 @@ CORE_SRC := $(wildcard src/base/*.c src/packet/*.c src/reassembly/*.c src/proto/
 EDGE_SRC := $(filter-out $(TC_SRC),$(wildcard src/capture/*.c src/output/*.c src/cli/*.c)) $(if $(HAVE_TC),$(TC_SRC))
 BPF_SRC  := $(if $(HAVE_TC),$(wildcard bpf/tc/*.bpf.c))
 TOOL_SRC := $(wildcard tools/*.c)
-UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT_SRC := $(filter-out $(if $(HAVE_TC),,tests/unit/tc_%.c),$(wildcard tests/unit/*.c))
 FUZZ_SRC := $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
 
 obj = $(patsubst %.c,$B/obj/%.o,$(1))

@@ -208,6 +208,8 @@ static int check_qdisc(struct clsact *c, uint32_t ifindex, enum way way)
 
 	if (err)
 		return err;
+	if (!found.qdisc[0]) /* gone in between */
+		return -ENODEV;
 	return way == WAY_IN || strcmp(found.qdisc, "clsact") == 0 ? 0 : -EBUSY;
 }
 

@@ -12,6 +12,8 @@
 #include "capture.skel.h"
 
 #define RING_SIZE ((size_t)64 << 20)
+#define RING_MIN  ((size_t)1 << 17) /* the largest event fits */
+#define RING_MAX  ((size_t)1 << 31)
 
 static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -56,9 +58,9 @@ int load_init(struct load *l, size_t ring, int verbose, char *error, size_t n)
 	memset(l, 0, sizeof(*l));
 	libbpf_set_print(verbose > 1 ? print_warnings : print_nothing);
 	l->ring_size = ring ? ring : RING_SIZE;
-	if (l->ring_size & (l->ring_size - 1) || l->ring_size % (size_t)sysconf(_SC_PAGESIZE) || l->ring_size > 1U << 31) {
-		snprintf(error, n, "cannot make a ring of %zu bytes: a power of two is needed, from %ld to 2147483648", ring,
-			 sysconf(_SC_PAGESIZE));
+	if (l->ring_size & (l->ring_size - 1) || l->ring_size < RING_MIN || l->ring_size > RING_MAX) {
+		snprintf(error, n, "cannot make a ring of %zu bytes: a power of two is needed, from %zu to %zu", ring, RING_MIN,
+			 RING_MAX);
 		return -EINVAL;
 	}
 	l->object = capture_bpf__open();
