@@ -86,7 +86,6 @@ static size_t probe(struct flow *f, unsigned side, const struct chunk *ch)
 {
 	struct conn *c = &f->conn;
 	bool first = ch->kind == CHUNK_DATA && ch->off == c->begin[side] && !c->midstream;
-	const char *before = c->verdict;
 
 	switch (detect(c, side, ch->data, first, ch->kind != CHUNK_DATA)) {
 	case VERDICT_YES:
@@ -100,7 +99,7 @@ static size_t probe(struct flow *f, unsigned side, const struct chunk *ch)
 		break;
 	}
 	/* one side alone does not settle it: a server may answer a TLS handshake in clear */
-	c->done = c->verdict && (before || f->stream[!side].begun);
+	c->done = c->verdict && f->stream[!side].begun;
 	if (!c->midstream && f->probed < DETECT_MAX)
 		f->probed += ch->data.n < DETECT_MAX ? (uint32_t)ch->data.n : DETECT_MAX;
 	if (f->probed >= DETECT_MAX && !c->verdict) {

@@ -50,7 +50,9 @@ static void emit_flow(struct engine *e, const struct flow *f, enum ended how, in
 		fr->side[i].lost_memory = st->lost[CAUSE_MEMORY];
 	}
 	fr->protocol = f->conn.proto ? f->conn.proto->name : NULL;
-	fr->verdict = f->conn.verdict ? f->conn.verdict : fr->protocol ? NULL : "unknown";
+	fr->verdict = f->conn.verdict;
+	if (!fr->verdict && !fr->protocol)
+		fr->verdict = f->side[0].bytes || f->side[1].bytes ? "unknown" : "empty";
 	fr->exchanges = f->conn.exchanges;
 	fr->handshake_ns = f->handshake_ns;
 	fr->syn_seen = f->syn_ns != 0;
