@@ -69,9 +69,11 @@ struct message {
 	uint64_t first_ns, last_ns;    /* capture time of its first and last byte */
 	struct slice protocol;         /* "HTTP/1.1" */
 	struct slice method, target;   /* of a request, as sent */
+	struct slice authority, scheme; /* of an HTTP/2 request: its pseudo-header fields */
 	struct slice reason;           /* of a response */
 	uint16_t status;               /* of a response; 0: not seen */
 	struct fields headers, trailers;
+	uint32_t unknown_fields;       /* field lines that HPACK could not know */
 	uint64_t body_bytes;           /* content, transfer coding removed (RFC 9112 section 6) and content coding left as it is */
 	uint64_t wire_bytes;           /* all of the message, from its start line to its last byte, framing included */
 	struct slice body;             /* the first bytes of the content, when they were asked for */
@@ -115,6 +117,17 @@ struct endpoints {
 	uint8_t other_client;
 };
 
+/* A gRPC call. */
+enum grpc_kind { GRPC_UNARY, GRPC_CLIENT_STREAMING, GRPC_SERVER_STREAMING, GRPC_BIDI_STREAMING };
+struct grpc_record {
+	struct slice service, method;  /* of the path; empty: not known */
+	int status;                    /* of the trailers; -1: not seen */
+	struct slice message;          /* grpc-message, percent-decoded */
+	uint64_t messages[2], bytes[2];/* of request and response: messages, and bytes in them by their prefixes */
+	bool counted[2];               /* the two above are known: nothing of that side is missing */
+	uint8_t kind;                  /* enum grpc_kind: by what was seen */
+};
+
 struct exchange_record {
 	struct message request, response;
 	uint64_t latency_ns;   /* first byte of the final response minus first byte of the request; valid if both were seen */
@@ -123,6 +136,11 @@ struct exchange_record {
 	uint8_t ended;         /* enum ended */
 	int8_t ended_by;       /* side (0 client, 1 server) that closed or reset; -1: not known */
 	uint8_t turned;        /* enum turned */
+	uint32_t stream_id;    /* of HTTP/2; 0: none */
+	bool was_reset;        /* RST_STREAM ended the stream: with reset_code, by ended_by */
+	uint32_t reset_code;
+	bool is_grpc;
+	struct grpc_record grpc;
 };
 
 /* One connection, when it is over. */

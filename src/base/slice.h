@@ -13,7 +13,8 @@ struct slice {
 	size_t n;
 };
 
-#define SLICE(literal) ((struct slice){(const uint8_t *)(literal), sizeof(literal) - 1})
+#define SLICE_INIT(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
+#define SLICE(literal) ((struct slice)SLICE_INIT(literal))
 
 static inline struct slice slice_of(const void *p, size_t n)
 {

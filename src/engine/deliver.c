@@ -74,11 +74,14 @@ static void detect_again(struct flow *f, unsigned side, uint64_t off)
 	struct conn *c = &f->conn;
 
 	c->again = false;
-	c->proto = NULL;
+	c->proto = c->next;
 	c->midstream = false;
 	c->begin[side] = off;
 	c->begin[!side] = f->stream[!side].next - f->stream[!side].kept_n;
 	f->probed = 0;
+	if (c->proto)
+		open_decoder(f);
+	c->handed = NULL;
 }
 
 /* Nobody decodes the flow yet. Returns the bytes that nobody needs again, or 0 when a decoder was found. */

@@ -45,6 +45,7 @@ static struct flow *flow_new(struct engine *e, const struct packet *pkt, const s
 	f->tunnel = seg->tunnel;
 	f->tunnel_id = seg->tunnel_id;
 	f->conn.env = &e->env;
+	f->conn.guess = seg->key.port[0] < seg->key.port[1];
 	f->conn.midstream = !(seg->flags & TCP_SYN);
 	e->stats.flows_midstream += f->conn.midstream;
 	point_first(e, f, pkt, seg);

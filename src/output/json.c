@@ -138,7 +138,8 @@ static uint8_t *request_start(struct buf *b, uint8_t *w, const struct view *view
 /* What of a request does not stand in the original shape. */
 static uint8_t *request_more(struct buf *b, uint8_t *w, const struct message *m)
 {
-	struct slice authority = request_authority(m), scheme = target_parse(m->target).scheme;
+	struct slice authority = m->authority.n ? m->authority : request_authority(m);
+	struct slice scheme = m->scheme.n ? m->scheme : target_parse(m->target).scheme;
 
 	w = TEXT(b, w, "authority", authority);
 	return w ? TEXT(b, w, "scheme", scheme) : NULL;
@@ -171,6 +172,8 @@ static uint8_t *message(struct buf *b, uint8_t *w, const struct view *view, cons
 		return NULL;
 	if (m->first_ns && m->last_ns >= m->first_ns)
 		w = NUMBER(w, "duration_ns", m->last_ns - m->first_ns);
+	if (m->unknown_fields)
+		w = NUMBER(w, "unknown_headers", m->unknown_fields);
 	w = NUMBER(w, "body_bytes", m->body_bytes);
 	w = NUMBER(w, "wire_bytes", m->wire_bytes);
 	if (!m->complete)
@@ -205,6 +208,30 @@ static uint8_t *ended(uint8_t *w, unsigned how, int by)
 	return CLOSE(w);
 }
 
+static uint8_t *grpc_side(uint8_t *w, const struct grpc_record *g, int i)
+{
+	if (!g->counted[i])
+		return w;
+	w = i ? NUMBER(w, "response_messages", g->messages[1]) : NUMBER(w, "request_messages", g->messages[0]);
+	return i ? NUMBER(w, "response_message_bytes", g->bytes[1]) : NUMBER(w, "request_message_bytes", g->bytes[0]);
+}
+
+static uint8_t *grpc(struct buf *b, uint8_t *w, const struct grpc_record *g)
+{
+	w = TEXT(b, OPEN(w, "grpc"), "service", g->service);
+	w = w ? TEXT(b, w, "method", g->method) : NULL;
+	w = w ? TEXT(b, w, "message", g->message) : NULL;
+	w = room(b, w, 0);
+	if (!w)
+		return NULL;
+	if (g->status >= 0) {
+		w = NUMBER(w, "status", (unsigned)g->status);
+		w = WORD(w, "status_name", name_of_grpc_status(g->status));
+	}
+	w = grpc_side(grpc_side(w, g, 0), g, 1);
+	return CLOSE(WORD(w, "kind", name_of_grpc_kind(g->kind)));
+}
+
 static uint8_t *exchange(struct buf *b, uint8_t *w, const struct view *view, const struct exchange_record *x)
 {
 	w = OPEN(w, "l7");
@@ -221,6 +248,15 @@ static uint8_t *exchange(struct buf *b, uint8_t *w, const struct view *view, con
 		return NULL;
 	if (x->response.interims)
 		w = interims(w, x);
+	if (x->stream_id)
+		w = NUMBER(w, "stream_id", x->stream_id);
+	if (x->was_reset)
+		w = NUMBER(w, "reset_code", x->reset_code);
+	if (x->is_grpc) {
+		w = grpc(b, w, &x->grpc);
+		if (!w)
+			return NULL;
+	}
 	w = ended(w, x->ended, x->ended_by);
 	w = WORD(w, "turned", name_of_turned(x->turned));
 	return CLOSE(w);

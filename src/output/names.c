@@ -84,3 +84,26 @@ const char *name_of_tunnel(unsigned tunnel)
 
 	return LOOK_UP(names, tunnel);
 }
+
+const char *name_of_grpc_status(int status)
+{
+	static const char *const names[] = {
+		"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+		"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+		"INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+	};
+
+	return status < 0 ? NULL : LOOK_UP(names, (unsigned)status);
+}
+
+const char *name_of_grpc_kind(unsigned kind)
+{
+	static const char *const names[] = {
+		[GRPC_UNARY] = "unary",
+		[GRPC_CLIENT_STREAMING] = "client_streaming",
+		[GRPC_SERVER_STREAMING] = "server_streaming",
+		[GRPC_BIDI_STREAMING] = "bidi_streaming",
+	};
+
+	return LOOK_UP(names, kind);
+}

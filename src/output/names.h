@@ -8,6 +8,8 @@ const char *name_of_part(unsigned part);
 const char *name_of_cause(unsigned cause);
 const char *name_of_vantage(unsigned vantage); /* NULL for VANTAGE_UNKNOWN */
 const char *name_of_turned(unsigned turned);   /* NULL for TURNED_NOT */
+const char *name_of_grpc_status(int status);   /* "OK", "CANCELLED", ... */
+const char *name_of_grpc_kind(unsigned kind);
 const char *name_of_tunnel(unsigned tunnel);   /* NULL for TUNNEL_NONE */
 
 #endif

@@ -106,6 +106,16 @@ static struct slice scrubbed(uint8_t *scratch, const struct view *view, struct s
 	return slice_of(scratch, (size_t)(w - scratch));
 }
 
+/* "grpc greet.Greeter/SayHello OK" */
+static uint8_t *call(struct text *t, uint8_t *w, const struct grpc_record *g)
+{
+	uint8_t *start = w;
+
+	w = shown(PRINT(w, "grpc "), g->service, TARGET_CHARS);
+	w = shown(PRINT(w, "/"), g->method, TARGET_CHARS);
+	return PRINT(fill(w, start, &t->request, REQUEST_WIDTH), "  ");
+}
+
 static uint8_t *request(struct text *t, uint8_t *w, const struct view *view, const struct exchange_record *x)
 {
 	const struct message *m = &x->request;
@@ -120,12 +130,24 @@ static uint8_t *request(struct text *t, uint8_t *w, const struct view *view, con
 	return PRINT(fill(w, start, &t->request, REQUEST_WIDTH), "  ");
 }
 
+/* The status by which a reader judges: of the call, else of the response. */
+static uint8_t *status(uint8_t *w, const struct exchange_record *x)
+{
+	const char *name = x->is_grpc ? name_of_grpc_status(x->grpc.status) : NULL;
+
+	if (name)
+		return print_str(w, name);
+	if (x->is_grpc && x->grpc.status >= 0)
+		return print_u64(w, (unsigned)x->grpc.status);
+	return x->response.status && !x->is_grpc ? print_u64(w, x->response.status) : PRINT(w, "-");
+}
+
 static uint8_t *response(uint8_t *w, const struct exchange_record *x)
 {
 	uint8_t *start = w;
 	size_t width = 3;
 
-	w = x->response.status ? print_u64(w, x->response.status) : PRINT(w, "-");
+	w = status(w, x);
 	start = w = PRINT(fill(w, start, &width, width), "  ");
 	w = x->timed ? print_duration(w, x->latency_ns) : PRINT(w, "-");
 	start = w = PRINT(right(w, start, 5), "  ");
@@ -182,12 +204,24 @@ static uint8_t *interims(uint8_t *w, const struct message *m)
 	return m->interims > INTERIM_MAX ? PRINT(w, " ...]") : PRINT(w, "]");
 }
 
+/* "  1/1 msgs": of the request, of the response. */
+static uint8_t *messages(uint8_t *w, const struct grpc_record *g)
+{
+	w = PRINT(w, "  ");
+	w = g->counted[0] ? print_u64(w, g->messages[0]) : PRINT(w, "-");
+	w = PRINT(w, "/");
+	w = g->counted[1] ? print_u64(w, g->messages[1]) : PRINT(w, "-");
+	return PRINT(w, " msgs");
+}
+
 /* What is out of the ordinary, each in brackets. */
 static uint8_t *notes(uint8_t *w, const struct exchange_record *x)
 {
 	const struct message *q = &x->request, *a = &x->response;
 
-	if (q->body_bytes)
+	if (x->is_grpc)
+		w = messages(w, &x->grpc);
+	else if (q->body_bytes)
 		w = PRINT(print_size(PRINT(w, " [sent "), q->body_bytes), "]");
 	w = interims(w, a);
 	if (name_of_turned(x->turned))
@@ -210,7 +244,7 @@ static uint8_t *exchange(struct text *t, uint8_t *w, const struct view *view, co
 	const struct endpoints *e = &r->ends;
 	uint8_t *start;
 
-	w = request(t, w, view, &r->exchange);
+	w = r->exchange.is_grpc ? call(t, w, &r->exchange.grpc) : request(t, w, view, &r->exchange);
 	w = response(w, &r->exchange);
 	w = host(w, e, &r->exchange.request);
 	start = w = PRINT(w, " ");

@@ -28,7 +28,9 @@ void conn_done(struct conn *c, const char *why)
 	c->verdict = why;
 }
 
-void conn_again(struct conn *c)
+void conn_again(struct conn *c, const struct proto *next, void *thing)
 {
 	c->again = true;
+	c->next = next;
+	c->handed = thing;
 }

@@ -14,8 +14,6 @@ static const char *refuse(struct slice d)
 		return "tls";
 	if (slice_starts(d, SLICE("SSH-2.0-")))
 		return "ssh";
-	if (slice_starts(d, SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")))
-		return "http2";
 	return NULL;
 }
 
@@ -28,12 +26,15 @@ enum verdict detect(struct conn *c, unsigned side, struct slice data, bool first
 		return VERDICT_NO;
 	}
 	for (const struct proto *const *p = protos; *p; p++) {
-		bool from_client;
-		enum verdict v = (*p)->probe(data, first, cut, &from_client);
+		int from_client = -1;
+		enum verdict v = (*p)->probe(c, data, first, cut, &from_client);
 
 		if (v == VERDICT_YES) {
 			c->proto = *p;
-			c->client = (int8_t)(from_client ? side : !side);
+			if (from_client >= 0)
+				c->client = (int8_t)(from_client ? side : !side);
+			else if (c->client < 0)
+				c->client = (int8_t)c->guess;
 			return v;
 		}
 		if (v > best)

@@ -188,6 +188,7 @@ static void draft_finish(const struct draft *d, struct message *ret)
 	ret->interims = d->interims;
 	for (unsigned i = 0; i < d->interims && i < INTERIM_MAX; i++)
 		ret->interim[i] = d->interim[i];
+	ret->unknown_fields = d->unknown_fields;
 	ret->missings = d->missings;
 	for (unsigned i = 0; i < d->missings; i++)
 		ret->missing[i] = d->missing[i];
@@ -201,15 +202,23 @@ static struct slice start_value(const struct draft *d)
 void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)
 {
 	struct record r = {0};
-	struct exchange_record *e = &r.exchange;
+
+	exchange_emit_record(c, x, how, by, &r);
+}
+
+void exchange_emit_record(struct conn *c, struct exchange *x, enum ended how, int by, struct record *r)
+{
+	struct exchange_record *e = &r->exchange;
 	struct stats *stats = c->env->stats;
 
 	draft_finish(&x->request, &e->request);
 	draft_finish(&x->response, &e->response);
 	e->request.method = draft_method(&x->request);
 	e->request.target = start_value(&x->request);
+	e->request.scheme = slice_of(x->request.text + x->request.authority.name, x->request.authority.name_len);
+	e->request.authority = slice_of(x->request.text + x->request.authority.value, x->request.authority.value_len);
 	e->response.reason = start_value(&x->response);
-	r.ts_ns = e->request.seen ? e->request.first_ns : e->response.first_ns;
+	r->ts_ns = e->request.seen ? e->request.first_ns : e->response.first_ns;
 	e->timed = e->request.seen && e->response.seen && e->response.first_ns >= e->request.first_ns;
 	if (e->timed) {
 		e->latency_ns = e->response.first_ns - e->request.first_ns;
@@ -221,6 +230,6 @@ void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)
 	stats->exchanges++;
 	stats->unanswered += e->request.seen && !e->response.seen;
 	stats->orphans += !e->request.seen && e->response.seen;
-	conn_emit(c, &r);
+	conn_emit(c, r);
 	exchange_free(c, x);
 }

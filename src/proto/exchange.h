@@ -27,6 +27,8 @@ struct draft {
 	uint32_t headers_n;           /* fields before the trailers, once those have begun */
 	uint32_t body_n, body_size;
 	struct field start;           /* method and target, or (as value) reason */
+	struct field authority;       /* scheme (as name) and authority of HTTP/2 */
+	uint32_t unknown_fields;
 	uint16_t status;
 	uint8_t protocol;             /* enum http_version */
 	uint8_t interims, missings;
@@ -61,6 +63,8 @@ struct exchange *exchange_new(struct conn *c);
 void exchange_free(struct conn *c, struct exchange *x);
 /* Emits the record and frees the exchange. `by`: the side (of the flow) that ended it early, or -1. */
 void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by);
+/* The same, with a record in which a decoder has set what only it knows. */
+void exchange_emit_record(struct conn *c, struct exchange *x, enum ended how, int by, struct record *r);
 
 /* The method of a request; empty when it is not known. Valid until the draft changes. */
 static inline struct slice draft_method(const struct draft *d)

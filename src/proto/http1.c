@@ -4,6 +4,7 @@
  * goes by what either side had acknowledged, and what can not be proven is not paired.
  */
 #include "proto/http1.h"
+#include "proto/list.h"
 
 #define QUEUE_MAX 1024u /* requests that wait for a response */
 
@@ -168,6 +169,23 @@ bool http1_begin(struct conn *c, struct http1_side *s, const struct startline *l
 
 /* --- the end of a message ------------------------------------------------------------------------------------------- */
 
+/*
+ * The answer comes on stream 1 of HTTP/2, which begins here (RFC 7540 section 3.2): the 101 was interim.
+ */
+static void hand_over(struct conn *c, struct exchange *x)
+{
+	struct draft *d = &x->response;
+
+	d->interim[0] = (struct interim){d->first_ns, d->status};
+	d->interims = 1;
+	d->seen = d->complete = d->in_trailers = false;
+	d->text_n = d->fields_n = d->headers_n = d->status = 0;
+	d->first_ns = d->last_ns = d->wire_bytes = 0;
+	d->start = (struct field){0};
+	d->protocol = HTTP_20;
+	conn_again(c, &proto_http2, x);
+}
+
 /* The connection is something else from here on (RFC 9110 sections 7.8 and 9.3.6). */
 static bool turn(struct conn *c, struct exchange *x)
 {
@@ -178,10 +196,13 @@ static bool turn(struct conn *c, struct exchange *x)
 		x->turned = slice_ieq(slice_first(to, 9), SLICE("websocket")) ? TURNED_WEBSOCKET :
 			    slice_ieq(slice_first(to, 3), SLICE("h2c"))	      ? TURNED_H2C :
 										TURNED_OTHER;
-		conn_done(c, x->turned == TURNED_WEBSOCKET ? "websocket" : x->turned == TURNED_H2C ? "h2c" : "upgrade");
+		if (x->turned == TURNED_H2C)
+			hand_over(c, x);
+		else
+			conn_done(c, x->turned == TURNED_WEBSOCKET ? "websocket" : "upgrade");
 	} else if (x->response.status / 100 == 2 && slice_eq(draft_method(&x->request), SLICE("CONNECT"))) {
 		x->turned = TURNED_TUNNEL;
-		conn_again(c);
+		conn_again(c, NULL, NULL);
 	}
 	return x->turned != TURNED_NOT;
 }
@@ -204,9 +225,11 @@ static void response_done(struct conn *c, struct exchange *x)
 	struct http1 *h = c->state;
 	bool complete = x->response.complete, turned = complete && turn(c, x);
 
-	x->response.done = true;
 	if (x == h->head)
 		queue_pop(h);
+	if (turned && x->turned == TURNED_H2C)
+		return;
+	x->response.done = true;
 	if (x->request.done || !x->request.seen || turned)
 		finish(c, x, complete ? ENDED_WELL : ENDED_LOST, -1);
 }
@@ -300,13 +323,14 @@ static void http1_open(struct conn *c)
 	}
 }
 
-static enum verdict http1_probe(struct slice data, bool first, bool cut, bool *from_client)
+static enum verdict http1_probe(const struct conn *c, struct slice data, bool first, bool cut, int *from_client)
 {
 	struct startline line;
 	const uint8_t *lf;
 	bool response;
 	enum verdict v;
 
+	(void)c;
 	while (data.n && (data.p[0] == '\r' || data.p[0] == '\n'))
 		data = slice_from(data, 1);
 	v = startline_probe(data, &response);

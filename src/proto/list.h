@@ -6,5 +6,6 @@
 #include "proto/proto.h"
 
 extern const struct proto proto_http1;
+extern const struct proto proto_http2;
 
 #endif

@@ -30,10 +30,13 @@ struct conn {
 	void *state;                  /* the decoder's, state_size bytes */
 	const char *verdict;          /* why nobody decodes it (any more): "tls", "websocket", ...; or NULL */
 	bool done;                    /* nobody listens any more */
-	bool again;                   /* the decoder is done, and something else begins */
+	bool again;                   /* the decoder is done, and something else begins: ... */
+	const struct proto *next;     /* ... this; NULL: to be found out */
+	void *handed;                 /* what the decoder hands to the next one, which owns it then; or NULL */
 	uint64_t begin[2];            /* offset of the first byte of what is spoken now */
 	bool midstream;               /* its begin was not seen */
 	int8_t client;                /* the side that is the client, or -1 */
+	uint8_t guess;                /* the side that is the client if nothing tells: the one with the higher port */
 	uint8_t how;                  /* enum ended: why the connection is being closed; ENDED_WELL as long as it is not */
 	int8_t by;                    /* the side that did it, or -1 */
 	uint32_t exchanges;           /* emitted */
@@ -46,10 +49,10 @@ struct proto {
 	size_t state_size;            /* zeroed before open */
 	/*
 	 * Could `data`, found at the start of a packet's payload, begin a message of this protocol? MORE asks for more bytes.
-	 * With YES, *from_client says who sends such bytes. `first`: they are the very first of a connection. `cut`: no more
-	 * will come, make do with what there is.
+	 * With YES, *from_client says who sends such bytes: 1 the client, 0 the server, -1 (as it is) not to be told. `first`:
+	 * they are the very first of a connection. `cut`: no more will come, make do with what there is.
 	 */
-	enum verdict (*probe)(struct slice data, bool first, bool cut, bool *from_client);
+	enum verdict (*probe)(const struct conn *c, struct slice data, bool first, bool cut, int *from_client);
 	void (*open)(struct conn *c);
 	/* Bytes of one side. Returns how many were taken; the rest comes again when there is more. At most 64 KiB may be left. */
 	size_t (*data)(struct conn *c, unsigned side, const struct chunk *ch);
@@ -74,8 +77,11 @@ void conn_emit(struct conn *c, struct record *r);
 /* The decoder wants no more bytes of either side; `why` names what follows. What is open was emitted before. */
 void conn_done(struct conn *c, const char *why);
 
-/* The decoder is done, and what follows is another protocol, to be found out (RFC 9110 section 9.3.6). As above. */
-void conn_again(struct conn *c);
+/*
+ * The decoder is done, and what follows is another protocol: `next`, which is handed `thing`, or one that is to be found out
+ * (RFC 9110 sections 7.8 and 9.3.6).
+ */
+void conn_again(struct conn *c, const struct proto *next, void *thing);
 
 /* 0 when `side` is the client, 1 when it is the server. */
 static inline unsigned conn_role(const struct conn *c, unsigned side)

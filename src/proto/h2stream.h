@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The streams of an HTTP/2 connection (RFC 9113 section 5), each an exchange in the making; gRPC is told on the way. */
+#ifndef PERISCO_PROTO_H2STREAM_H
+#define PERISCO_PROTO_H2STREAM_H
+
+#include "proto/exchange.h"
+#include "proto/grpc.h"
+
+#define H2_BUCKETS 64u
+#define H2_STREAMS_MAX 16384u /* open at once on a connection; then the oldest is let go */
+
+struct h2stream {
+	struct h2stream *chain;
+	struct h2stream *older, *newer;
+	uint32_t id;
+	struct exchange *x;
+	bool headers[2], ended[2];    /* by role: 0 client, 1 server: a header section, the end of the stream was seen */
+	bool was_reset;               /* by RST_STREAM, with ... */
+	uint32_t reset_code;
+	struct grpc_side grpc[2];
+};
+
+struct h2streams {
+	struct h2stream **bucket;     /* H2_BUCKETS of them; NULL until the first stream */
+	struct h2stream *oldest, *newest;
+	uint32_t n;
+};
+
+/* The stream, or NULL. */
+struct h2stream *h2streams_find(const struct h2streams *t, uint32_t id);
+/*
+ * A new stream, whose exchange is `x`, or a new one if that is NULL; the oldest stream gives way when there are too many.
+ * NULL: no memory.
+ */
+struct h2stream *h2streams_add(struct conn *c, struct h2streams *t, uint32_t id, struct exchange *x);
+/* Emits the exchange and forgets the stream. `by`: the side of the flow that ended it early, or -1. */
+void h2streams_end(struct conn *c, struct h2streams *t, struct h2stream *s, enum ended how, int by);
+/* Ends all; frees the table. */
+void h2streams_release(struct conn *c, struct h2streams *t, enum ended how, int by);
+
+/* What was taken for the client's is the server's. */
+void h2stream_turn_round(struct h2stream *s);
+
+/* A field of a header section or trailers (RFC 9113 section 8.3); NULL slices as in hpack_fn. */
+void h2stream_field(struct conn *c, struct draft *d, struct slice name, struct slice value);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto/hpack.h"
+
+#include <nghttp2/nghttp2.h>
+
+#define TABLE_MAX ((size_t)1 << 16)   /* the largest table that an encoder may ask for */
+#define TABLE_DEFAULT 4096u           /* RFC 9113 section 6.5.2 */
+#define PLACEHOLDER 0x01              /* the name of a placeholder: no field is called so */
+#define PLACEHOLDER_SIZE 33u          /* RFC 7541 section 4.1: no real entry is smaller */
+
+struct hpack {
+	nghttp2_hd_inflater *inflater;
+	nghttp2_mem mem;
+	struct conn *conn;
+};
+
+/* --- nghttp2's memory comes from the pool; each block tells its size ------------------------------------------------ */
+
+#define TAG 16u
+
+static void *mem_malloc(size_t n, void *ctx)
+{
+	struct hpack *h = ctx;
+	size_t *p = n > POOL_MAX - TAG ? NULL : conn_alloc(h->conn, n + TAG);
+
+	if (!p)
+		return NULL;
+	*p = n + TAG;
+	return (char *)p + TAG;
+}
+
+static void mem_free(void *p, void *ctx)
+{
+	struct hpack *h = ctx;
+	size_t *tag = p ? (size_t *)((char *)p - TAG) : NULL;
+
+	if (tag)
+		conn_free(h->conn, tag, *tag);
+}
+
+static void *mem_calloc(size_t k, size_t n, void *ctx)
+{
+	void *p = mem_malloc(k * n, ctx);
+
+	if (p)
+		memset(p, 0, k * n);
+	return p;
+}
+
+static void *mem_realloc(void *old, size_t n, void *ctx)
+{
+	void *p = mem_malloc(n, ctx);
+	size_t had = old ? *(size_t *)((char *)old - TAG) - TAG : 0;
+
+	if (p && old) {
+		memcpy(p, old, had < n ? had : n);
+		mem_free(old, ctx);
+	}
+	return p;
+}
+
+/* --- the inflater --------------------------------------------------------------------------------------------------- */
+
+static int inflate(struct hpack *h, struct slice in, bool last, hpack_fn fn, void *ctx)
+{
+	for (;;) {
+		nghttp2_nv nv;
+		int flags = 0;
+		ssize_t n = nghttp2_hd_inflate_hd2(h->inflater, &nv, &flags, in.p, in.n, last);
+
+		if (n < 0)
+			return -1;
+		in = slice_from(in, (size_t)n);
+		if ((flags & NGHTTP2_HD_INFLATE_EMIT) && fn) {
+			bool unknown = nv.namelen == 1 && nv.name[0] == PLACEHOLDER;
+
+			fn(ctx, unknown ? (struct slice){NULL, 0} : slice_of(nv.name, nv.namelen), slice_of(nv.value, nv.valuelen));
+		}
+		if (flags & NGHTTP2_HD_INFLATE_FINAL) {
+			nghttp2_hd_inflate_end_headers(h->inflater);
+			return 0;
+		}
+		if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && !in.n)
+			return last ? -1 : 0;
+	}
+}
+
+/* A literal with incremental indexing (RFC 7541 section 6.2.1) for each place that the table can have. */
+static int prime(struct hpack *h)
+{
+	static const uint8_t literal[] = {0x40, 1, PLACEHOLDER, 0};
+	uint8_t block[(TABLE_DEFAULT / PLACEHOLDER_SIZE) * sizeof(literal)];
+
+	for (size_t i = 0; i < sizeof(block); i += sizeof(literal))
+		memcpy(block + i, literal, sizeof(literal));
+	return inflate(h, slice_of(block, sizeof(block)), true, NULL, NULL);
+}
+
+static int start(struct hpack *h, bool joined)
+{
+	if (nghttp2_hd_inflate_new2(&h->inflater, &h->mem) != 0) {
+		h->inflater = NULL;
+		return -1;
+	}
+	nghttp2_hd_inflate_change_table_size(h->inflater, TABLE_MAX);
+	return joined ? prime(h) : 0;
+}
+
+struct hpack *hpack_new(struct conn *c, bool joined)
+{
+	struct hpack *h = conn_alloc(c, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	*h = (struct hpack){.conn = c,
+			    .mem = {.mem_user_data = h, .malloc = mem_malloc, .free = mem_free, .calloc = mem_calloc,
+				    .realloc = mem_realloc}};
+	if (start(h, joined) == 0)
+		return h;
+	hpack_free(c, h);
+	return NULL;
+}
+
+void hpack_free(struct conn *c, struct hpack *h)
+{
+	if (!h)
+		return;
+	if (h->inflater)
+		nghttp2_hd_inflate_del(h->inflater);
+	conn_free(c, h, sizeof(*h));
+}
+
+int hpack_feed(struct hpack *h, struct slice block, bool last, hpack_fn fn, void *ctx)
+{
+	if (!h->inflater && start(h, true) < 0)
+		return -1;
+	if (inflate(h, block, last, fn, ctx) == 0)
+		return 0;
+	nghttp2_hd_inflate_del(h->inflater);
+	h->inflater = NULL;
+	return -1;
+}
