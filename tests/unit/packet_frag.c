@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fragments of IPv4 and IPv6: in any order, again, overlapping, missing, cut, in tunnels, and more than there is room for. */
+/* Fragments of IPv4 and IPv6: in any order, again, overlapping, missing, cut, in tunnels, and too many. */
 #include "packet/frag.h"
 #include "packet_build.h"
 
@@ -117,11 +117,15 @@ static void datagram_lives_until_the_next(void **state)
 static void duplicates(void **state)
 {
 	struct rig *r = *state;
+	size_t used;
 
 	for (unsigned version = 4; version <= 6; version += 2) {
 		for (unsigned i = 0; i < 3; i++) {
 			assert_int_equal(fragment(r, version, 1, 800, 1600), DECODED_FRAGMENT);
 			assert_int_equal(fragment(r, version, 1, 1600, WHOLE), DECODED_FRAGMENT);
+			if (i == 0)
+				used = pool_used(r->pool);
+			assert_int_equal(pool_used(r->pool), used);
 		}
 		assert_int_equal(fragment(r, version, 1, 0, 800), DECODED_TCP);
 		assert_whole(r);
@@ -157,15 +161,25 @@ static void overlaps_ip4(void **state)
 static void overlaps_ip6(void **state)
 {
 	struct rig *r = *state;
+	size_t used;
 
 	fragment(r, 6, 1, 0, 800);
 	fragment(r, 6, 1, 1600, WHOLE);
+	used = pool_used(r->pool);
 	assert_int_equal(fragment(r, 6, 1, 792, 1600), DECODED_FRAGMENT);
 	assert_int_equal(r->stats.fragments_lost, 3);
+	assert_in_range(pool_used(r->pool), 1, used - 2048); /* its bytes are given back at once */
 	fragment(r, 6, 1, 800, 1600);
 	assert_int_equal(fragment(r, 6, 1, 0, 800), DECODED_FRAGMENT);
 	assert_int_equal(r->stats.fragments_lost, 5);
 	assert_int_equal(r->stats.fragments, 5);
+	for (uint32_t at = 400; at <= 1200; at += 400) { /* over an end, or with one of its own */
+		fragment(r, 6, 100 + at, 800, 1600);
+		fragment(r, 6, 100 + at, at, at + 800 - (at == 800) * 400);
+		fragment(r, 6, 200 + at, 800, 1600);
+		fragment(r, 6, 200 + at, at, at < 1200 ? 1600 : 2000);
+	}
+	assert_int_equal(r->stats.fragments_lost, 5 + 2 * 5);
 }
 
 /* Two last fragments that do not end at one place, and one that others reach beyond. */
@@ -252,7 +266,7 @@ static void keys(void **state)
 			put_ip4(47);
 			assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
 		}
-		new_fragment(version, 4, 1, 800, slice_of(whole + 800, WHOLE - 800), false); /* the protocol, in IPv4 only */
+		new_fragment(version, 4, 1, 800, slice_of(whole + 800, WHOLE - 800), false); /* the protocol in IPv4 */
 		if (version == 4)
 			assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
 		assert_int_equal(fragment(r, version, 1, 800, WHOLE), DECODED_TCP);
@@ -347,6 +361,10 @@ static void too_much_memory(void **state)
 		assert_in_range(pool_used(r->pool), 0, FRAG_MEMORY);
 	}
 	assert_in_range(r->stats.fragments_lost, 100, 199);
+	new_fragment(6, 6, 199, 60000, slice_of(zeros, 8), false); /* the newest is there: whole, though no segment */
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_MALFORMED);
+	new_fragment(6, 6, 0, 60000, slice_of(zeros, 8), false); /* the oldest is not */
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
 	assert_int_equal(fragment(r, 4, 1, 0, 800), DECODED_FRAGMENT);
 	assert_int_equal(fragment(r, 4, 1, 800, WHOLE), DECODED_TCP);
 }
@@ -372,7 +390,7 @@ static void tunnels(void **state)
 	size_t n[2];
 
 	for (unsigned i = 0; i < 2; i++) {
-		new_fragment(4, 6, 9, i * 1600, slice_first(slice_from(slice_of(whole, WHOLE), i * 1600), 1600), i == 0);
+		new_fragment(4, 6, 9, i * 1600, slice_of(whole + i * 1600, i ? WHOLE - 1600 : 1600), i == 0);
 		PUT("\x20\0\x08\0\0\0\0\x07");
 		n[i] = build.n;
 		memcpy(outer[i], front(), n[i]);
@@ -450,7 +468,9 @@ static void whole_ip4_header(void **state)
 		uint32_t sum = 0;
 
 		for (unsigned i = 0; i < 2; i++) {
-			new_fragment(4, 6, id, i ? 0 : 800, i ? slice_of(whole, 800) : slice_of(whole + 800, WHOLE - 800), i);
+			struct slice part = i ? slice_of(whole, 800) : slice_of(whole + 800, WHOLE - 800);
+
+			new_fragment(4, 6, id, i ? 0 : 800, part, i);
 			memmove(front() - 4, front(), 20);
 			build.n += 4;
 			memcpy(front() + 20, "\x94\x04\0\0", 4);
