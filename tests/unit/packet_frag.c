@@ -573,6 +573,31 @@ static void no_memory(void **state)
 	}
 }
 
+/* The fragments are there, and no room for the whole. */
+static void no_memory_to_join(void **state)
+{
+	struct rig *r = *state;
+	unsigned left = 100;
+
+	decoder_free(r->d);
+	pool_free(r->pool);
+	r->pool = pool_new((size_t)16 << 20, failing_heap, &left);
+	r->d = decoder_new(r->pool, &r->stats);
+	left = 3; /* slabs: of datagrams, of small pieces, and of the three that follow */
+	for (uint32_t id = 0; id < 3; id++) {
+		new_fragment(6, 6, id, 0, slice_of(zeros, 60000), true);
+		assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
+	}
+	new_fragment(6, 6, 0, 60000, slice_of(zeros, 8), false);
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
+	assert_int_equal(left, 0);
+	assert_int_equal(r->stats.fragments, 4);
+	assert_int_equal(r->stats.fragments_lost, 2);
+	new_fragment(6, 6, 1, 60000, slice_of(zeros, 8), false); /* now there is: whole, though no segment */
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_MALFORMED);
+	assert_int_equal(r->stats.fragments_lost, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -585,8 +610,8 @@ int main(void)
 		UNIT(too_much_memory),  UNIT(too_many_pieces),
 		UNIT(tunnels),          UNIT(tunnel_in_fragments),
 		UNIT(dull_fragments),   UNIT(no_memory),
+		UNIT(no_memory_to_join), UNIT(tiny_first_fragment),
 		UNIT(whole_ip4_header), UNIT(whole_ip6_header),
-		UNIT(tiny_first_fragment),
 	};
 
 	make_whole();
