@@ -38,7 +38,8 @@ static void new_fragment(unsigned version, uint8_t protocol, uint32_t id, size_t
 static enum decoded fragment_n(struct rig *r, unsigned version, uint32_t id, size_t at, size_t end, size_t n)
 {
 	new_fragment(version, 6, id, at, slice_of(whole + at, end - at), end < WHOLE);
-	return rig_decode(r, LINKTYPE_RAW, build.n - (end - at - n));
+	put_ethernet(version == 4 ? 0x0800 : 0x86dd);
+	return rig_decode(r, LINKTYPE_ETHERNET, build.n - (end - at - n));
 }
 
 static enum decoded fragment(struct rig *r, unsigned version, uint32_t id, size_t at, size_t end)
