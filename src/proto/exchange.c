@@ -195,7 +195,7 @@ static void draft_finish(const struct draft *d, struct message *ret)
 
 static struct slice start_value(const struct draft *d)
 {
-	return slice_of(d->text + d->start.value, d->start.value_len);
+	return draft_place(d, d->start.value, d->start.value_len);
 }
 
 void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)
@@ -204,6 +204,8 @@ void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)
 	struct exchange_record *e = &r.exchange;
 	struct stats *stats = c->env->stats;
 
+	draft_fields_end(&x->request);
+	draft_fields_end(&x->response);
 	draft_finish(&x->request, &e->request);
 	draft_finish(&x->response, &e->response);
 	e->request.method = draft_method(&x->request);

@@ -236,12 +236,13 @@ static size_t feed_start(struct conn *c, struct http1_side *s, const struct chun
 		n++;
 	if (n)
 		return at + n;
-	lf = memchr(in.p, '\n', in.n);
-	if (!lf && in.n < LINE_MAX && (s->trusted || startline_probe(in, &response) == VERDICT_MORE))
+	lf = memchr(in.p, '\n', in.n < LINE_MAX ? in.n : LINE_MAX);
+	if (!lf && in.n < LINE_MAX && (s->trusted || startline_probe(in, &response) != VERDICT_NO))
 		return at;
 	if (!lf || !startline_parse(slice_of(in.p, (size_t)(lf - in.p)), s->trusted, &line) || line.response != s->role) {
 		http1_lose(c, s);
-		return at;
+		c->env->stats->garbage++;
+		return at + 1; /* the search goes on behind it */
 	}
 	n = (size_t)(lf + 1 - in.p);
 	if (!begin(c, s, &line, ch, at))
