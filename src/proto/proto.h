@@ -35,7 +35,7 @@ struct conn {
 	bool midstream;               /* its begin was not seen */
 	int8_t client;                /* the side that is the client, or -1 */
 	uint8_t how;                  /* enum ended: why the connection is being closed; ENDED_WELL as long as it is not */
-	int8_t by;                    /* the side that did it, or -1 */
+	int8_t by;                    /* the side that did it, or, while it is open, that sent the first FIN; -1: not known, none */
 	uint32_t exchanges;           /* emitted */
 };
 
