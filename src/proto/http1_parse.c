@@ -525,7 +525,7 @@ size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
 	bool moved = true;
 
 	if (s->state >= HTTP1_LENGTH && s->state <= HTTP1_UNTIL_END && next_message(c, s, ch))
-		http1_end_message(c, s, true);
+		http1_end_message(c, s, s->state != HTTP1_RECHUNK);
 	while (at < ch->data.n && moved && !c->done && !c->again) {
 		uint8_t state = s->state;
 		bool careful = s->careful;
