@@ -84,8 +84,8 @@ void flow_end(struct engine *e, struct flow *f, enum ended how, int by)
 {
 	struct flow *current = e->current;
 
-	if (f->reset) {
-		how = ENDED_RESET;
+	if (f->reset || f->closed) {
+		how = f->reset ? ENDED_RESET : ENDED_CLOSED;
 		by = f->closed_by;
 	}
 	e->current = f;

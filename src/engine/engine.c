@@ -81,6 +81,7 @@ void engine_loss(struct engine *e, uint64_t ts_ns, const struct loss_record *los
 
 void engine_finish(struct engine *e)
 {
+	decoder_flush(e->decoder);
 	for (unsigned i = 0; i < FLOW_PHASES; i++)
 		while (!list_empty(&e->table.phase[i]))
 			flow_end(e, container_of(e->table.phase[i].next, struct flow, node), ENDED_OPEN, -1);

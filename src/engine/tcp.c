@@ -201,14 +201,16 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 		handle_syn(f, seg);
 	if ((seg->flags & TCP_ACK) && !(seg->flags & TCP_RST))
 		handle_ack(e, f, seg);
-	if ((seg->flags & (TCP_FIN | TCP_RST)) && f->closed_by < 0)
-		f->closed_by = (int8_t)seg->side;
+	if ((seg->flags & TCP_FIN) && f->closed_by < 0)
+		f->closed_by = f->conn.by = (int8_t)seg->side;
 	if (n || (seg->flags & TCP_FIN))
 		handle_payload(e, f, seg);
 	else if (!list_empty(&f->stalled))
 		flow_deliver(e, f, seg->side);
-	if ((seg->flags & TCP_RST) && reset_believed(&f->stream[seg->side], seg))
+	if ((seg->flags & TCP_RST) && !f->reset && !f->closed && reset_believed(&f->stream[seg->side], seg)) {
 		f->reset = true;
+		f->closed_by = f->conn.by = (int8_t)seg->side;
+	}
 	if (!list_empty(&f->stalled))
 		flow_stalled(e, f);
 	flow_touch(&e->table, f, phase_of(f));

@@ -60,7 +60,6 @@ static void datagram_drop_pieces(struct frag_table *t, struct datagram *dg)
 		list_remove(&p->in);
 		table_put(t, p, sizeof(*p) + p->have);
 	}
-	dg->n_pieces = 0;
 }
 
 static void datagram_free(struct frag_table *t, struct datagram *dg)

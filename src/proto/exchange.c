@@ -196,7 +196,7 @@ static void draft_finish(const struct draft *d, struct message *ret)
 
 static struct slice start_value(const struct draft *d)
 {
-	return slice_of(d->text + d->start.value, d->start.value_len);
+	return draft_place(d, d->start.value, d->start.value_len);
 }
 
 void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)
@@ -211,6 +211,8 @@ void exchange_emit_record(struct conn *c, struct exchange *x, enum ended how, in
 	struct exchange_record *e = &r->exchange;
 	struct stats *stats = c->env->stats;
 
+	draft_fields_end(&x->request);
+	draft_fields_end(&x->response);
 	draft_finish(&x->request, &e->request);
 	draft_finish(&x->response, &e->response);
 	e->request.method = draft_method(&x->request);

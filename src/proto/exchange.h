@@ -66,10 +66,16 @@ void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by);
 /* The same, with a record in which a decoder has set what only it knows. */
 void exchange_emit_record(struct conn *c, struct exchange *x, enum ended how, int by, struct record *r);
 
+/* A place in the text, as far as it was kept. */
+static inline struct slice draft_place(const struct draft *d, uint32_t at, uint32_t n)
+{
+	return slice_first(slice_from(slice_of(d->text, d->text_n), at), n);
+}
+
 /* The method of a request; empty when it is not known. Valid until the draft changes. */
 static inline struct slice draft_method(const struct draft *d)
 {
-	return slice_of(d->text + d->start.name, d->start.name_len);
+	return draft_place(d, d->start.name, d->start.name_len);
 }
 
 /* Appends to the text. What goes beyond the limit is counted as missing. */
@@ -91,7 +97,10 @@ static inline bool is_space(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* The fields are whole: if untidy, white space behind values goes (RFC 9110 section 5.5), and what lies beyond the text. */
+/*
+ * The fields so far are whole: if untidy, white space behind values goes (RFC 9110 section 5.5), and what lies beyond the
+ * text. Twice does no harm; exchange_emit does it for all.
+ */
 void draft_fields_end(struct draft *d);
 
 /* Fields from here on are trailers. */

@@ -247,7 +247,7 @@ void http1_done(struct conn *c, struct http1_side *s, bool complete)
 	} else {
 		x->request.done = true;
 		if (x->response.done)
-			finish(c, x, ENDED_WELL, -1);
+			finish(c, x, complete ? ENDED_WELL : ENDED_LOST, -1);
 	}
 }
 
@@ -281,21 +281,23 @@ static void http1_end(struct conn *c, unsigned side, const struct chunk *ch)
 	struct http1 *h = c->state;
 	struct http1_side *s = &h->side[side];
 	enum ended how = c->how ? (enum ended)c->how : ENDED_CLOSED;
-	int by = c->how ? c->by : (int)side;
+	bool complete = s->state == HTTP1_UNTIL_END && how == ENDED_CLOSED;
 
 	if (!s->x)
 		http1_partial(c, s, ch);
-	if (s->x && (s->role == 0 || (s->state == HTTP1_UNTIL_END && how == ENDED_CLOSED)))
-		http1_end_message(c, s, s->state == HTTP1_UNTIL_END);
+	if (s->x && s->role == 0 && s->x->response.done && !complete)
+		finish(c, s->x, how, c->by);
+	else if (s->x && (s->role == 0 || complete))
+		http1_end_message(c, s, complete);
 	s->state = HTTP1_SEARCH;
 	if (s->role == 0 || c->done || c->again)
 		return;
 	if (s->x && s->interim)
 		http1_end_message(c, s, false);
 	if (s->x && s->x != h->head)
-		finish(c, s->x, how, by);
+		finish(c, s->x, how, c->by);
 	while (h->head)
-		drop_oldest(c, how, by);
+		drop_oldest(c, how, c->by);
 }
 
 static void http1_close(struct conn *c)

@@ -236,12 +236,13 @@ static size_t feed_start(struct conn *c, struct http1_side *s, const struct chun
 		n++;
 	if (n)
 		return at + n;
-	lf = memchr(in.p, '\n', in.n);
-	if (!lf && in.n < LINE_MAX && (s->trusted || startline_probe(in, &response) == VERDICT_MORE))
+	lf = memchr(in.p, '\n', in.n < LINE_MAX ? in.n : LINE_MAX);
+	if (!lf && in.n < LINE_MAX && (s->trusted || startline_probe(in, &response) != VERDICT_NO))
 		return at;
 	if (!lf || !startline_parse(slice_of(in.p, (size_t)(lf - in.p)), s->trusted, &line) || line.response != s->role) {
 		http1_lose(c, s);
-		return at;
+		c->env->stats->garbage++;
+		return at + 1; /* the search goes on behind it */
 	}
 	n = (size_t)(lf + 1 - in.p);
 	if (!begin(c, s, &line, ch, at))
@@ -524,7 +525,7 @@ size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
 	bool moved = true;
 
 	if (s->state >= HTTP1_LENGTH && s->state <= HTTP1_UNTIL_END && next_message(c, s, ch))
-		http1_end_message(c, s, true);
+		http1_end_message(c, s, s->state != HTTP1_RECHUNK);
 	while (at < ch->data.n && moved && !c->done && !c->again) {
 		uint8_t state = s->state;
 		bool careful = s->careful;

@@ -38,7 +38,7 @@ struct conn {
 	int8_t client;                /* the side that is the client, or -1 */
 	uint8_t guess;                /* the side that is the client if nothing tells: the one with the higher port */
 	uint8_t how;                  /* enum ended: why the connection is being closed; ENDED_WELL as long as it is not */
-	int8_t by;                    /* the side that did it, or -1 */
+	int8_t by;                    /* the side that did it, or, while it is open, that sent the first FIN; -1: not known, none */
 	uint32_t exchanges;           /* emitted */
 };
 

@@ -34,7 +34,7 @@ struct flow {
 	uint32_t hash;
 	uint8_t phase;
 	bool reset;                   /* RST was seen */
-	int8_t closed_by;             /* the side of the first FIN or RST, or -1 */
+	int8_t closed_by;             /* the side of the RST, else of the first FIN, or -1 */
 	uint8_t vantage;              /* bits: seen near side 0, seen near side 1 */
 	uint16_t vlan;
 	uint8_t tunnel;

@@ -37,10 +37,11 @@ static void kept_drop(struct stream *st, struct pool *pool)
 {
 	if (!st->kept)
 		return;
-	st->waiting -= (uint32_t)pool_round(st->kept_n);
-	pool_put(pool, st->kept, st->kept_n);
+	st->waiting -= st->kept_size;
+	pool_put(pool, st->kept, st->kept_size);
 	st->kept = NULL;
-	st->kept_n = st->kept_old = 0;
+	st->kept_n = st->kept_size = 0;
+	st->joined = false;
 }
 
 void stream_release(struct stream *st, struct pool *pool)
@@ -63,6 +64,7 @@ void stream_release(struct stream *st, struct pool *pool)
 void stream_start(struct stream *st, uint32_t seq)
 {
 	st->next_seq = seq;
+	st->acked = 0;
 	st->started = true;
 }
 
@@ -175,6 +177,19 @@ static int place(struct stream *st, struct pool *pool, const struct span *span, 
 	return r;
 }
 
+/* The sender itself says where it is: the offset of that. A begin that lies too far off was none. */
+static int64_t confirm(struct stream *st, uint32_t seq)
+{
+	int64_t off = stream_offset(st, seq);
+
+	if (!st->started || (st->tentative && (off < -(int64_t)TAIL_MAX || off > (int64_t)TAIL_MAX))) {
+		stream_start(st, seq);
+		off = (int64_t)st->next;
+	}
+	st->tentative = false;
+	return off;
+}
+
 int stream_insert(struct stream *st, struct pool *pool, const struct span *span)
 {
 	struct slice data = span->payload;
@@ -182,14 +197,7 @@ int stream_insert(struct stream *st, struct pool *pool, const struct span *span)
 	int64_t off;
 	uint64_t old, end;
 
-	if (!st->started)
-		stream_start(st, span->seq);
-	off = stream_offset(st, span->seq);
-	if (st->tentative && (off < -(int64_t)TAIL_MAX || off > (int64_t)TAIL_MAX)) {
-		stream_start(st, span->seq);
-		off = (int64_t)st->next;
-	}
-	st->tentative = false;
+	off = confirm(st, span->seq);
 	end = (uint64_t)(off + (int64_t)data.n + cut);
 	if ((int64_t)end <= (int64_t)st->next) {
 		st->retransmitted += data.n + cut;
@@ -226,17 +234,15 @@ int stream_insert(struct stream *st, struct pool *pool, const struct span *span)
 
 void stream_fin(struct stream *st, uint32_t seq)
 {
-	int64_t off;
+	int64_t off = confirm(st, seq);
 
-	if (!st->started)
-		stream_start(st, seq);
-	off = stream_offset(st, seq);
 	if (st->fin == OFFSET_UNKNOWN && off >= (int64_t)st->next && off >= (int64_t)st->top)
 		st->fin = (uint64_t)off;
 }
 
 void stream_acked(struct stream *st, uint32_t ack)
 {
+	uint64_t seen = st->top > st->next ? st->top : st->next;
 	int64_t off;
 
 	if (!st->started) {
@@ -244,7 +250,7 @@ void stream_acked(struct stream *st, uint32_t ack)
 		st->tentative = true;
 	}
 	off = stream_offset(st, ack);
-	if (off > (int64_t)st->acked)
+	if (off > (int64_t)st->acked && off - (int64_t)seen <= (int64_t)TAIL_MAX)
 		st->acked = (uint64_t)off;
 	if (st->acked > st->fin)
 		st->acked = st->fin;
@@ -261,9 +267,7 @@ uint64_t stream_hole_end(const struct stream *st)
 	if (st->fin != OFFSET_UNKNOWN)
 		return st->fin > at ? st->fin : st->next;
 	/* one byte too many acknowledged is a FIN that was not captured */
-	if (st->acked > at + 1 && st->acked - at <= TAIL_MAX)
-		return st->acked;
-	return st->next;
+	return st->acked > at + 1 ? st->acked : st->next;
 }
 
 bool stream_hole(const struct stream *st)
@@ -292,12 +296,8 @@ static void advance(struct stream *st, uint64_t n)
 
 uint64_t stream_skip(struct stream *st, uint32_t seq, uint32_t n, bool fin)
 {
-	int64_t news;
+	int64_t news = confirm(st, seq) + n - (int64_t)st->next;
 
-	if (!st->started)
-		stream_start(st, seq);
-	st->tentative = false;
-	news = stream_offset(st, seq) + n - (int64_t)st->next;
 	if (news > 0)
 		advance(st, (uint64_t)news);
 	st->ended |= fin;
@@ -305,33 +305,57 @@ uint64_t stream_skip(struct stream *st, uint32_t seq, uint32_t n, bool fin)
 	return news > 0 ? (uint64_t)news : 0;
 }
 
-/* Moves `cur` behind `kept`. When there is no room the bytes of `cur` are lost: false. */
-static bool keep(struct stream *st, struct pool *pool)
+/* The bytes of `cur` were taken, or are somewhere else now. */
+static void cur_drop(struct stream *st, struct pool *pool)
 {
-	uint32_t old = st->kept_n, all = old + (uint32_t)st->cur.n;
-	uint8_t *p = all > POOL_MAX ? NULL : pool_get(pool, all);
-
-	if (p) {
-		if (old)
-			memcpy(p, st->kept, old);
-		else
-			st->kept_ts_ns = st->cur_ts_ns, st->kept_ack = st->cur_ack;
-		memcpy(p + old, st->cur.p, st->cur.n);
-		kept_drop(st, pool);
-		st->kept = p;
-		st->kept_n = all;
-		st->kept_old = old;
-		st->waiting += (uint32_t)pool_round(all);
-		advance(st, st->cur.n);
-	} else {
-		st->cur_cut += (uint32_t)st->cur.n;
-		st->cut_cause = CAUSE_MEMORY;
-	}
+	advance(st, st->cur.n);
 	st->cur = (struct slice){NULL, 0};
 	if (st->owned)
 		piece_free(st, pool, st->owned);
 	st->owned = NULL;
-	return p != NULL;
+}
+
+/* There is no room for the bytes of `cur`: they are lost. */
+static void cur_lose(struct stream *st)
+{
+	st->cur_cut += (uint32_t)st->cur.n;
+	st->cut_cause = CAUSE_MEMORY;
+	st->cur = (struct slice){NULL, 0};
+}
+
+/* Makes room for `n` bytes behind those that are kept. */
+static bool kept_widen(struct stream *st, struct pool *pool, size_t n)
+{
+	uint32_t size = (uint32_t)pool_round(st->kept_n + n), old = st->kept_n;
+	uint8_t *p;
+
+	if (size <= st->kept_size)
+		return true;
+	p = size > POOL_MAX ? NULL : pool_get(pool, size);
+	if (!p)
+		return false;
+	if (old)
+		memcpy(p, st->kept, old);
+	kept_drop(st, pool);
+	st->kept = p;
+	st->kept_n = old;
+	st->kept_size = size;
+	st->waiting += size;
+	return true;
+}
+
+/* Moves `cur`, which was offered, to `kept`, which is empty. */
+static void keep(struct stream *st, struct pool *pool)
+{
+	if (!kept_widen(st, pool, st->cur.n)) {
+		cur_lose(st);
+		return;
+	}
+	memcpy(st->kept, st->cur.p, st->cur.n);
+	st->kept_n = (uint32_t)st->cur.n;
+	st->kept_ts_ns = st->cur_ts_ns;
+	st->kept_ack = st->cur_ack;
+	cur_drop(st, pool);
 }
 
 static void pop_piece(struct stream *st)
@@ -353,13 +377,17 @@ static void pop_piece(struct stream *st)
 
 static bool offer_data(struct stream *st, struct pool *pool, struct chunk *ret)
 {
+	*ret = (struct chunk){.data = st->cur};
 	if (st->kept_n) {
-		if (!keep(st, pool))
+		if (!st->joined && !kept_widen(st, pool, st->cur.n)) {
+			cur_lose(st);
 			return false;
-		*ret = (struct chunk){.data = slice_of(st->kept, st->kept_n), .kept = st->kept_old,
+		}
+		if (!st->joined)
+			memcpy(st->kept + st->kept_n, st->cur.p, st->cur.n);
+		st->joined = true;
+		*ret = (struct chunk){.data = slice_of(st->kept, st->kept_n + st->cur.n), .kept = st->kept_n,
 				      .kept_ts_ns = st->kept_ts_ns, .kept_ack = st->kept_ack};
-	} else {
-		*ret = (struct chunk){.data = st->cur};
 	}
 	ret->kind = st->offer = CHUNK_DATA;
 	ret->n = ret->data.n;
@@ -431,41 +459,22 @@ bool stream_peek(struct stream *st, struct pool *pool, struct chunk *ret)
 
 static void consume_data(struct stream *st, struct pool *pool, size_t n)
 {
-	if (!st->kept_n) {
-		assert(n <= st->cur.n);
+	assert(n <= st->kept_n + st->cur.n);
+	if (n < st->kept_n) {
+		st->kept_n += (uint32_t)(st->cur.n - n);
+		memmove(st->kept, st->kept + n, st->kept_n);
+		st->joined = false;
+		cur_drop(st, pool);
+		return;
+	}
+	n -= st->kept_n;
+	kept_drop(st, pool);
+	if (n == st->cur.n) {
+		cur_drop(st, pool);
+	} else {
 		st->cur = slice_from(st->cur, n);
 		advance(st, n);
-		if (!st->cur.n && st->owned) {
-			piece_free(st, pool, st->owned);
-			st->owned = NULL;
-		}
-		return;
 	}
-	assert(n <= st->kept_n);
-	if (n == st->kept_n) {
-		kept_drop(st, pool);
-		return;
-	}
-	if (n) {
-		/* what is left moves to a block of its own size: `kept_n` tells the size of the block */
-		struct slice rest = slice_of(st->kept + n, st->kept_n - n);
-		uint8_t *p = pool_get(pool, rest.n);
-		bool from_new = n >= st->kept_old;
-
-		if (p)
-			memcpy(p, rest.p, rest.n);
-		kept_drop(st, pool);
-		if (!p) {
-			st->lost[CAUSE_MEMORY] += rest.n;
-			return;
-		}
-		st->kept = p;
-		st->kept_n = (uint32_t)rest.n;
-		st->waiting += (uint32_t)pool_round(rest.n);
-		if (from_new)
-			st->kept_ts_ns = st->cur_ts_ns, st->kept_ack = st->cur_ack;
-	}
-	st->kept_old = st->kept_n;
 }
 
 void stream_consume(struct stream *st, struct pool *pool, size_t n)
@@ -479,6 +488,7 @@ void stream_consume(struct stream *st, struct pool *pool, size_t n)
 	case CHUNK_GAP:
 		st->lost[st->cur_cut ? st->cut_cause : st->skip_cause] += st->offer_n;
 		st->cur_cut = 0;
+		cur_drop(st, pool);
 		advance(st, st->offer_n);
 		kept_drop(st, pool);
 		break;
@@ -491,16 +501,14 @@ void stream_consume(struct stream *st, struct pool *pool, size_t n)
 
 void stream_settle(struct stream *st, struct pool *pool)
 {
-	struct piece *p = st->owned;
+	struct piece *p;
 
+	if (st->cur.n && !st->fresh)
+		keep(st, pool);
 	if (!st->cur.n && !st->cur_cut)
 		return;
-	if (!st->fresh && st->cur.n) {
-		keep(st, pool);
-		if (!st->cur_cut)
-			return;
-	}
-	/* not offered yet: the caller waits for the other side */
+	/* not offered yet, or not consumed at all: the caller waits for the other side */
+	p = st->owned;
 	if (p) {
 		p->at += p->n - (uint32_t)st->cur.n;
 		p->off = st->next;
@@ -516,5 +524,5 @@ void stream_settle(struct stream *st, struct pool *pool)
 	st->owned = NULL;
 	st->cur = (struct slice){NULL, 0};
 	st->cur_cut = 0;
-	st->fresh = false;
+	st->fresh = st->joined = false;
 }

@@ -17,8 +17,8 @@ struct piece;
 
 struct stream {
 	/*
-	 * Bytes below `next` were offered or given up. The borrowed bytes `cur` begin at `next`; `kept` are the last bytes
-	 * below `next`, offered but not consumed. Pieces lie at or above `next`, in order, and do not overlap.
+	 * Bytes below `next` were consumed, kept or given up. The borrowed bytes `cur` begin at `next`; `kept` are the last
+	 * bytes below `next`, offered but not consumed. Pieces lie at or above `next`, in order, and do not overlap.
 	 */
 	uint64_t next;
 	uint32_t next_seq;            /* sequence number of `next` */
@@ -50,7 +50,8 @@ struct stream {
 	uint32_t waiting;             /* bytes of blocks that pieces and `kept` take */
 
 	uint8_t *kept;
-	uint32_t kept_n, kept_old;    /* bytes; of them, those that were kept before the last offer */
+	uint32_t kept_n, kept_size;   /* bytes; size of the block */
+	bool joined;                  /* a copy of `cur` lies behind them, so that both are offered as one */
 	uint64_t kept_ts_ns, kept_ack;
 
 	uint64_t retransmitted;       /* payload bytes that were there already */

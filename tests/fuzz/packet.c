@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Packets one after the other: LINKTYPE (2 bytes), captured length (2), what was cut (1), seconds since the one before (1),
- * the bytes. What is decoded must lie in the packet, and a reassembled datagram must decode to the same segment.
+ * Packets one after the other: LINKTYPE (2 bytes), captured length (2), what was cut (1), seconds since the one before
+ * (1), the bytes. What is decoded must lie in the packet, and a reassembled datagram must decode to the same segment.
  */
 #include <stdlib.h>
 
@@ -14,8 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool segment_same(const struct segment *a, const struct segment *b)
 {
-	return memcmp(&a->key, &b->key, sizeof(a->key)) == 0 && a->side == b->side && a->seq == b->seq && a->ack == b->ack &&
-	       a->flags == b->flags && a->tsval == b->tsval && a->cut == b->cut && slice_eq(a->payload, b->payload);
+	return memcmp(&a->key, &b->key, sizeof(a->key)) == 0 && a->side == b->side && a->seq == b->seq &&
+	       a->ack == b->ack && a->flags == b->flags && a->tsval == b->tsval && a->cut == b->cut &&
+	       slice_eq(a->payload, b->payload);
 }
 
 static void check_segment(const struct decoder *d, const struct packet *pkt, const struct segment *seg)

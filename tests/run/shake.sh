@@ -12,9 +12,9 @@ fail() {
 	status=1
 }
 
-# Exchanges of several connections may end in another order, so lines are sorted.
+# Exchanges of several connections may end in another order, so lines are sorted. A replay that hangs is ended.
 records() {
-	"$B/perisco" replay -q -o json "$1" | sort
+	timeout -s KILL 20 "$B/perisco" replay -q -o json "$1" | sort
 }
 
 shaken() {
@@ -27,11 +27,11 @@ for talk in tests/pcaps/*.talk; do
 	grep -q '^# not shaken: ' "$talk" && continue
 	"$B/pcap-make" "$talk" "$work/as-is.pcapng" || fail "$name: cannot be made"
 	records "$work/as-is.pcapng" >"$work/want"
-	for n in 1 2 3 5 16 17 40 64 100; do
+	for n in 1 3 16 40; do
 		shaken --split $n
-		shaken --split-once $n
+		shaken --split-once $((n + 1))
 	done
-	for seed in 1 2 3 4 5 6; do
+	for seed in 1 2 3; do
 		shaken -s $seed -r .5 -k 4
 		shaken -s $seed -d .5
 		shaken -s $seed -r .4 -d .2 -k 12 --split 7

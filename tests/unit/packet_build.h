@@ -234,7 +234,7 @@ static inline void assert_request(const struct rig *r)
 	assert_memory_equal(r->seg.payload.p, REQUEST, sizeof(REQUEST) - 1);
 }
 
-/* What was built is the request in a link layer or tunnel; cut anywhere, it is no segment or one with its bytes counted. */
+/* What was built is the request in a link layer or tunnel; cut anywhere, it is malformed or its bytes are counted. */
 static inline void assert_decodes(struct rig *r, uint16_t link)
 {
 	size_t payload = sizeof(REQUEST) - 1;

@@ -11,30 +11,30 @@ static void each_encapsulation(void **state)
 		bool frame;
 	} cases[] = {
 		{SLICE("\x81\0\xe0\x05\x08\0"), 6, false},
-		{SLICE("\x81\0\0\0\x08\0"), 1, false},                                   /* a priority alone: VLAN 0 */
+		{SLICE("\x81\0\0\0\x08\0"), 1, false}, /* a priority alone: VLAN 0 */
 		{SLICE("\x81\0\x1f\xff\x08\0"), 4096, false},
-		{SLICE("\x88\xa8\0\x64\x81\0\0\x05\x08\0"), 101, false},                 /* the outermost is told */
+		{SLICE("\x88\xa8\0\x64\x81\0\0\x05\x08\0"), 101, false}, /* the outermost is told */
 		{SLICE("\x91\0\0\x07\x92\0\0\x08\x93\0\0\x09\x81\0\0\x0a\x08\0"), 8, false},
-		{SLICE("\x81\0\0\x05\0\x4e" SNAP_IP), 6, false},                         /* a length in the type's place */
+		{SLICE("\x81\0\0\x05\0\x4e" SNAP_IP), 6, false}, /* a length in the type's place */
 		{SLICE("\0\x4e" SNAP_IP), 0, false},
-		{SLICE("\0\x49\x06\x06\x03"), 0, false},                                 /* LLC without SNAP */
+		{SLICE("\0\x49\x06\x06\x03"), 0, false}, /* LLC without SNAP */
 		{SLICE("\0\x4e\xaa\xaa\x03\0\0\xf8\x08\0"), 0, false},
 		{SLICE("\x88\x47\0\x01\x41\x40"), 0, false},
 		{SLICE("\x88\x48\0\x01\x40\x40\0\x02\x40\x40\0\x03\x41\x40"), 0, false},
 		{SLICE("\x81\0\0\x05\x88\x47\0\x01\x41\x40"), 6, false},
-		{SLICE("\x88\x47\0\x01\x41\x40"), 0, true},                              /* a pseudowire */
-		{SLICE("\x88\x47\0\x01\x41\x40\0\0\0\0"), 0, true},                      /* with a control word */
+		{SLICE("\x88\x47\0\x01\x41\x40"), 0, true}, /* a pseudowire */
+		{SLICE("\x88\x47\0\x01\x41\x40\0\0\0\0"), 0, true}, /* with a control word */
 		{SLICE("\x88\x64\x11\0\0\x01\0\x48\0\x21"), 0, false},
 		{SLICE("\x81\0\0\x05\x88\x64\x11\0\0\x01\0\x48\0\x21"), 6, false},
 		{SLICE("\x88\x0b\0\x21"), 0, false},
-		{SLICE("\x89\x4f\x0f\xc2\x01\x01\0\0\x01\xff"), 0, false},               /* 8 bytes, no metadata */
+		{SLICE("\x89\x4f\x0f\xc2\x01\x01\0\0\x01\xff"), 0, false}, /* 8 bytes, no metadata */
 		{SLICE("\x89\x4f\x0f\xc5\x02\x03\0\0\x01\xff" "ABCDEFGHIJKL"), 0, true},
 		{SLICE("\x89\x4f\x0f\xc2\x02\x05\0\0\x01\xff\0\x01\x41\x40"), 0, false}, /* MPLS in it */
 		{SLICE("\x89\x4f\x0f\xc2\x02\x04\0\0\x01\xff\x0f\xc2\x02\x01\0\0\x01\xff"), 0, false},
 		{SLICE("\x88\xe7\0\0\0\x01"), 0, true},
 		{SLICE("\x89\x03\0\x01"), 0, true},
 		{SLICE("\x22\xf3\0\0\0\x01\0\x02"), 0, true},
-		{SLICE("\x22\xf3\0\xc0\0\x01\0\x02" "ABCDEFGHIJKL"), 0, true},               /* with options */
+		{SLICE("\x22\xf3\0\xc0\0\x01\0\x02" "ABCDEFGHIJKL"), 0, true}, /* with options */
 		{SLICE("\x89\x26\0\0\0\0\x08\0"), 0, false},
 		{SLICE("\x89\x26\0\0\0\0\x81\0\0\x05\x08\0"), 6, false},
 		{SLICE("\x89\x09\x01\x01\0\x01\0\x02\x08\0"), 0, false},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fragments of IPv4 and IPv6: in any order, again, overlapping, missing, cut, in tunnels, and more than there is room for. */
+/* Fragments of IPv4 and IPv6: in any order, again, overlapping, missing, cut, in tunnels, and too many. */
 #include "packet/frag.h"
 #include "packet_build.h"
 
@@ -38,7 +38,8 @@ static void new_fragment(unsigned version, uint8_t protocol, uint32_t id, size_t
 static enum decoded fragment_n(struct rig *r, unsigned version, uint32_t id, size_t at, size_t end, size_t n)
 {
 	new_fragment(version, 6, id, at, slice_of(whole + at, end - at), end < WHOLE);
-	return rig_decode(r, LINKTYPE_RAW, build.n - (end - at - n));
+	put_ethernet(version == 4 ? 0x0800 : 0x86dd);
+	return rig_decode(r, LINKTYPE_ETHERNET, build.n - (end - at - n));
 }
 
 static enum decoded fragment(struct rig *r, unsigned version, uint32_t id, size_t at, size_t end)
@@ -117,11 +118,15 @@ static void datagram_lives_until_the_next(void **state)
 static void duplicates(void **state)
 {
 	struct rig *r = *state;
+	size_t used;
 
 	for (unsigned version = 4; version <= 6; version += 2) {
 		for (unsigned i = 0; i < 3; i++) {
 			assert_int_equal(fragment(r, version, 1, 800, 1600), DECODED_FRAGMENT);
 			assert_int_equal(fragment(r, version, 1, 1600, WHOLE), DECODED_FRAGMENT);
+			if (i == 0)
+				used = pool_used(r->pool);
+			assert_int_equal(pool_used(r->pool), used);
 		}
 		assert_int_equal(fragment(r, version, 1, 0, 800), DECODED_TCP);
 		assert_whole(r);
@@ -157,15 +162,25 @@ static void overlaps_ip4(void **state)
 static void overlaps_ip6(void **state)
 {
 	struct rig *r = *state;
+	size_t used;
 
 	fragment(r, 6, 1, 0, 800);
 	fragment(r, 6, 1, 1600, WHOLE);
+	used = pool_used(r->pool);
 	assert_int_equal(fragment(r, 6, 1, 792, 1600), DECODED_FRAGMENT);
 	assert_int_equal(r->stats.fragments_lost, 3);
+	assert_in_range(pool_used(r->pool), 1, used - 2048); /* its bytes are given back at once */
 	fragment(r, 6, 1, 800, 1600);
 	assert_int_equal(fragment(r, 6, 1, 0, 800), DECODED_FRAGMENT);
 	assert_int_equal(r->stats.fragments_lost, 5);
 	assert_int_equal(r->stats.fragments, 5);
+	for (uint32_t at = 400; at <= 1200; at += 400) { /* over an end, or with one of its own */
+		fragment(r, 6, 100 + at, 800, 1600);
+		fragment(r, 6, 100 + at, at, at + 800 - (at == 800) * 400);
+		fragment(r, 6, 200 + at, 800, 1600);
+		fragment(r, 6, 200 + at, at, at < 1200 ? 1600 : 2000);
+	}
+	assert_int_equal(r->stats.fragments_lost, 5 + 2 * 5);
 }
 
 /* Two last fragments that do not end at one place, and one that others reach beyond. */
@@ -252,7 +267,7 @@ static void keys(void **state)
 			put_ip4(47);
 			assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
 		}
-		new_fragment(version, 4, 1, 800, slice_of(whole + 800, WHOLE - 800), false); /* the protocol, in IPv4 only */
+		new_fragment(version, 4, 1, 800, slice_of(whole + 800, WHOLE - 800), false); /* the protocol in IPv4 */
 		if (version == 4)
 			assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
 		assert_int_equal(fragment(r, version, 1, 800, WHOLE), DECODED_TCP);
@@ -347,6 +362,10 @@ static void too_much_memory(void **state)
 		assert_in_range(pool_used(r->pool), 0, FRAG_MEMORY);
 	}
 	assert_in_range(r->stats.fragments_lost, 100, 199);
+	new_fragment(6, 6, 199, 60000, slice_of(zeros, 8), false); /* the newest is there: whole, though no segment */
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_MALFORMED);
+	new_fragment(6, 6, 0, 60000, slice_of(zeros, 8), false); /* the oldest is not */
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
 	assert_int_equal(fragment(r, 4, 1, 0, 800), DECODED_FRAGMENT);
 	assert_int_equal(fragment(r, 4, 1, 800, WHOLE), DECODED_TCP);
 }
@@ -372,7 +391,7 @@ static void tunnels(void **state)
 	size_t n[2];
 
 	for (unsigned i = 0; i < 2; i++) {
-		new_fragment(4, 6, 9, i * 1600, slice_first(slice_from(slice_of(whole, WHOLE), i * 1600), 1600), i == 0);
+		new_fragment(4, 6, 9, i * 1600, slice_of(whole + i * 1600, i ? WHOLE - 1600 : 1600), i == 0);
 		PUT("\x20\0\x08\0\0\0\0\x07");
 		n[i] = build.n;
 		memcpy(outer[i], front(), n[i]);
@@ -450,7 +469,9 @@ static void whole_ip4_header(void **state)
 		uint32_t sum = 0;
 
 		for (unsigned i = 0; i < 2; i++) {
-			new_fragment(4, 6, id, i ? 0 : 800, i ? slice_of(whole, 800) : slice_of(whole + 800, WHOLE - 800), i);
+			struct slice part = i ? slice_of(whole, 800) : slice_of(whole + 800, WHOLE - 800);
+
+			new_fragment(4, 6, id, i ? 0 : 800, part, i);
 			memmove(front() - 4, front(), 20);
 			build.n += 4;
 			memcpy(front() + 20, "\x94\x04\0\0", 4);
@@ -553,6 +574,31 @@ static void no_memory(void **state)
 	}
 }
 
+/* The fragments are there, and no room for the whole. */
+static void no_memory_to_join(void **state)
+{
+	struct rig *r = *state;
+	unsigned left = 100;
+
+	decoder_free(r->d);
+	pool_free(r->pool);
+	r->pool = pool_new((size_t)16 << 20, failing_heap, &left);
+	r->d = decoder_new(r->pool, &r->stats);
+	left = 3; /* slabs: of datagrams, of small pieces, and of the three that follow */
+	for (uint32_t id = 0; id < 3; id++) {
+		new_fragment(6, 6, id, 0, slice_of(zeros, 60000), true);
+		assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
+	}
+	new_fragment(6, 6, 0, 60000, slice_of(zeros, 8), false);
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_FRAGMENT);
+	assert_int_equal(left, 0);
+	assert_int_equal(r->stats.fragments, 4);
+	assert_int_equal(r->stats.fragments_lost, 2);
+	new_fragment(6, 6, 1, 60000, slice_of(zeros, 8), false); /* now there is: whole, though no segment */
+	assert_int_equal(rig_decode_all(r, LINKTYPE_RAW), DECODED_MALFORMED);
+	assert_int_equal(r->stats.fragments_lost, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -565,8 +611,8 @@ int main(void)
 		UNIT(too_much_memory),  UNIT(too_many_pieces),
 		UNIT(tunnels),          UNIT(tunnel_in_fragments),
 		UNIT(dull_fragments),   UNIT(no_memory),
+		UNIT(no_memory_to_join), UNIT(tiny_first_fragment),
 		UNIT(whole_ip4_header), UNIT(whole_ip6_header),
-		UNIT(tiny_first_fragment),
 	};
 
 	make_whole();

@@ -136,7 +136,7 @@ static void jumbo_options(void **state)
 	struct rig *r = *state;
 	const size_t payload = sizeof(REQUEST) - 1;
 
-	new_request(); /* behind a long padding, which looks alike, and three short ones; ten bytes less than there are */
+	new_request(); /* behind a padding that looks alike, and three short ones; ten bytes less than there are */
 	PUT("\x06\x02\x01\x06\xc2\x04\0\0" "\0\x30\0\0\0\xc2\x04\0" "\0\0\x40\x01\x03\0\0\0");
 	put_ip6(0);
 	memset(front() + 4, 0, 2);

@@ -50,7 +50,7 @@ static const struct prefix over_ip4[] = {
 	{LINKTYPE_FDDI, SLICE("\x50" MACS SNAP_IP)},
 	{LINKTYPE_IP_OVER_FC, SLICE("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" SNAP_IP)},
 	{LINKTYPE_IEEE802_5, SLICE("\x10\x40" MACS SNAP_IP)},
-	{LINKTYPE_IEEE802_5, SLICE("\x10\x40\x02\0\0\0\0\x01\x82\0\0\0\0\x02\x04\0\0\x01" SNAP_IP)}, /* a route of four bytes */
+	{LINKTYPE_IEEE802_5, SLICE("\x10\x40\x02\0\0\0\0\x01\x82\0\0\0\0\x02\x04\0\0\x01" SNAP_IP)}, /* a route */
 	{LINKTYPE_ARCNET_LINUX, SLICE("\x01\x02\0\x0c\xd4\0\0\x01")},
 	{LINKTYPE_ARCNET_LINUX, SLICE("\x01\x02\0\x0c\xf0")},
 	{LINKTYPE_ARCNET_BSD, SLICE("\x01\x02\xd4\0\0\x01")},
@@ -62,7 +62,8 @@ static const struct prefix over_ip4[] = {
 	{LINKTYPE_PFLOG, SLICE("\x08\x02\0\0\0\0\0\0")},
 	{LINKTYPE_NETANALYZER, SLICE("\0\0\0\0" MACS "\x08\0")},
 	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\0\0" MACS "\x08\0")},
-	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x82\0\0\0\0\0\0\0" "\x83\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0" "\0\0" MACS "\x08\0")},
+	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x82\0\0\0\0\0\0\0" "\x83\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0" "\0\0" MACS
+			     "\x08\0")},
 	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x0b\0\0\0\0\0\0\0\0\0" MACS "\x08\0")},
 	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0\0\0\0" MACS "\x08\0")},
 	{LINKTYPE_ERF, SLICE("\0\0\0\0\0\0\0\0\x16\0\0\0\0\0\0\0")},
@@ -199,10 +200,10 @@ static void wlan(void **state)
 {
 	static const struct prefix frames[] = {
 		{LINKTYPE_IEEE802_11, SLICE("\x08\x01" WLAN_REST SNAP_IP)},
-		{LINKTYPE_IEEE802_11, SLICE("\x08\x03" WLAN_REST "\x02\0\0\0\0\x04" SNAP_IP)},         /* four addresses */
-		{LINKTYPE_IEEE802_11, SLICE("\x88\x02" WLAN_REST "\0\0" SNAP_IP)},                     /* quality of service */
-		{LINKTYPE_IEEE802_11, SLICE("\x88\x82" WLAN_REST "\0\0\0\0\0\0" SNAP_IP)},             /* and high throughput */
-		{LINKTYPE_IEEE802_11, SLICE("\x88\x02" WLAN_REST "\x80\0" MACS "\0\x4e" SNAP_IP)},     /* of an A-MSDU */
+		{LINKTYPE_IEEE802_11, SLICE("\x08\x03" WLAN_REST "\x02\0\0\0\0\x04" SNAP_IP)}, /* four addresses */
+		{LINKTYPE_IEEE802_11, SLICE("\x88\x02" WLAN_REST "\0\0" SNAP_IP)}, /* quality of service */
+		{LINKTYPE_IEEE802_11, SLICE("\x88\x82" WLAN_REST "\0\0\0\0\0\0" SNAP_IP)}, /* and high throughput */
+		{LINKTYPE_IEEE802_11, SLICE("\x88\x02" WLAN_REST "\x80\0" MACS "\0\x4e" SNAP_IP)}, /* of an A-MSDU */
 		{LINKTYPE_RADIOTAP, SLICE("\0\0\x0a\0\0\0\0\0AB" "\x08\x01" WLAN_REST SNAP_IP)},
 		{LINKTYPE_PPI, SLICE("\0\0\x08\0\x69\0\0\0" "\x08\x01" WLAN_REST SNAP_IP)},
 		{LINKTYPE_AVS, SLICE("\x80\x21\x10\x01\0\0\0\x0a" "AB" "\x08\x01" WLAN_REST SNAP_IP)},
@@ -281,8 +282,9 @@ static void unknown_link_types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT(each_link_type), UNIT(netlink_attributes), UNIT(netlink_messages),   UNIT(wlan), UNIT(netlink_lengths),
-		UNIT(wlan_without_tcp), UNIT(sound_without_tcp), UNIT(unknown_link_types),
+		UNIT(each_link_type),     UNIT(netlink_attributes), UNIT(netlink_lengths),
+		UNIT(netlink_messages),   UNIT(wlan),               UNIT(wlan_without_tcp),
+		UNIT(sound_without_tcp),  UNIT(unknown_link_types),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,8 @@ static void over_ip(void **state)
 		{SLICE("\x20\0\x65\x58\0\x12\x34\x56"), 47, FRAME, TUNNEL_GRE, 0x123456}, /* NVGRE */
 		{SLICE("\0\0\x81\0\0\x05\x08\0"), 47, IP4, TUNNEL_GRE, 0},
 		{SLICE("\0\0\x88\x47\0\x01\x41\x40"), 47, IP4, TUNNEL_GRE, 0},
-		{SLICE("\x30\x81\x88\x0b\0\x4a\0\x09" "\0\0\0\x01" "\0\0\0\x01" "\xff\x03\0\x21"), 47, IP4, TUNNEL_GRE, 9},
+		{SLICE("\x30\x81\x88\x0b\0\x4a\0\x09" "\0\0\0\x01" "\0\0\0\x01" "\xff\x03\0\x21"), 47, IP4,
+		 TUNNEL_GRE, 9},
 		{SLICE("\x30\x01\x88\x0b\0\x47\0\x09" "\0\0\0\x01" "\x21"), 47, IP4, TUNNEL_GRE, 9}, /* PPTP */
 		{SLICE("\x20\x01\x64\0\0\x54\x05\x01"), 47, FRAME, TUNNEL_GRE, 0x0105}, /* EoIP */
 		{SLICE("\0\0\x88\x3e"), 47, IP4, TUNNEL_GRE, 0},                        /* WCCP */
@@ -89,7 +90,7 @@ static void over_udp(void **state)
 {
 	static const struct tunnel_case cases[] = {
 		{SLICE("\x08\0\0\0\0\0\x2a\0"), 4789, FRAME, TUNNEL_VXLAN, 42},
-		{SLICE("\xff\x01\xd1\xf2\xff\xff\xff\x0b"), 4789, FRAME, TUNNEL_VXLAN, 0xffffff}, /* any reserved bits */
+		{SLICE("\xff\x01\xd1\xf2\xff\xff\xff\x0b"), 4789, FRAME, TUNNEL_VXLAN, 0xffffff},
 		{SLICE("\x08\0\0\0\0\0\x2a\0"), 8472, FRAME, TUNNEL_VXLAN, 42},
 		{SLICE("\x09\0\0\x01\0\0\x2a\0"), 4790, FRAME, TUNNEL_VXLAN, 42},
 		{SLICE("\x0c\0\0\x01\0\0\x2a\0"), 4790, IP4, TUNNEL_VXLAN, 42},
@@ -100,18 +101,20 @@ static void over_udp(void **state)
 		{SLICE("\x03\x40\x08\0\0\0\x2a\0" "ABCDEFGHIJKL"), 6081, IP4, TUNNEL_GENEVE, 42},
 		{SLICE("\x30\xff\0\x46\0\0\0\x09"), 2152, IP4, TUNNEL_GTPU, 9},
 		{SLICE("\x32\xff\0\x4a\0\0\0\x09" "\0\x01\0\x85"), 2152, IP4, TUNNEL_GTPU, 9},
-		{SLICE("\x34\xff\0\x56\0\0\0\x09" "\0\0\0\x85" "\x01\x10\x05\x85" "\x02\x85\x85\x85\x85\x85\x85\0"), 2152, IP4,
-		 TUNNEL_GTPU, 9},
+		{SLICE("\x34\xff\0\x56\0\0\0\x09" "\0\0\0\x85" "\x01\x10\x05\x85" "\x02\x85\x85\x85\x85\x85\x85\0"),
+		 2152, IP4, TUNNEL_GTPU, 9},
 		{SLICE("\x30\xff\0\x5a\0\0\0\x09"), 2152, IP6, TUNNEL_GTPU, 9},
 		{SLICE("\x1e\xff\0\x46\0\0\0\0\xff\xff\xff\xff\0\0\0\0\0\0\0\x09"), 3386, IP4, TUNNEL_GTPU, 9},
 		{SLICE(""), 3544, IP6, TUNNEL_TEREDO, 0},
 		{SLICE("\0\0\x12\x34\xc0\0\x02\x01"), 3544, IP6, TUNNEL_TEREDO, 0},
-		{SLICE("\0\x01\x02\x01" "AB" "C" "NONCE678\0" "\0\0\x12\x34\xc0\0\x02\x01"), 3544, IP6, TUNNEL_TEREDO, 0},
+		{SLICE("\0\x01\x02\x01" "AB" "C" "NONCE678\0" "\0\0\x12\x34\xc0\0\x02\x01"), 3544, IP6,
+		 TUNNEL_TEREDO, 0},
 		{SLICE("\0\x02\0\x01\0\x02\xff\x03\0\x21"), 1701, IP4, TUNNEL_OTHER, 0x10002},
-		{SLICE("\x4a\x02\0\x5a\0\x01\0\x02" "\0\0\0\0" "\0\x02" "AB" "\xff\x03\0\x21"), 1701, IP4, TUNNEL_OTHER, 0x10002},
+		{SLICE("\x4a\x02\0\x5a\0\x01\0\x02" "\0\0\0\0" "\0\x02" "AB" "\xff\x03\0\x21"), 1701, IP4,
+		 TUNNEL_OTHER, 0x10002},
 		{SLICE("\x20\0\x08\0\0\0\0\x07"), 4754, IP4, TUNNEL_GRE, 7},
 		{SLICE(""), 6080, IP4, TUNNEL_OTHER, 0},
-		{SLICE("\x01\x06\0\0" "ABCD"), 6080, BARE, TUNNEL_OTHER, 0}, /* TCP itself: the ends are those outside */
+		{SLICE("\x01\x06\0\0" "ABCD"), 6080, BARE, TUNNEL_OTHER, 0}, /* TCP itself */
 		{SLICE("\0\x01\x41\x40"), 6635, IP4, TUNNEL_OTHER, 0},
 		{SLICE("\0\0\0\0\0\0\0\0"), 4341, IP4, TUNNEL_OTHER, 0},
 		{SLICE("\0\0\0\0\0\0\0\0"), 4341, IP6, TUNNEL_OTHER, 0},

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A ring that is too small, and nobody who empties it: what is lost is said, to the byte.
+. tests/live/common perisco-los
+serve
+head -c 20000000 /dev/zero >"$work/www/file"
+
+# The TCP payload in a capture file.
+payload() {
+	tcpdump -nnr "$1" tcp 2>/dev/null | grep -o 'length [0-9]*' | awk '{n += $2} END {print n + 0}'
+}
+
+for hook in $(hooks); do
+	ip netns exec "$host" tcpdump -q -B 65536 -s 128 -i "$host-a" -w "$work/all.pcap" 2>"$work/tcpdump" &
+	tcpdump=$!
+	until_ 5 grep -q listening "$work/tcpdump" || fail "tcpdump does not begin"
+	watch --hook "$hook" -i "$host-a" --ring 128k -w "$work/some.pcap"
+	get http://10.77.2.2/hello
+	kill -STOP "$watcher"
+	get http://10.77.2.2/file
+	kill -CONT "$watcher"
+	sleep 1.2
+	get http://10.77.2.2/hello
+	watched
+	sleep 1.2 # tcpdump, too, gets its packets a block at a time
+	kill -INT $tcpdump
+	wait $tcpdump
+
+	grep -q '^0 packets dropped by kernel' "$work/tcpdump" || skip "tcpdump itself lost packets"
+	lost=$(jq -s 'map(.loss.bytes // 0) | add' "$work/out")
+	[ "$lost" -gt 1000000 ] || fail "$hook: only $lost bytes were lost"
+	expect "$hook: bytes captured and lost" $(($(payload "$work/some.pcap") + lost)) "$(payload "$work/all.pcap")"
+	expect "$hook: whole exchanges of before and after" "$(exchanges '.l7.response.Record.Http.body_bytes == 6')" 2
+	grep -q "^lost: .* packets in the ring, $lost bytes" "$work/err" || fail "$hook: the summary says something else"
+done
+pass
