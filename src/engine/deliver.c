@@ -146,7 +146,7 @@ static size_t give(struct engine *e, struct flow *f, unsigned side, const struct
 static bool must_wait(const struct chunk *ch, const struct stream *other)
 {
 	return ch->kind == CHUNK_DATA && ch->ack != OFFSET_UNKNOWN && other->started && ch->ack > other->next &&
-	       !other->closing && ch->ack - other->next > 1;
+	       !other->ended && ch->ack - other->next > 1;
 }
 
 /* Hands over what one side has; returns true if that was anything. *waits: there is more, but the other side is first. */

@@ -80,11 +80,16 @@ void flow_close(struct engine *e, struct flow *f, enum ended how, int by)
 	}
 }
 
+static bool has_fin(const struct stream *st)
+{
+	return st->ended || st->fin != OFFSET_UNKNOWN;
+}
+
 void flow_end(struct engine *e, struct flow *f, enum ended how, int by)
 {
 	struct flow *current = e->current;
 
-	if (f->reset || f->closed) {
+	if (f->reset || (has_fin(&f->stream[0]) && has_fin(&f->stream[1]))) {
 		how = f->reset ? ENDED_RESET : ENDED_CLOSED;
 		by = f->closed_by;
 	}
