@@ -56,6 +56,15 @@ static bool answered_before(const struct http1 *h, uint64_t off)
 	       next->expected_off > x->expected_off && next->expected_off <= off;
 }
 
+/* Did the answer to the oldest request begin in these bytes, which are missing? */
+static bool answer_missing(const struct http1 *h, const struct chunk *gap)
+{
+	const struct exchange *x = h->head;
+
+	return !h->pipelined && x && x->request.done && x->expected_off != OFFSET_UNKNOWN &&
+	       x->expected_off >= gap->off - gap->data.n && x->expected_off < gap->off + gap->n;
+}
+
 /*
  * The request that a response at `off` answers, when bytes are missing; its sender had received the client's stream up to
  * `ack`. NULL: not to be told. Requests whose answers are lost are let go.
@@ -248,7 +257,7 @@ static void http1_gap(struct conn *c, unsigned side, const struct chunk *ch)
 		draft_missing(s->draft, PART_START_LINE, ch->cause, ch->n);
 	http1_lose(c, s);
 	s->gap = true;
-	while (s->role == 1 && answered_before(h, ch->off + ch->n))
+	while (s->role == 1 && (answered_before(h, ch->off + ch->n) || answer_missing(h, ch)))
 		drop_oldest(c, ENDED_LOST, -1);
 }
 
