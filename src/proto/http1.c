@@ -323,10 +323,14 @@ static enum verdict http1_probe(struct slice data, bool first, bool cut, bool *f
 	v = startline_probe(data, &response);
 	if (v == VERDICT_MORE && cut && startline_partial(data, &line) && (line.response || line.target.n))
 		v = VERDICT_YES;
-	if (v == VERDICT_NO && first && data.n && (lf = memchr(data.p, '\n', data.n)) &&
-	    startline_parse(slice_of(data.p, (size_t)(lf - data.p)), true, &line) && line.version != HTTP_20) {
-		v = VERDICT_YES;
-		response = line.response;
+	if (v == VERDICT_NO && first && data.n) {
+		lf = memchr(data.p, '\n', data.n);
+		if (!lf && !cut && startline_begins(data))
+			v = VERDICT_MORE;
+		if (lf && startline_parse(slice_of(data.p, (size_t)(lf - data.p)), true, &line) && line.version != HTTP_20) {
+			v = VERDICT_YES;
+			response = line.response;
+		}
 	}
 	*from_client = !response;
 	return v;
