@@ -11,8 +11,8 @@
 #define HOLE_ALONE 3                   /* when the receiver's side is not captured at all */
 #define HOLE_OPEN 30                   /* when a retransmission may fill it */
 /* ... or so many segments of its flow, ... */
-#define HOLE_SEGMENTS 16
-#define HOLE_SEGMENTS_ALONE 64
+#define HOLE_SEGMENTS 64
+#define HOLE_SEGMENTS_ALONE 128
 /* ... or until so much waits behind it. */
 #define WAIT_MAX ((size_t)16 << 20)
 #define PIECES_MAX 8192u

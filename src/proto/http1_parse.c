@@ -224,12 +224,22 @@ static void head_done(struct conn *c, struct http1_side *s)
 
 /* --- feeding -------------------------------------------------------------------------------------------------------- */
 
+/* May a start line of this side begin here? "H" and "HT" may still become either side's. */
+static enum verdict probe_side(const struct http1_side *s, struct slice in)
+{
+	bool response;
+	enum verdict v = startline_probe(in, &response);
+
+	if (v == VERDICT_MORE && in.n < 3 && slice_starts(SLICE("HTTP"), in))
+		return v;
+	return response == s->role ? v : VERDICT_NO;
+}
+
 static size_t feed_start(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
 {
 	struct slice in = slice_from(ch->data, at);
 	const uint8_t *lf;
 	struct startline line;
-	bool response;
 	size_t n = 0;
 
 	while (n < in.n && (in.p[n] == '\r' || in.p[n] == '\n')) /* RFC 9112 section 2.2 */
@@ -237,7 +247,7 @@ static size_t feed_start(struct conn *c, struct http1_side *s, const struct chun
 	if (n)
 		return at + n;
 	lf = memchr(in.p, '\n', in.n < LINE_MAX ? in.n : LINE_MAX);
-	if (!lf && in.n < LINE_MAX && (s->trusted || startline_probe(in, &response) != VERDICT_NO))
+	if (!lf && in.n < LINE_MAX && (s->trusted || probe_side(s, in) != VERDICT_NO))
 		return at;
 	if (!lf || !startline_parse(slice_of(in.p, (size_t)(lf - in.p)), s->trusted, &line) || line.response != s->role) {
 		http1_lose(c, s);
@@ -262,11 +272,8 @@ static size_t feed_search(struct conn *c, struct http1_side *s, const struct chu
 
 	while (in.n) {
 		const uint8_t *lf;
-		bool response;
-		enum verdict v = line_begin ? startline_probe(in, &response) : VERDICT_NO;
+		enum verdict v = line_begin ? probe_side(s, in) : VERDICT_NO;
 
-		if (v != VERDICT_NO && response != s->role)
-			v = VERDICT_NO;
 		if (v == VERDICT_MORE && in.n >= LINE_MAX)
 			v = VERDICT_NO;
 		if (v == VERDICT_YES) {
@@ -311,14 +318,27 @@ static void rewind_to(struct http1_side *s, const struct mark *m)
 	s->in_value = m->in_value;
 }
 
+/*
+ * llhttp gets whole lines only: a line that it refuses can then be read again from its begin, however it was cut into
+ * packets. A head that ends in this chunk, as nearly all do, needs no look for the last line end.
+ */
 static size_t feed_head(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
 {
 	size_t n = ch->data.n - at;
+	const uint8_t *lf;
 	struct mark m;
 	int r;
 
 	mark(s, &m);
 	r = execute(s, ch->data.p + at, &n);
+	if (r == HPE_OK) {
+		rewind_to(s, &m);
+		lf = memrchr(ch->data.p + at, '\n', ch->data.n - at);
+		if (!lf && ch->data.n - at < LINE_MAX)
+			return at;
+		n = lf ? (size_t)(lf + 1 - ch->data.p) - at : ch->data.n - at;
+		r = execute(s, ch->data.p + at, &n);
+	}
 	if (r != HPE_OK && r != HPE_PAUSED) {
 		rewind_to(s, &m);
 		s->careful = true;
