@@ -48,7 +48,7 @@ for hook in $(hooks); do
 	foreign ingress 1
 	foreign egress 7
 	before=$(filters)
-	watch --hook "$hook"
+	watch --hook "$hook" -i "$host-a"
 	traffic "$hook"
 	watched
 	expect "$hook: exchanges" "$(exchanges true)" 1
