@@ -122,24 +122,46 @@ static size_t decode(struct flow *f, unsigned side, const struct chunk *ch)
 		c->proto->end(c, side, ch);
 	if (c->done || c->again)
 		close_decoder(c);
-	if (c->again)
-		detect_again(f, side, ch->off + n);
 	return c->done ? ch->data.n : n;
 }
 
+/* What follows the first `n` bytes of a chunk's data. */
+static struct chunk chunk_from(const struct chunk *ch, size_t n)
+{
+	struct chunk rest = *ch;
+
+	rest.data = slice_from(ch->data, n);
+	rest.off += n;
+	rest.n = rest.data.n;
+	rest.kept = ch->kept > n ? ch->kept - n : 0;
+	return rest;
+}
+
+/* Hands a chunk to whoever decodes the flow, and what one decoder leaves over to the next. */
 static size_t give(struct engine *e, struct flow *f, unsigned side, const struct chunk *ch)
 {
 	struct conn *c = &f->conn;
-	size_t n = ch->data.n;
+	struct chunk rest = *ch;
+	size_t n, all = 0;
 
 	if (ch->kind == CHUNK_GAP)
 		count_gap(e, ch);
-	if (ch->data.n && !c->proto && !c->done)
-		n = probe(f, side, ch);
-	if (c->proto && !c->done)
-		n = decode(f, side, ch);
-	count_delivered(e, f, ch->kind == CHUNK_DATA ? n : 0);
-	return n;
+	for (;;) {
+		n = rest.data.n;
+		if (n && !c->proto && !c->done)
+			n = probe(f, side, &rest);
+		if (c->proto && !c->done)
+			n = decode(f, side, &rest);
+		all += n;
+		if (!c->again)
+			break;
+		detect_again(f, side, rest.off + n);
+		if (rest.kind != CHUNK_DATA || n == rest.data.n)
+			break;
+		rest = chunk_from(&rest, n);
+	}
+	count_delivered(e, f, ch->kind == CHUNK_DATA ? all : 0);
+	return all;
 }
 
 /* Does the chunk follow something of the other stream that is not here yet? */

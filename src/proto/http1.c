@@ -249,6 +249,7 @@ static void http1_gap(struct conn *c, unsigned side, const struct chunk *ch)
 	struct http1 *h = c->state;
 	struct http1_side *s = &h->side[side];
 
+	http1_rest(c, s, ch);
 	if (s->x && s->state != HTTP1_HEAD && http1_body_gap(c, s, ch))
 		return;
 	if (s->x && s->state == HTTP1_HEAD)
@@ -267,8 +268,10 @@ static void http1_end(struct conn *c, unsigned side, const struct chunk *ch)
 	struct http1 *h = c->state;
 	struct http1_side *s = &h->side[side];
 	enum ended how = c->how ? (enum ended)c->how : ENDED_CLOSED;
-	bool complete = s->state == HTTP1_UNTIL_END && how == ENDED_CLOSED;
+	bool complete;
 
+	http1_rest(c, s, ch);
+	complete = s->state == HTTP1_UNTIL_END && how == ENDED_CLOSED;
 	if (!s->x)
 		http1_partial(c, s, ch);
 	if (s->x && s->role == 0 && s->x->response.done && !complete)

@@ -54,6 +54,9 @@ size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch);
 /* A start line that was cut off by a gap or the end: what is certain of it begins a message. False: nothing is. */
 bool http1_partial(struct conn *c, struct http1_side *s, const struct chunk *ch);
 
+/* Content that was left before a gap or the end, because it might have begun a message: it did not. */
+void http1_rest(struct conn *c, struct http1_side *s, const struct chunk *ch);
+
 /* Bytes are missing inside a message. True: but we know where we are. */
 bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch);
 

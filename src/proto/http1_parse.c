@@ -146,7 +146,8 @@ static int execute(struct http1_side *s, const void *p, size_t *n)
 static void count(struct http1_side *s, const struct chunk *ch, size_t n)
 {
 	s->draft->wire_bytes += n;
-	s->draft->last_ns = ch->ts_ns;
+	if (s->draft->last_ns < ch->ts_ns)
+		s->draft->last_ns = ch->ts_ns;
 }
 
 static bool begin(struct conn *c, struct http1_side *s, const struct startline *line, const struct chunk *ch, size_t at)
@@ -427,7 +428,7 @@ static size_t feed_length(struct conn *c, struct http1_side *s, const struct chu
 
 static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
 {
-	size_t n = ch->data.n - at, all = n;
+	size_t n = ch->data.n - at;
 	int r = execute(s, ch->data.p + at, &n);
 
 	if (s->last_chunk)
@@ -439,7 +440,7 @@ static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct ch
 		s->state = HTTP1_RECHUNK;
 		s->in_chunk = false; /* it was no size line that we went on with */
 	} else if (r != HPE_OK) {
-		draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, CAUSE_GRAMMAR, all - n);
+		draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, CAUSE_GRAMMAR, 0); /* how much, nobody knows */
 		http1_lose(c, s);
 	}
 	return at + n;
@@ -449,17 +450,16 @@ static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct ch
  * A response whose end is not certain, and another one begins: the one before had no content after all. So it is with the
  * answer to a HEAD that was not seen, and where the client went on to ask the next thing.
  */
-static bool next_message(struct conn *c, const struct http1_side *s, const struct chunk *ch)
+static enum verdict next_message(struct conn *c, const struct http1_side *s, const struct chunk *ch)
 {
 	const struct http1 *h = c->state;
-	bool response;
+	bool open_end = s->state == HTTP1_UNTIL_END || s->state == HTTP1_RECHUNK;
 
-	if (s->role == 0 || ch->kept || s->in_chunk || startline_probe(ch->data, &response) != VERDICT_YES || !response)
-		return false;
-	if (!s->x->request.seen)
-		return true;
-	return (s->state == HTTP1_UNTIL_END || s->state == HTTP1_RECHUNK) && h->head && h->head->next &&
-	       h->head->next->expected_off == ch->off;
+	if (s->role == 0 || s->in_chunk || s->state < HTTP1_LENGTH || s->state > HTTP1_UNTIL_END || ch->data.p[0] != 'H')
+		return VERDICT_NO;
+	if (s->x->request.seen && !(open_end && h->head && h->head->next && h->head->next->expected_off == ch->off))
+		return VERDICT_NO;
+	return probe_side(s, ch->data);
 }
 
 static bool is_hex(uint8_t c)
@@ -539,13 +539,11 @@ static size_t feed(struct conn *c, struct http1_side *s, const struct chunk *ch,
 	}
 }
 
-size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
+static size_t feed_all(struct conn *c, struct http1_side *s, const struct chunk *ch)
 {
 	size_t at = 0, was;
 	bool moved = true;
 
-	if (s->state >= HTTP1_LENGTH && s->state <= HTTP1_UNTIL_END && next_message(c, s, ch))
-		http1_end_message(c, s, s->state != HTTP1_RECHUNK);
 	while (at < ch->data.n && moved && !c->done && !c->again) {
 		uint8_t state = s->state;
 		bool careful = s->careful;
@@ -557,7 +555,29 @@ size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
 	return at;
 }
 
+size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
+{
+	enum verdict next = next_message(c, s, ch);
+
+	if (next == VERDICT_MORE && ch->data.n < LINE_MAX)
+		return 0;
+	if (next == VERDICT_YES)
+		http1_end_message(c, s, s->state != HTTP1_RECHUNK);
+	return feed_all(c, s, ch);
+}
+
 /* --- what is missing ------------------------------------------------------------------------------------------------ */
+
+void http1_rest(struct conn *c, struct http1_side *s, const struct chunk *ch)
+{
+	struct chunk left = *ch;
+
+	if (!ch->data.n || s->state < HTTP1_LENGTH || s->state > HTTP1_UNTIL_END)
+		return;
+	left.off -= ch->data.n;
+	left.ts_ns = ch->kept_ts_ns;
+	feed_all(c, s, &left);
+}
 
 bool http1_partial(struct conn *c, struct http1_side *s, const struct chunk *ch)
 {
