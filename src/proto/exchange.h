@@ -34,7 +34,7 @@ struct draft {
 	bool in_trailers;
 	bool done;                    /* nothing will be added */
 	bool cut;                     /* the limit was reached */
-	bool untidy;                  /* fields have white space at their ends, or may lie beyond the text */
+	bool untidy;                  /* fields have white space at their ends */
 	struct interim interim[INTERIM_MAX]; /* not zeroed, as what follows */
 	struct missing missing[MISSING_MAX];
 };
@@ -94,8 +94,8 @@ static inline bool is_space(uint8_t c)
 }
 
 /*
- * The fields so far are whole: if untidy, white space behind values goes (RFC 9110 section 5.5), and what lies beyond the
- * text. Twice does no harm; exchange_emit does it for all.
+ * No more fields will come: those whose line was not seen or kept to its end go, and if untidy, white space behind values
+ * (RFC 9110 section 5.5). Twice does no harm; exchange_emit does it for all.
  */
 void draft_fields_end(struct draft *d);
 
