@@ -190,7 +190,8 @@ static bool turn(struct conn *c, struct exchange *x)
 		conn_done(c, x->turned == TURNED_WEBSOCKET ? "websocket" : x->turned == TURNED_H2C ? "h2c" : "upgrade");
 	} else if (x->response.status / 100 == 2 && slice_eq(draft_method(&x->request), SLICE("CONNECT"))) {
 		x->turned = TURNED_TUNNEL;
-		conn_again(c);
+		if (!x->next) /* else the client did not wait, and speaks HTTP inside */
+			conn_again(c);
 	}
 	return x->turned != TURNED_NOT;
 }
