@@ -276,22 +276,31 @@ static int add_first(struct clsact *c, uint32_t ifindex, enum way way, int prog_
 	return err == -ENOENT ? -EOPNOTSUPP : err;
 }
 
-int clsact_attach(struct clsact *c, uint32_t ifindex, enum way way, int prog_fd, struct clsact_filter *ret)
+static int prepare_qdisc(struct clsact *c, uint32_t ifindex, enum way way, bool *ret_made)
 {
 	int err = add_qdisc(c, ifindex);
 
-	*ret = (struct clsact_filter){.made = !err};
+	*ret_made = !err;
 	if (err == -EEXIST)
-		err = check_qdisc(c, ifindex, way);
-	else if (err == -ENOENT)
-		err = -EOPNOTSUPP;
+		return check_qdisc(c, ifindex, way);
+	return err == -ENOENT ? -EOPNOTSUPP : err;
+}
+
+int clsact_attach(struct clsact *c, uint32_t ifindex, enum way way, int prog_fd, struct clsact_filter filters[WAYS])
+{
+	struct clsact_filter *f = &filters[way];
+	int err = 0;
+
+	memset(f, 0, sizeof(*f));
+	if (!filters[WAY_IN].made && !filters[WAY_OUT].made)
+		err = prepare_qdisc(c, ifindex, way, &f->made);
 	if (!err)
-		err = add_first(c, ifindex, way, prog_fd, ret);
+		err = add_first(c, ifindex, way, prog_fd, f);
 	if (!err)
 		return 0;
-	if (ret->made)
+	if (f->made)
 		del_qdisc_if_empty(c, ifindex);
-	*ret = (struct clsact_filter){0};
+	memset(f, 0, sizeof(*f));
 	return err;
 }
 

@@ -26,11 +26,11 @@ int clsact_open(struct clsact **ret);
 void clsact_close(struct clsact *c);
 
 /*
- * Puts a program in front of the filters of one way, and makes the qdisc if there is none. 0 or a negative errno: -ENODEV
- * when the interface is gone, -EBUSY when the way out is asked for and an "ingress" qdisc takes its place, -EOPNOTSUPP when
- * the kernel has no clsact or no BPF filters.
+ * Puts a program in front of the filters of one way, makes the qdisc if there is none, and fills in filters[way]. 0 or a
+ * negative errno: -ENODEV when the interface is gone, -EBUSY when the way out is asked for and an "ingress" qdisc takes the
+ * place of clsact, -EOPNOTSUPP when the kernel has no clsact or no BPF filters.
  */
-int clsact_attach(struct clsact *c, uint32_t ifindex, enum way way, int prog_fd, struct clsact_filter *ret);
+int clsact_attach(struct clsact *c, uint32_t ifindex, enum way way, int prog_fd, struct clsact_filter filters[WAYS]);
 
 /* Removes our filters from both ways, and the qdisc if we made it and nothing is left in it. No interface: nothing to do. */
 void clsact_detach(struct clsact *c, uint32_t ifindex, struct clsact_filter filters[WAYS]);
