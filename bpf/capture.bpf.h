@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * From an skb to events in the ring buffer: find TCP, copy the packet, count what did not fit. Nothing here needs more than
- * Linux 5.15: no bpf_loop, no dynptr, lengths clamped by masks (older verifiers learn nothing from `n == 0`).
+ * From an skb to events in the ring buffer: find TCP, copy the packet, count what did not fit. Nothing here needs more
+ * than Linux 5.15: no bpf_loop, no dynptr, lengths clamped by masks (older verifiers learn nothing from `n == 0`).
  */
 #ifndef PERISCO_BPF_CAPTURE_BPF_H
 #define PERISCO_BPF_CAPTURE_BPF_H
@@ -62,7 +62,7 @@ struct cut {
 	__u64 boot_ns;
 	__u32 l3, l4;        /* offsets of the IP and the TCP header; a jumbo payload header ends where l4 begins */
 	__u32 payload, end;  /* offsets of the TCP payload and behind it */
-	__u32 from, n;       /* emit [from, from + n) behind copies of the headers; from == 0: simply n bytes of the packet */
+	__u32 from, n;       /* emit [from, from + n) behind the headers; from == 0: the packet's first n bytes */
 	__u8 dir, flags;     /* as in struct event */
 	__u8 ipv6, jumbo;
 	__u32 pad;
@@ -360,8 +360,8 @@ static __always_inline void send_segments(struct __sk_buff *skb, struct tally *t
 }
 
 /*
- * Wakes userspace up if it sleeps. After the commit, which is a full barrier: userspace first sets the word and then looks
- * into the ring, so one of us sees the other.
+ * Wakes userspace up if it sleeps. After the commit, which is a full barrier: userspace first sets the word and then
+ * looks into the ring, so one of us sees the other.
  */
 static __always_inline void ring_the_bell(void)
 {

@@ -33,9 +33,10 @@ struct event {
 _Static_assert(__builtin_offsetof(struct event, frame) == 28, "a tag fits in front of the frame");
 
 /*
- * What the programs know and count of one interface, per CPU. Packets of an interface that has no tally are not looked at.
- * `packets` and `bytes` are what was offered; what was delivered is that minus what was lost, exactly. A packet that comes
- * as several events counts as so many packets; bytes are TCP payload (of a packet that is not understood: all its bytes).
+ * What the programs know and count of one interface, per CPU. Packets of an interface that has no tally are not looked
+ * at. `packets` and `bytes` are what was offered; what was delivered is that minus what was lost, exactly. A packet
+ * that comes as several events counts as so many packets; bytes are TCP payload (of a packet that is not understood:
+ * all its bytes).
  */
 struct tally {
 	__u64 packets, bytes;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * What may hold TCP further in, and is not decoded in the kernel: such packets are sent whole. Userspace (src/packet) knows
- * how to go on; a test keeps these lists equal to what it knows. Left out: LLC, and Teredo between ports of its clients.
+ * What may hold TCP further in, and is not decoded in the kernel: such packets are sent whole. Userspace (src/packet)
+ * knows how to go on; a test keeps these lists equal to what it knows. Left out: LLC, and Teredo between ports of its
+ * clients.
  */
 #ifndef PERISCO_BPF_OPAQUE_H
 #define PERISCO_BPF_OPAQUE_H
@@ -15,7 +16,7 @@
 #define OPAQUE_PROTOCOLS(X)                                                                                      \
 	X(4) X(41) X(94) X(47) X(51) X(97) X(137) X(143) X(135) X(139) X(140)
 
-/* VXLAN (also of Linux and flannel), VXLAN-GPE, Geneve, GTP, Teredo, L2TP, GRE, GUE, MPLS, LISP, AYIYA, TZSP, CAPWAP. */
+/* VXLAN (also of Linux), VXLAN-GPE, Geneve, GTP, Teredo, L2TP, GRE, GUE, MPLS, LISP, AYIYA, TZSP, CAPWAP. */
 #define OPAQUE_UDP_PORTS(X)                                                                                      \
 	X(4789) X(8472) X(4790) X(6081) X(2152) X(3386) X(3544) X(1701) X(4754) X(6080) X(6635) X(4341) X(5072)  \
 	X(37008) X(5247)

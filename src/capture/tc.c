@@ -95,9 +95,9 @@ static int drain(struct tc *t, packet_fn fn, void *ctx)
 }
 
 /*
- * Waits for packets. While there are some we look every few milliseconds: a wakeup a packet would cost more than the packet.
- * When there are none we say so, and the next packet wakes us up; see ring_the_bell in capture.bpf.h for why none is missed.
- * Returns false when a signal came.
+ * Waits for packets. While there are some we look every few milliseconds: a wakeup a packet would cost more than the
+ * packet. When there are none we say so, and the next packet wakes us up; see ring_the_bell in capture.bpf.h for why
+ * none is missed. Returns false when a signal came.
  */
 static bool wait_for_packets(struct tc *t, int timeout_ms)
 {
