@@ -45,7 +45,7 @@ struct tally {
 	__u32 pad;
 };
 
-/* Words shared with userspace without system calls; see tc_ring.h for the doorbell. */
+/* Words shared with userspace without system calls. */
 struct shared {
 	__u32 want_wake; /* userspace sleeps: the next packet wakes it up, and clears this */
 	__u32 off;       /* nothing is to be captured any more */

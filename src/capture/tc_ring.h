@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The consumer's end of a BPF ring buffer (kernel/bpf/ringbuf.c): records are read where they lie. The kernel never
- * wakes us up by itself; see tc_wait for the doorbell.
+ * wakes us up by itself; see wait_for_packets in tc.c.
  */
 #ifndef PERISCO_CAPTURE_TC_RING_H
 #define PERISCO_CAPTURE_TC_RING_H
