@@ -213,6 +213,28 @@ void flow_deliver(struct engine *e, struct flow *f, unsigned first_side)
 		flow_unstall(f);
 }
 
+bool flow_pass(struct engine *e, struct flow *f, unsigned side, const struct span *span)
+{
+	struct stream *st = &f->stream[side];
+	struct chunk ch = {.kind = CHUNK_DATA, .off = st->next, .n = span->payload.n, .data = span->payload,
+			   .ts_ns = span->ts_ns, .ack = span->ack};
+	size_t n;
+
+	if (!stream_continues(st, span->seq) || !stream_quiet(&f->stream[!side]) || span->cut || !ch.n)
+		return false;
+	n = give(e, f, side, &ch);
+	if (n == ch.n) {
+		stream_pass(st, n);
+	} else {
+		stream_insert(st, e->pool, span);
+		stream_peek(st, e->pool, &ch);
+		stream_consume(st, e->pool, n);
+		stream_settle(st, e->pool);
+	}
+	flow_unstall(f);
+	return true;
+}
+
 enum cause gap_cause(const struct engine *e, const struct flow *f)
 {
 	return e->ring_loss_ns && e->ring_loss_ns + 2 * SECOND > f->last_ns ? CAUSE_RING : CAUSE_NETWORK;

@@ -110,29 +110,36 @@ static void skip_payload(struct engine *e, struct flow *f, const struct segment 
 	flow_unstall(f);
 }
 
-static void handle_payload(struct engine *e, struct flow *f, const struct segment *seg)
+/* Takes the long way: puts the payload in its place, and hands on what is in order then. */
+static void insert_payload(struct engine *e, struct flow *f, const struct segment *seg, const struct span *span, uint32_t n)
 {
-	struct stream *st = &f->stream[seg->side], *other = &f->stream[!seg->side];
-	struct span span = {.seq = seg->seq + (seg->flags & TCP_SYN ? 1 : 0), .payload = seg->payload, .cut = seg->cut,
-			    .ts_ns = seg->ts_ns, .ack = ack_offset(other, seg)};
-	uint32_t n = (uint32_t)seg->payload.n + seg->cut;
+	struct stream *st = &f->stream[seg->side];
 	uint64_t old = st->retransmitted, disorder = st->out_of_order, differs = st->differs;
+
+	if (n && stream_insert(st, e->pool, span) == -ENOMEM)
+		engine_reclaim(e, &f->conn);
+	if (seg->flags & TCP_FIN)
+		stream_fin(st, span->seq + n);
+	e->stats.retransmitted += st->retransmitted - old;
+	e->stats.out_of_order += st->out_of_order - disorder;
+	e->stats.overlap_differs += st->differs - differs;
+	flow_deliver(e, f, seg->side);
+}
+
+static void handle_payload(struct engine *e, struct flow *f, const struct segment *seg, uint32_t n)
+{
+	struct span span = {.seq = seg->seq + (seg->flags & TCP_SYN ? 1 : 0), .payload = seg->payload, .cut = seg->cut,
+			    .ts_ns = seg->ts_ns, .ack = ack_offset(&f->stream[!seg->side], seg)};
 
 	if (f->conn.done) {
 		skip_payload(e, f, seg, span.seq, n);
 		return;
 	}
-	if (n && stream_insert(st, e->pool, &span) == -ENOMEM)
-		engine_reclaim(e, &f->conn);
-	if (seg->flags & TCP_FIN)
-		stream_fin(st, span.seq + n);
-	e->stats.retransmitted += st->retransmitted - old;
-	e->stats.out_of_order += st->out_of_order - disorder;
-	e->stats.overlap_differs += st->differs - differs;
-	flow_deliver(e, f, seg->side);
+	if (seg->flags & TCP_FIN || !flow_pass(e, f, seg->side, &span))
+		insert_payload(e, f, seg, &span, n);
 	if (f->conn.done) {
-		stream_release(st, e->pool);
-		stream_release(other, e->pool);
+		stream_release(&f->stream[0], e->pool);
+		stream_release(&f->stream[1], e->pool);
 	}
 }
 
@@ -203,7 +210,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	if ((seg->flags & TCP_FIN) && f->closed_by < 0)
 		f->closed_by = f->conn.by = (int8_t)seg->side;
 	if (n || (seg->flags & TCP_FIN))
-		handle_payload(e, f, seg);
+		handle_payload(e, f, seg, n);
 	else if (!list_empty(&f->stalled))
 		flow_deliver(e, f, seg->side);
 	if ((seg->flags & TCP_RST) && !f->reset && !f->closed && reset_believed(&f->stream[seg->side], seg)) {

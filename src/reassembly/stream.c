@@ -270,11 +270,6 @@ uint64_t stream_hole_end(const struct stream *st)
 	return st->acked > at + 1 ? st->acked : st->next;
 }
 
-bool stream_hole(const struct stream *st)
-{
-	return stream_hole_end(st) > st->next;
-}
-
 void stream_give_up(struct stream *st, enum cause cause)
 {
 	st->skip_to = stream_hole_end(st);

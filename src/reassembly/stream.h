@@ -93,11 +93,38 @@ void stream_fin(struct stream *st, uint32_t seq);
 /* The other side has received everything below this sequence number. */
 void stream_acked(struct stream *st, uint32_t ack);
 
-/* Is something missing at `next`, while bytes behind it are here or known to have been received? */
-bool stream_hole(const struct stream *st);
-
 /* The end of the hole at `next`: how far it is certain that bytes are missing. Equals `next` when there is none. */
 uint64_t stream_hole_end(const struct stream *st);
+
+/* Nothing waits, is missing, or comes to its end: what is here was offered, and what comes next is next. A quick look. */
+static inline bool stream_quiet(const struct stream *st)
+{
+	return !st->head && st->fin == OFFSET_UNKNOWN && st->acked <= st->next + 1 && st->skip_to <= st->next && !st->closing;
+}
+
+/* Is something missing at `next`, while bytes behind it are here or known to have been received? */
+static inline bool stream_hole(const struct stream *st)
+{
+	return !stream_quiet(st) && stream_hole_end(st) > st->next;
+}
+
+/*
+ * The short way of a segment that continues a stream to which nothing else happens: if stream_continues, its bytes may be
+ * handed on as they are, and stream_pass tells that all were consumed. (If not all were: insert, peek, consume, settle.)
+ */
+static inline bool stream_continues(const struct stream *st, uint32_t seq)
+{
+	return seq == st->next_seq && st->started && !st->tentative && !st->kept && stream_quiet(st);
+}
+
+static inline void stream_pass(struct stream *st, size_t n)
+{
+	st->next += n;
+	st->next_seq += (uint32_t)n;
+	if (st->top < st->next)
+		st->top = st->next;
+	st->begun = true;
+}
 
 /* Gives up the hole at `next`: it is offered as a gap with this cause. */
 void stream_give_up(struct stream *st, enum cause cause);
