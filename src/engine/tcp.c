@@ -167,11 +167,24 @@ static bool reset_believed(const struct stream *st, const struct segment *seg)
 	return off >= -RESET_BACK && off <= RESET_AHEAD;
 }
 
-/* Which list the flow belongs to now. */
+static bool is_over(const struct flow *f)
+{
+	return f->stream[0].ended && f->stream[1].ended;
+}
+
+/* Has the other side not received all, so that it may come again? */
+static bool is_owing(const struct stream *st)
+{
+	return st->fin != OFFSET_UNKNOWN && st->acked < st->fin;
+}
+
+/* Which list the flow belongs to now. One that is over waits longer for what may come again. */
 static enum flow_phase phase_of(const struct flow *f)
 {
-	if (f->reset || (f->stream[0].ended && f->stream[1].ended))
+	if (f->reset || (is_over(f) && !is_owing(&f->stream[0]) && !is_owing(&f->stream[1])))
 		return FLOW_CLOSING;
+	if (is_over(f))
+		return FLOW_EMBRYO;
 	return f->side[0].bytes || f->side[1].bytes ? FLOW_ACTIVE : FLOW_EMBRYO;
 }
 
@@ -189,6 +202,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	if (!f)
 		f = flow_new(e, pkt, seg, hash);
 	if (!f) {
+		e->stats.flows_evicted++;
 		e->stats.lost_memory += n;
 		return;
 	}
@@ -220,7 +234,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	if (!list_empty(&f->stalled))
 		flow_stalled(e, f);
 	flow_touch(&e->table, f, phase_of(f));
-	if (f->phase == FLOW_CLOSING && !f->reset)
+	if (is_over(f) && !f->reset)
 		flow_close(e, f, ENDED_CLOSED, f->closed_by);
 	e->current = NULL;
 }
@@ -249,7 +263,7 @@ void tcp_expire(struct engine *e)
 	}
 	for (unsigned i = 0; i < sizeof(limit) / sizeof(limit[0]); i++)
 		while ((f = flow_silent(&e->table, limit[i].phase, limit[i].silence_ns))) {
-			e->stats.flows_timeout += limit[i].how == ENDED_TIMEOUT;
+			e->stats.flows_timeout += limit[i].how == ENDED_TIMEOUT && !f->closed;
 			flow_end(e, f, limit[i].how, f->closed_by);
 		}
 }

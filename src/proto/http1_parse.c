@@ -250,7 +250,8 @@ static size_t feed_start(struct conn *c, struct http1_side *s, const struct chun
 	lf = memchr(in.p, '\n', in.n < LINE_MAX ? in.n : LINE_MAX);
 	if (!lf && in.n < LINE_MAX && (s->trusted || probe_side(s, in) != VERDICT_NO))
 		return at;
-	if (!lf || !startline_parse(slice_of(in.p, (size_t)(lf - in.p)), s->trusted, &line) || line.response != s->role) {
+	if (!lf || !startline_parse(slice_of(in.p, (size_t)(lf - in.p)), s->trusted, &line) || line.response != s->role ||
+	    (line.version == HTTP_20 && !line.response)) {
 		http1_lose(c, s);
 		c->env->stats->garbage++;
 		return at + 1; /* the search goes on behind it */
