@@ -76,7 +76,7 @@ static bool widen_text(struct conn *c, struct draft *d, size_t n)
 	return true;
 }
 
-void draft_text(struct conn *c, struct draft *d, const void *p, size_t n)
+void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n)
 {
 	size_t room = HEAD_MAX - d->text_n, take = n < room ? n : room;
 
@@ -113,12 +113,13 @@ static bool is_whole(const struct draft *d, const struct field *f)
 	return at < d->text_n && memchr(d->text + at, '\n', d->text_n - at);
 }
 
-void draft_fields_end(struct draft *d)
+void draft_fields_check(struct draft *d)
 {
 	uint32_t from = d->in_trailers ? d->headers_n : 0;
 
 	while (d->fields_n > from && !is_whole(d, &d->fields[d->fields_n - 1]))
 		d->fields_n--;
+	d->checked_n = d->fields_n;
 	if (!d->untidy)
 		return;
 	for (uint32_t i = from; i < d->fields_n; i++) {

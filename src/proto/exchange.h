@@ -25,6 +25,7 @@ struct draft {
 	uint32_t text_n, text_size;
 	uint32_t fields_n, fields_size;
 	uint32_t headers_n;           /* fields before the trailers, once those have begun */
+	uint32_t checked_n;           /* fields that are known to be whole and tidy */
 	uint32_t body_n, body_size;
 	struct field start;           /* method and target, or (as value) reason */
 	uint16_t status;
@@ -75,7 +76,16 @@ static inline struct slice draft_method(const struct draft *d)
 }
 
 /* Appends to the text. What goes beyond the limit is counted as missing. */
-void draft_text(struct conn *c, struct draft *d, const void *p, size_t n);
+void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n);
+static inline void draft_text(struct conn *c, struct draft *d, const void *p, size_t n)
+{
+	if (n > d->text_size - d->text_n) {
+		draft_text_widen(c, d, p, n);
+		return;
+	}
+	memcpy(d->text + d->text_n, p, n);
+	d->text_n += (uint32_t)n;
+}
 
 /* Makes room for more fields; false when there are too many. */
 bool draft_widen(struct conn *c, struct draft *d);
@@ -97,7 +107,12 @@ static inline bool is_space(uint8_t c)
  * No more fields will come: those whose line was not seen or kept to its end go, and if untidy, white space behind values
  * (RFC 9110 section 5.5). Twice does no harm; exchange_emit does it for all.
  */
-void draft_fields_end(struct draft *d);
+void draft_fields_check(struct draft *d);
+static inline void draft_fields_end(struct draft *d)
+{
+	if (d->checked_n != d->fields_n)
+		draft_fields_check(d);
+}
 
 /* Fields from here on are trailers. */
 void draft_trailers(struct draft *d);

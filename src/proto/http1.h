@@ -26,8 +26,7 @@ struct http1_side {
 	struct exchange *x;     /* of the message in the making; NULL in START and SEARCH */
 	struct draft *draft;    /* its request or response; an interim response is drafted in an exchange of its own */
 	llhttp_t *parser;       /* of HEAD and CHUNKED; lies in x */
-	const char *base;       /* the bytes that llhttp reads now, ... */
-	uint32_t base_text;     /* ... and the place in the text where they go */
+	uint32_t places;        /* from the address of a byte that llhttp reads now to its place in the text, modulo 2^32 */
 	uint8_t state, role;    /* role: 0 requests, 1 responses */
 	bool field_open, in_value;
 	bool in_chunk, last_chunk;

@@ -15,7 +15,7 @@ static llhttp_t fresh_chunk[2];     /* ... or the head of a message with chunked
 
 static uint32_t place(const struct http1_side *s, const char *at)
 {
-	return s->base_text + (uint32_t)(at - s->base);
+	return s->places + (uint32_t)(uintptr_t)at;
 }
 
 static struct field *last_field(struct draft *d)
@@ -23,28 +23,44 @@ static struct field *last_field(struct draft *d)
 	return &d->fields[d->fields_n - 1];
 }
 
+static int open_field(struct http1_side *s, const char *at, size_t n)
+{
+	uint32_t name = place(s, at);
+
+	s->field_open = true;
+	s->in_value = false;
+	s->draft->fields[s->draft->fields_n++] = (struct field){name, (uint32_t)n, name + (uint32_t)n, 0};
+	return 0;
+}
+
+/* A name that comes in pieces, or that needs more room. Not inlined: what is usual needs no registers saved. */
+static __attribute__((noinline)) int more_field(struct http1_side *s, const char *at, size_t n)
+{
+	if (s->field_open && !s->in_value) {
+		last_field(s->draft)->name_len += (uint32_t)n;
+		last_field(s->draft)->value += (uint32_t)n;
+		return 0;
+	}
+	if (draft_widen(s->conn, s->draft))
+		return open_field(s, at, n);
+	s->field_open = s->in_value = false;
+	return 0;
+}
+
 static int on_field_name(llhttp_t *p, const char *at, size_t n)
 {
 	struct http1_side *s = p->data;
 
-	if (s->in_value || !s->field_open) {
-		struct field *f = draft_field(s->conn, s->draft);
-
-		s->in_value = false;
-		s->field_open = f != NULL;
-		if (f)
-			*f = (struct field){place(s, at), (uint32_t)n, place(s, at) + (uint32_t)n, 0};
-	} else {
-		last_field(s->draft)->name_len += (uint32_t)n;
-		last_field(s->draft)->value += (uint32_t)n;
-	}
-	return 0;
+	if ((s->field_open && !s->in_value) || s->draft->fields_n == s->draft->fields_size)
+		return more_field(s, at, n);
+	return open_field(s, at, n);
 }
 
 /* A folded value (RFC 9112 section 5.2) comes in pieces; it is shown as it was sent. */
 static int on_field_value(llhttp_t *p, const char *at, size_t n)
 {
 	struct http1_side *s = p->data;
+	uint32_t value = place(s, at);
 	struct field *f;
 
 	s->in_value = true;
@@ -52,9 +68,10 @@ static int on_field_value(llhttp_t *p, const char *at, size_t n)
 		return 0;
 	f = last_field(s->draft);
 	if (!f->value_len)
-		f->value = place(s, at);
-	f->value_len = place(s, at) + (uint32_t)n - f->value;
-	s->draft->untidy |= is_space((uint8_t)at[n - 1]);
+		f->value = value;
+	f->value_len = value + (uint32_t)n - f->value;
+	if ((uint8_t)at[n - 1] <= ' ')
+		s->draft->untidy = true;
 	return 0;
 }
 
@@ -127,17 +144,16 @@ __attribute__((constructor)) static void prepare(void)
 /* Lets llhttp read; *n becomes what it took. HPE_PAUSED: the head, or the message, is whole. */
 static int execute(struct http1_side *s, const void *p, size_t *n)
 {
-	const char *stop;
+	const char *begin = p, *stop;
 	int r;
 
-	s->base = p;
-	s->base_text = s->draft->text_n;
+	s->places = s->draft->text_n - (uint32_t)(uintptr_t)p;
 	r = llhttp_execute(s->parser, p, *n);
 	if (r == HPE_OK)
 		return r;
 	stop = llhttp_get_error_pos(s->parser);
-	if (stop >= s->base && stop <= s->base + *n)
-		*n = (size_t)(stop - s->base);
+	if (stop >= begin && stop <= begin + *n)
+		*n = (size_t)(stop - begin);
 	return r;
 }
 
