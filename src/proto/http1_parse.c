@@ -5,6 +5,7 @@
  */
 #include "proto/http1.h"
 
+#define SIZE_LINE_MAX ((size_t)4 << 10) /* of the line with a chunk's size */
 #define LINE_MAX ((size_t)64 << 10) /* of a start line or, in a careful head, a field line */
 
 static llhttp_settings_t settings;
@@ -443,11 +444,59 @@ static size_t feed_length(struct conn *c, struct http1_side *s, const struct chu
 	return at + n;
 }
 
+static bool is_hex(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
+}
+
+/* How many digits does the size line have that begins here and ends with an LF? 0: it is none. */
+static size_t size_digits(struct slice line)
+{
+	size_t n = 0, digits;
+
+	while (is_hex(line.p[n]))
+		n++;
+	digits = n;
+	while (line.p[n] == ' ' || line.p[n] == '\t')
+		n++;
+	n += line.p[n] == '\r';
+	return line.p[n] == ';' || n + 1 == line.n ? digits : 0;
+}
+
+/*
+ * A size line that llhttp refuses, or of which not all is here: white space behind the size and around extensions is allowed
+ * (RFC 9112 section 7.1.1), and a bare LF met.
+ */
+static size_t feed_size_line(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	struct slice in = slice_first(slice_from(ch->data, at), SIZE_LINE_MAX);
+	const uint8_t *lf = memchr(in.p, '\n', in.n);
+	size_t n = lf ? (size_t)(lf + 1 - in.p) : 0, digits = n ? size_digits(slice_first(in, n)) : 0, two = 2;
+
+	*s->parser = fresh_chunk[s->role];
+	s->parser->data = s;
+	if (!n && in.n < SIZE_LINE_MAX)
+		return at;
+	if (!digits || execute(s, in.p, &digits) != HPE_OK || execute(s, "\r\n", &two) != HPE_OK) {
+		draft_missing(s->draft, PART_BODY, CAUSE_GRAMMAR, 0); /* how much, nobody knows */
+		http1_lose(c, s);
+		return at;
+	}
+	count(s, ch, n);
+	return at + n;
+}
+
 static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
 {
 	size_t n = ch->data.n - at;
 	int r = execute(s, ch->data.p + at, &n);
 
+	if (!s->in_chunk && !s->last_chunk && !s->rechunked) {
+		while (n && ch->data.p[at + n - 1] != '\n')
+			n--;
+		count(s, ch, n);
+		return at + n < ch->data.n ? feed_size_line(c, s, ch, at + n) : at + n;
+	}
 	if (s->last_chunk)
 		draft_text(c, s->draft, ch->data.p + at, n);
 	count(s, ch, n);
@@ -477,11 +526,6 @@ static enum verdict next_message(struct conn *c, const struct http1_side *s, con
 	if (s->x->request.seen && !(open_end && h->head && h->head->next && h->head->next->expected_off == ch->off))
 		return VERDICT_NO;
 	return probe_side(s, ch->data);
-}
-
-static bool is_hex(uint8_t c)
-{
-	return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
 }
 
 /*
