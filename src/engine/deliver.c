@@ -150,6 +150,7 @@ static size_t give(struct engine *e, struct flow *f, unsigned side, const struct
 		n = rest.data.n;
 		if (n && !c->proto && !c->done)
 			n = probe(f, side, &rest);
+		c->gapped |= rest.kind == CHUNK_GAP && !c->proto;
 		if (c->proto && !c->done)
 			n = decode(f, side, &rest);
 		all += n;

@@ -80,6 +80,7 @@ static void handle_syn(struct flow *f, const struct segment *seg)
 	if (!st->started || st->tentative)
 		stream_start(st, seg->seq + 1);
 	st->tentative = false;
+	f->stream[0].anchored = f->stream[1].anchored = true;
 	if (!f->probed && !f->conn.proto)
 		f->conn.midstream = false;
 	if (f->conn.client < 0)

@@ -47,6 +47,7 @@ struct exchange {
 	uint64_t request_off;         /* where the request begins in the client's stream */
 	uint64_t expected_off;        /* how far the client had received the server's stream when it sent it */
 	bool contiguous;              /* nothing is missing between it and the request before it */
+	bool unsure;                  /* whether a response is its own can not be told */
 	uint8_t turned;               /* enum turned */
 	struct draft request, response;
 	struct room {

@@ -186,8 +186,8 @@ static bool begin(struct conn *c, struct http1_side *s, const struct startline *
 
 void http1_end_message(struct conn *c, struct http1_side *s, bool complete)
 {
-	s->state = HTTP1_START;
-	s->trusted = complete;
+	s->state = complete ? HTTP1_START : HTTP1_SEARCH;
+	s->trusted = complete && !s->rechunked;
 	draft_fields_end(s->draft);
 	http1_done(c, s, complete);
 }
@@ -283,15 +283,17 @@ static size_t feed_start(struct conn *c, struct http1_side *s, const struct chun
 	return at + n;
 }
 
-/* Looks for a start line at the begin of the chunk and of each line in it. */
-static size_t feed_search(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+/* Looks for a start line at the begin of each packet's bytes and of each line. */
+static size_t feed_search(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t from)
 {
-	struct slice in = slice_from(ch->data, at);
-	bool line_begin = at == 0 || ch->data.p[at - 1] == '\n';
+	bool line_begin = from == 0 || ch->data.p[from - 1] == '\n';
+	size_t at = from;
 
-	while (in.n) {
-		const uint8_t *lf;
+	while (at < ch->data.n) {
+		struct slice in = slice_from(ch->data, at);
 		enum verdict v = line_begin ? probe_side(s, in) : VERDICT_NO;
+		const uint8_t *lf;
+		size_t n;
 
 		if (v == VERDICT_MORE && in.n >= LINE_MAX)
 			v = VERDICT_NO;
@@ -302,11 +304,12 @@ static size_t feed_search(struct conn *c, struct http1_side *s, const struct chu
 		if (v != VERDICT_NO)
 			break;
 		lf = memchr(in.p, '\n', in.n);
-		in = slice_from(in, lf ? (size_t)(lf + 1 - in.p) : in.n);
+		n = lf ? (size_t)(lf + 1 - in.p) : in.n;
+		at = at < ch->kept && at + n > ch->kept ? ch->kept : at + n;
 		line_begin = true;
 	}
-	c->env->stats->garbage += ch->data.n - at - in.n;
-	return ch->data.n - in.n;
+	c->env->stats->garbage += at - from;
+	return at;
 }
 
 /* Where the fields stand, to go back there. */
@@ -513,19 +516,35 @@ static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct ch
 }
 
 /*
- * A response whose end is not certain, and another one begins: the one before had no content after all. So it is with the
- * answer to a HEAD that was not seen, and where the client went on to ask the next thing.
+ * A message whose end is not certain, and another one begins: the one before is over. So it is with the answer to a HEAD that
+ * was not seen, where the client went on to ask the next thing, and with chunks behind a hole when the client had an answer
+ * in between.
  */
 static enum verdict next_message(struct conn *c, const struct http1_side *s, const struct chunk *ch)
 {
 	const struct http1 *h = c->state;
-	bool open_end = s->state == HTTP1_UNTIL_END || s->state == HTTP1_RECHUNK;
+	const struct exchange *x = s->x;
+	bool open_end = s->state == HTTP1_UNTIL_END || s->rechunked;
+	struct slice in = ch->data;
 
-	if (s->role == 0 || s->in_chunk || s->state < HTTP1_LENGTH || s->state > HTTP1_UNTIL_END || ch->data.p[0] != 'H')
+	if (s->state < HTTP1_LENGTH || s->state > HTTP1_UNTIL_END || s->in_chunk)
 		return VERDICT_NO;
-	if (s->x->request.seen && !(open_end && h->head && h->head->next && h->head->next->expected_off == ch->off))
+	if (s->role == 0 && (!s->rechunked || chunk_ack(ch, 0) == OFFSET_UNKNOWN || chunk_ack(ch, 0) <= x->expected_off))
 		return VERDICT_NO;
-	return probe_side(s, ch->data);
+	if (s->role == 1 && x->request.seen && !(open_end && x == h->head && x->next && x->next->expected_off == ch->off))
+		return VERDICT_NO;
+	while (s->rechunked && in.n && (in.p[0] == '\r' || in.p[0] == '\n'))
+		in = slice_from(in, 1);
+	return probe_side(s, in);
+}
+
+/* Content without a certain end, which goes on behind a hole: not if the client has asked the next thing before. */
+static bool ended_in_hole(struct conn *c, const struct http1_side *s, const struct chunk *ch)
+{
+	const struct http1 *h = c->state;
+
+	return h->doubt && s->role == 1 && s->x && s->x == h->head && (s->state == HTTP1_UNTIL_END || s->state == HTTP1_RECHUNK) &&
+	       http1_answered_before(h, ch->off);
 }
 
 /*
@@ -623,7 +642,9 @@ size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
 	if (next == VERDICT_MORE && ch->data.n < LINE_MAX)
 		return 0;
 	if (next == VERDICT_YES)
-		http1_end_message(c, s, s->state != HTTP1_RECHUNK);
+		http1_end_message(c, s, !s->rechunked);
+	else if (ended_in_hole(c, s, ch))
+		http1_lose(c, s);
 	return feed_all(c, s, ch);
 }
 
@@ -668,6 +689,8 @@ bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch
 	if (s->state != HTTP1_LENGTH || ch->n < left)
 		left_out = ch->n;
 	draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, ch->cause, left_out);
+	if (ch->n > left || s->state == HTTP1_UNTIL_END || !s->x->request.seen)
+		http1_missed(c->state, s, ch);
 	if (s->state == HTTP1_RECHUNK || (s->state == HTTP1_CHUNKED && !s->last_chunk && (ch->n > left || !left))) {
 		s->state = HTTP1_RECHUNK;
 		s->rechunked = true;

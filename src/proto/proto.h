@@ -33,6 +33,7 @@ struct conn {
 	bool again;                   /* the decoder is done, and something else begins */
 	uint64_t begin[2];            /* offset of the first byte of what is spoken now */
 	bool midstream;               /* its begin was not seen */
+	bool gapped;                  /* bytes were missing before there was a decoder */
 	int8_t client;                /* the side that is the client, or -1 */
 	uint8_t how;                  /* enum ended: why the connection is being closed; ENDED_WELL as long as it is not */
 	int8_t by;                    /* the side that did it, or, while it is open, that sent the first FIN; -1: not known, none */

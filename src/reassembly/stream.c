@@ -440,7 +440,7 @@ bool stream_peek(struct stream *st, struct pool *pool, struct chunk *ret)
 		}
 		end = gap_end(st);
 		if (end > st->next) {
-			if (st->begun || st->syn_seen || !st->head || st->skip_cause == CAUSE_MEMORY)
+			if (st->begun || st->anchored || !st->head || st->skip_cause == CAUSE_MEMORY)
 				return offer_gap(st, end - st->next, st->skip_cause, ret);
 			st->next_seq += (uint32_t)(end - st->next); /* it began later than the other side led to believe */
 			st->next = end;

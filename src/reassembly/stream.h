@@ -24,7 +24,8 @@ struct stream {
 	uint32_t next_seq;            /* sequence number of `next` */
 	uint32_t kept_n;              /* bytes of `kept` */
 	bool started;                 /* `next` is known */
-	bool tentative;               /* ... from the other side's acknowledgement only */
+	bool tentative : 1;           /* ... from the other side's acknowledgement only */
+	bool anchored : 1;            /* the connection was seen to begin: what is missing before the first bytes was there */
 	bool syn_seen;
 	bool ended;                   /* CHUNK_END was offered */
 	bool closing;                 /* what is missing will not come: holes are offered as gaps */
