@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * From an skb to events in the ring buffer: find TCP, copy the packet, count what did not fit. Nothing here needs more than
- * Linux 5.15: no bpf_loop, no dynptr, lengths clamped by masks (older verifiers learn nothing from `n == 0`).
+ * From an skb to events in the ring buffer: find TCP, copy the packet, count what did not fit. Nothing here needs more
+ * than Linux 5.15: no bpf_loop, no dynptr, lengths clamped by masks (older verifiers learn nothing from `n == 0`).
  */
 #ifndef PERISCO_BPF_CAPTURE_BPF_H
 #define PERISCO_BPF_CAPTURE_BPF_H
@@ -17,6 +17,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "event.h"
+#include "opaque.h"
 
 #define NULL ((void *)0)
 
@@ -61,7 +62,7 @@ struct cut {
 	__u64 boot_ns;
 	__u32 l3, l4;        /* offsets of the IP and the TCP header; a jumbo payload header ends where l4 begins */
 	__u32 payload, end;  /* offsets of the TCP payload and behind it */
-	__u32 from, n;       /* emit [from, from + n) behind copies of the headers; from == 0: simply n bytes of the packet */
+	__u32 from, n;       /* emit [from, from + n) behind the headers; from == 0: the packet's first n bytes */
 	__u8 dir, flags;     /* as in struct event */
 	__u8 ipv6, jumbo;
 	__u32 pad;
@@ -84,42 +85,56 @@ static __always_inline enum verdict parse_tcp(struct __sk_buff *skb, struct cut 
 	return c->payload <= c->end && c->end <= skb->len ? SEGMENT : OPAQUE;
 }
 
-/* VXLAN (also its older port), Geneve, GTP-U, Teredo. */
-static __always_inline int is_tunnel_port(__be16 port)
+struct vlan_tag {
+	__be16 tci, proto;
+};
+
+static __always_inline int is_vlan(__be16 proto)
 {
-	return port == bpf_htons(4789) || port == bpf_htons(8472) || port == bpf_htons(6081) || port == bpf_htons(2152) ||
-	       port == bpf_htons(3544);
+	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
 }
 
+#define CASE(n) case n:
+
+static __always_inline enum verdict verdict_of_port(__be16 port)
+{
+	switch (bpf_ntohs(port)) {
+		OPAQUE_UDP_PORTS(CASE)
+		return OPAQUE;
+	default:
+		return NOT_TCP;
+	}
+}
+
+static __always_inline enum verdict verdict_of_protocol(__u8 protocol)
+{
+	switch (protocol) {
+		OPAQUE_PROTOCOLS(CASE)
+		return OPAQUE;
+	default:
+		return NOT_TCP;
+	}
+}
+
+static __always_inline enum verdict verdict_of_ethertype(__be16 type)
+{
+	switch (bpf_ntohs(type)) {
+		OPAQUE_ETHERTYPES(CASE)
+		return OPAQUE;
+	default:
+		return is_vlan(type) ? OPAQUE : NOT_TCP; /* one tag too many */
+	}
+}
+
+/* A protocol that is not TCP, with its header at `at`. */
 static __always_inline enum verdict parse_other(struct __sk_buff *skb, __u8 protocol, __u32 at)
 {
 	struct udphdr *udp;
 
-	switch (protocol) {
-	case IPPROTO_IPIP:
-	case IPPROTO_IPV6:
-	case IPPROTO_GRE:
-	case IPPROTO_AH:
-		return OPAQUE;
-	case IPPROTO_UDP:
-		udp = HEADER(skb, struct udphdr, at);
-		return udp && (is_tunnel_port(udp->dest) || is_tunnel_port(udp->source)) ? OPAQUE : NOT_TCP;
-	default:
-		return NOT_TCP;
-	}
-}
-
-static __always_inline enum verdict parse_fragment(__u8 protocol)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-	case IPPROTO_IPIP:
-	case IPPROTO_IPV6:
-	case IPPROTO_GRE:
-		return OPAQUE;
-	default:
-		return NOT_TCP;
-	}
+	if (protocol != IPPROTO_UDP)
+		return verdict_of_protocol(protocol);
+	udp = HEADER(skb, struct udphdr, at);
+	return udp && verdict_of_port(udp->dest) == NOT_TCP ? verdict_of_port(udp->source) : OPAQUE;
 }
 
 static __always_inline enum verdict parse_ipv4(struct __sk_buff *skb, struct cut *c)
@@ -129,7 +144,7 @@ static __always_inline enum verdict parse_ipv4(struct __sk_buff *skb, struct cut
 	if (!ip || ip->version != 4 || ip->ihl < 5)
 		return OPAQUE;
 	if (ip->frag_off & bpf_htons(0x3fff))
-		return parse_fragment(ip->protocol);
+		return ip->protocol == IPPROTO_TCP ? OPAQUE : verdict_of_protocol(ip->protocol);
 	c->l4 = c->l3 + ip->ihl * 4;
 	if (ip->protocol != IPPROTO_TCP)
 		return parse_other(skb, ip->protocol, c->l4);
@@ -165,15 +180,6 @@ static __always_inline enum verdict parse_ipv6(struct __sk_buff *skb, struct cut
 	return next == IPPROTO_TCP ? parse_tcp(skb, c) : OPAQUE;
 }
 
-struct vlan_tag {
-	__be16 tci, proto;
-};
-
-static __always_inline int is_vlan(__be16 proto)
-{
-	return proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD);
-}
-
 static __always_inline enum verdict parse(struct __sk_buff *skb, struct cut *c)
 {
 	struct ethhdr *eth = HEADER(skb, struct ethhdr, 0);
@@ -197,7 +203,7 @@ static __always_inline enum verdict parse(struct __sk_buff *skb, struct cut *c)
 		return parse_ipv4(skb, c);
 	if (proto == bpf_htons(ETH_P_IPV6))
 		return parse_ipv6(skb, c);
-	return is_vlan(proto) ? OPAQUE : NOT_TCP;
+	return verdict_of_ethertype(proto);
 }
 
 /* RFC 1624, equation 3: the header checksum after one 16-bit word changed. */
@@ -354,8 +360,8 @@ static __always_inline void send_segments(struct __sk_buff *skb, struct tally *t
 }
 
 /*
- * Wakes userspace up if it sleeps. After the commit, which is a full barrier: userspace first sets the word and then looks
- * into the ring, so one of us sees the other.
+ * Wakes userspace up if it sleeps. After the commit, which is a full barrier: userspace first sets the word and then
+ * looks into the ring, so one of us sees the other.
  */
 static __always_inline void ring_the_bell(void)
 {

@@ -33,9 +33,10 @@ struct event {
 _Static_assert(__builtin_offsetof(struct event, frame) == 28, "a tag fits in front of the frame");
 
 /*
- * What the programs know and count of one interface, per CPU. Packets of an interface that has no tally are not looked at.
- * `packets` and `bytes` are what was offered; what was delivered is that minus what was lost, exactly. A packet that comes
- * as several events counts as so many packets; bytes are TCP payload (of a packet that is not understood: all its bytes).
+ * What the programs know and count of one interface, per CPU. Packets of an interface that has no tally are not looked
+ * at. `packets` and `bytes` are what was offered; what was delivered is that minus what was lost, exactly. A packet
+ * that comes as several events counts as so many packets; bytes are TCP payload (of a packet that is not understood:
+ * all its bytes).
  */
 struct tally {
 	__u64 packets, bytes;
@@ -44,7 +45,7 @@ struct tally {
 	__u32 pad;
 };
 
-/* Words shared with userspace without system calls; see tc_ring.h for the doorbell. */
+/* Words shared with userspace without system calls. */
 struct shared {
 	__u32 want_wake; /* userspace sleeps: the next packet wakes it up, and clears this */
 	__u32 off;       /* nothing is to be captured any more */

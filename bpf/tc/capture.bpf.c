@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The TC classifiers, one for each way. They only look: every packet goes on to the next program, filter or hook as if we
- * were not there (-1 is TCX_NEXT and TC_ACT_UNSPEC).
+ * The TC classifiers, one for each way. They only look: every packet goes on to the next program, filter or hook as if
+ * we were not there (-1 is TCX_NEXT and TC_ACT_UNSPEC).
  */
 #include "capture.bpf.h"
 

@@ -94,10 +94,10 @@ static int top_next(struct files *f)
 	if (r == -EAGAIN)
 		return r;
 	top->ready = r > 0;
-	if (r > 0)
-		heap_sink(f, 0);
-	else
+	if (r <= 0)
 		top_over(f);
+	else if (f->live > 1)
+		heap_sink(f, 0);
 	return 1;
 }
 

@@ -37,7 +37,8 @@ bool link_parse(const struct nlmsghdr *h, enum link_event *ret_event, struct lin
 	*ret = (struct link){.index = (uint32_t)ifi->ifi_index, .type = ifi->ifi_type, .flags = ifi->ifi_flags};
 	if (tb[IFLA_IFNAME])
 		nla_strlcpy(ret->name, tb[IFLA_IFNAME], sizeof(ret->name));
-	if (tb[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, tb[IFLA_LINKINFO], NULL) >= 0 && info[IFLA_INFO_KIND])
+	if (tb[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, tb[IFLA_LINKINFO], NULL) >= 0 &&
+	    info[IFLA_INFO_KIND])
 		nla_strlcpy(ret->kind, info[IFLA_INFO_KIND], sizeof(ret->kind));
 	return true;
 }

@@ -40,8 +40,8 @@ int links_fd(const struct links *l);
 int links_dump(struct links *l);
 
 /*
- * Reports what happened. When the kernel had to drop messages, all links are dumped. 0, also when there is nothing to read,
- * or a negative errno.
+ * Reports what happened. When the kernel had to drop messages, all links are dumped. 0, also when there is nothing to
+ * read, or a negative errno.
  */
 int links_read(struct links *l);
 

@@ -97,20 +97,19 @@ static enum parsed reader_format(struct reader *r, struct slice in, size_t *n)
 
 static enum parsed reader_parse(struct reader *r, struct slice in, struct packet *ret, size_t *n)
 {
-	enum parsed parsed;
-
 	switch (r->format) {
 	case FORMAT_PCAP:
-		parsed = pcapfile_next(&r->pcap, in, ret, n);
-		r->why = r->pcap.why;
-		return parsed;
+		return pcapfile_next(&r->pcap, in, ret, n);
 	case FORMAT_PCAPNG:
-		parsed = pcapng_next(&r->pcapng, in, ret, n);
-		r->why = r->pcapng.why;
-		return parsed;
+		return pcapng_next(&r->pcapng, in, ret, n);
 	default:
 		return reader_format(r, in, n);
 	}
+}
+
+static const char *reader_why(const struct reader *r)
+{
+	return r->format == FORMAT_PCAP ? r->pcap.why : r->format == FORMAT_PCAPNG ? r->pcapng.why : r->why;
 }
 
 static int reader_more(struct reader *r, struct slice in, size_t want)
@@ -125,28 +124,27 @@ static int reader_more(struct reader *r, struct slice in, size_t want)
 
 int reader_next(struct reader *r, struct packet *ret)
 {
-	if (r->failed)
-		return r->failed;
-	for (;;) {
-		struct slice in = window_bytes(&r->window);
-		size_t n;
+	size_t n;
 
-		if (!r->window.skip)
-			r->begins = window_offset(&r->window);
-		switch (reader_parse(r, in, ret, &n)) {
-		case PARSED_PACKET:
+	while (!r->failed) {
+		struct slice in = window_bytes(&r->window);
+		enum parsed parsed = reader_parse(r, in, ret, &n);
+
+		if (parsed == PARSED_PACKET) {
 			window_use(&r->window, n);
 			r->packets++;
 			return 1;
-		case PARSED_OTHER:
-			window_use(&r->window, n);
-			break;
-		case PARSED_MORE:
-			return reader_more(r, in, n);
-		case PARSED_BROKEN:
-			return reader_fail(r, -EBADMSG, r->why);
 		}
+		if (!r->window.skip)
+			r->begins = window_offset(&r->window);
+		if (parsed == PARSED_MORE)
+			return reader_more(r, in, n);
+		if (parsed == PARSED_BROKEN)
+			reader_fail(r, -EBADMSG, reader_why(r));
+		else
+			window_use(&r->window, n);
 	}
+	return r->failed;
 }
 
 int reader_fill(struct reader *r, int timeout_ms)

@@ -95,11 +95,11 @@ static int drain(struct tc *t, packet_fn fn, void *ctx)
 }
 
 /*
- * Waits for packets. While there are some we look every few milliseconds: a wakeup a packet would cost more than the packet.
- * When there are none we say so, and the next packet wakes us up; see ring_the_bell in capture.bpf.h for why none is missed.
- * Returns false when a signal came.
+ * Waits for packets. While there are some we look every few milliseconds: a wakeup a packet would cost more than the
+ * packet. When there are none we say so, and the next packet wakes us up; see ring_the_bell in capture.bpf.h for why
+ * none is missed. Returns > 0, 0 when a signal came, or a negative errno.
  */
-static bool wait_for_packets(struct tc *t, int timeout_ms)
+static int wait_for_packets(struct tc *t, int timeout_ms)
 {
 	struct pollfd fds[2] = {
 		{.fd = links_fd(t->follow.links), .events = POLLIN},
@@ -115,10 +115,11 @@ static bool wait_for_packets(struct tc *t, int timeout_ms)
 	if (sleeps && timeout_ms)
 		__atomic_exchange_n(&t->load.shared->want_wake, 1, __ATOMIC_SEQ_CST);
 	if (poll(fds, sleeps && timeout_ms ? 2 : 1, timeout_ms) < 0)
-		return false;
-	if (fds[0].revents & POLLIN)
-		links_read(t->follow.links);
-	return true;
+		return 0;
+	if (!fds[0].revents || links_read(t->follow.links) == 0)
+		return 1;
+	snprintf(t->source.error, sizeof(t->source.error), "cannot follow interfaces: rtnetlink failed");
+	return -EIO;
 }
 
 static void housekeeping(struct tc *t)
@@ -130,7 +131,7 @@ static void housekeeping(struct tc *t)
 	if (t->port && t->port->gone)
 		t->port = NULL;
 	ports_reap(&t->follow.ports, &t->ring);
-	if (t->seen - t->compared < SECOND)
+	if ((int64_t)(t->seen - t->compared) < (int64_t)SECOND)
 		return;
 	clock_compare(&boot, &wall);
 	clock_steer(&t->clock, boot, wall);
@@ -144,8 +145,9 @@ static int tc_poll(struct source *s, int timeout_ms, packet_fn fn, void *ctx)
 	int n, left = timeout_ms;
 
 	do {
-		if (!wait_for_packets(t, left))
-			return 1;
+		n = wait_for_packets(t, left);
+		if (n <= 0)
+			return n < 0 ? n : 1;
 		housekeeping(t);
 		n = drain(t, fn, ctx);
 		if (n < 0)

@@ -19,18 +19,19 @@ struct tc_config {
 };
 
 /*
- * Loads the programs, attaches them to all interfaces that match, and follows new ones. Attaching by TCX takes some 10 ms
- * each: what takes longer than TC_PATIENCE_MS altogether is done by and by, between polls. Returns NULL with a line in `error`
- * and *err set to a negative errno: -EPERM (no right), -EOPNOTSUPP (a kernel or an interface that lacks something), -ENODEV
- * (a plain name that does not exist; a glob or the default may match nothing yet), or another one.
+ * Loads the programs, attaches them to all interfaces that match, and follows new ones. Attaching by TCX takes some 10
+ * ms each: what takes longer than TC_PATIENCE_MS altogether is done by and by, between polls. Returns NULL with a line
+ * in `error` and *err set to a negative errno: -EPERM (no right), -EOPNOTSUPP (a kernel or an interface that lacks
+ * something), -ENODEV (a plain name that does not exist; a glob or the default may match nothing yet), or another one.
  */
 #define TC_PATIENCE_MS 300
 struct source *tc_open(const struct tc_config *config, int *err, char *error, size_t n);
 
 /*
- * Interfaces attached now, and what the hooks saw since the start. Exact once the source is stopped and drained: what poll
- * handed over is what was offered minus what was dropped. A packet of more than 32 KiB is handed over as several, and counts
- * as these. Bytes are TCP payload; of packets that are not understood in the kernel (fragments, tunnels), all their bytes.
+ * Interfaces attached now, and what the hooks saw since the start. Exact once the source is stopped and drained: what
+ * poll handed over is what was offered minus what was dropped. A packet of more than 32 KiB is handed over as several,
+ * and counts as these. Bytes are TCP payload; of packets that are not understood in the kernel (fragments, tunnels),
+ * all their bytes.
  */
 struct tc_counts {
 	uint64_t interfaces;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the time since boot, which stamps packets, to Unix time. The two run at the same rate, because NTP disciplines both;
- * only when somebody sets the wall clock do they part. Then a jump would make a latency wrong and let flows time out, so we
- * do not jump: what is left to make good shrinks by at most CLOCK_SLEW per second. Time never goes back, and a duration is
- * wrong by no more than this share, and only while the clock is being steered.
+ * From the time since boot, which stamps packets, to Unix time. The two run at the same rate, because NTP disciplines
+ * both; only when somebody sets the wall clock do they part. Then a jump would make a latency wrong and let flows time
+ * out, so we do not jump: what is left to make good shrinks by at most CLOCK_SLEW per second. Time never goes back, and
+ * a duration is wrong by no more than this share, and only while the clock is being steered.
  */
 #ifndef PERISCO_CAPTURE_TC_CLOCK_H
 #define PERISCO_CAPTURE_TC_CLOCK_H

@@ -105,8 +105,9 @@ static void on_filter(struct found *f, const struct tcmsg *t, struct nlattr *con
 	struct nlattr *opt[TCA_BPF_MAX + 1];
 
 	f->filters++;
-	if (!t->tcm_handle || f->n == FOUND_MAX || !tb[TCA_KIND] || nla_strcmp(tb[TCA_KIND], "bpf") || !tb[TCA_OPTIONS] ||
-	    nla_parse_nested(opt, TCA_BPF_MAX, tb[TCA_OPTIONS], NULL) < 0 || !opt[TCA_BPF_NAME])
+	if (!t->tcm_handle || f->n == FOUND_MAX || !tb[TCA_KIND] || nla_strcmp(tb[TCA_KIND], "bpf") != 0)
+		return;
+	if (!tb[TCA_OPTIONS] || nla_parse_nested(opt, TCA_BPF_MAX, tb[TCA_OPTIONS], NULL) < 0 || !opt[TCA_BPF_NAME])
 		return;
 	if (strncmp(nla_get_string(opt[TCA_BPF_NAME]), NAME_PREFIX, strlen(NAME_PREFIX)) != 0)
 		return;
@@ -176,7 +177,11 @@ static int query(struct clsact *c, int type, const struct tcmsg *t, struct found
 
 static struct tcmsg qdisc_of(uint32_t ifindex)
 {
-	return (struct tcmsg){.tcm_ifindex = (int)ifindex, .tcm_parent = TC_H_CLSACT, .tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0)};
+	return (struct tcmsg){
+		.tcm_ifindex = (int)ifindex,
+		.tcm_parent = TC_H_CLSACT,
+		.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0),
+	};
 }
 
 static struct tcmsg filter_of(uint32_t ifindex, enum way way, uint16_t prio, uint32_t handle)
@@ -199,7 +204,7 @@ static int add_qdisc(struct clsact *c, uint32_t ifindex)
 	return command(c, msg);
 }
 
-/* There is a qdisc at the place of clsact. The older "ingress" takes filters for the way out, but feeds them the way in. */
+/* A qdisc is at the place of clsact. The older "ingress" takes filters for the way out, but feeds them the way in. */
 static int check_qdisc(struct clsact *c, uint32_t ifindex, enum way way)
 {
 	struct tcmsg t = qdisc_of(ifindex);
@@ -276,22 +281,31 @@ static int add_first(struct clsact *c, uint32_t ifindex, enum way way, int prog_
 	return err == -ENOENT ? -EOPNOTSUPP : err;
 }
 
-int clsact_attach(struct clsact *c, uint32_t ifindex, enum way way, int prog_fd, struct clsact_filter *ret)
+static int prepare_qdisc(struct clsact *c, uint32_t ifindex, enum way way, bool *ret_made)
 {
 	int err = add_qdisc(c, ifindex);
 
-	*ret = (struct clsact_filter){.made = !err};
+	*ret_made = !err;
 	if (err == -EEXIST)
-		err = check_qdisc(c, ifindex, way);
-	else if (err == -ENOENT)
-		err = -EOPNOTSUPP;
+		return check_qdisc(c, ifindex, way);
+	return err == -ENOENT ? -EOPNOTSUPP : err;
+}
+
+int clsact_attach(struct clsact *c, uint32_t ifindex, enum way way, int prog_fd, struct clsact_filter filters[WAYS])
+{
+	struct clsact_filter *f = &filters[way];
+	int err = 0;
+
+	memset(f, 0, sizeof(*f));
+	if (!filters[WAY_IN].made && !filters[WAY_OUT].made)
+		err = prepare_qdisc(c, ifindex, way, &f->made);
 	if (!err)
-		err = add_first(c, ifindex, way, prog_fd, ret);
+		err = add_first(c, ifindex, way, prog_fd, f);
 	if (!err)
 		return 0;
-	if (ret->made)
+	if (f->made)
 		del_qdisc_if_empty(c, ifindex);
-	*ret = (struct clsact_filter){0};
+	memset(f, 0, sizeof(*f));
 	return err;
 }
 

@@ -171,8 +171,8 @@ static void attach(struct follow *f, struct port *port, enum way way)
 		return;
 	}
 	if (hook_is_behind(&port->hook))
-		say(f, true, "%s: a filter of another kind comes first on its way %s, and may hide packets", port->iface.name,
-		    way_name[way]);
+		say(f, true, "%s: a filter of another kind comes first on its way %s, and may hide packets",
+		    port->iface.name, way_name[way]);
 	say(f, false, "%s: attached to its way %s by %s", port->iface.name, way_name[way], hooks_name(&f->hooks));
 }
 
@@ -236,8 +236,8 @@ static int look_around(struct follow *f, char *error, size_t n)
 	return err ? err : check_names(f, error, n);
 }
 
-int follow_open(struct follow *f, const struct tc_config *config, const int prog_fd[WAYS], int tallies, const struct ring *ring,
-		char *error, size_t n)
+int follow_open(struct follow *f, const struct tc_config *config, const int prog_fd[WAYS], int tallies,
+		const struct ring *ring, char *error, size_t n)
 {
 	int err;
 
@@ -247,7 +247,7 @@ int follow_open(struct follow *f, const struct tc_config *config, const int prog
 		list_init(&f->queue[w]);
 	err = hooks_init(&f->hooks, config->hook, prog_fd);
 	if (err == -EOPNOTSUPP && config->hook == TC_HOOK_TCX) {
-		snprintf(error, n, "cannot attach by tcx: this kernel has none (Linux 6.6 has); leave the choice to perisco");
+		snprintf(error, n, "cannot attach by tcx: it came with Linux 6.6; leave the choice to perisco");
 		return err;
 	}
 	if (!err)

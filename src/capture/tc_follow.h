@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keeps the programs attached to all interfaces that are wanted: those there at the start, and those that come. Attaching
- * by TCX waits for an RCU grace period each time, so it is done one program a step, all the ways in first: they show each
- * packet of every pod once.
+ * Keeps the programs attached to all interfaces that are wanted: those there at the start, and those that come.
+ * Attaching by TCX waits for an RCU grace period each time, so it is done one program a step, all the ways in first:
+ * they show each packet of every pod once.
  */
 #ifndef PERISCO_CAPTURE_TC_FOLLOW_H
 #define PERISCO_CAPTURE_TC_FOLLOW_H
@@ -22,8 +22,8 @@ struct follow {
 };
 
 /* Listens, and queues what is there. 0 or a negative errno with a line in `error`; close it in both cases. */
-int follow_open(struct follow *f, const struct tc_config *config, const int prog_fd[WAYS], int tallies, const struct ring *ring,
-		char *error, size_t n);
+int follow_open(struct follow *f, const struct tc_config *config, const int prog_fd[WAYS], int tallies,
+		const struct ring *ring, char *error, size_t n);
 
 /* Takes every program off. */
 void follow_close(struct follow *f);

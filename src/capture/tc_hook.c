@@ -55,7 +55,7 @@ int hook_attach(struct hooks *h, struct hook *k, uint32_t ifindex, enum way way)
 	int fd;
 
 	if (!h->tcx)
-		return clsact_attach(h->clsact, ifindex, way, h->prog_fd[way], &k->filter[way]);
+		return clsact_attach(h->clsact, ifindex, way, h->prog_fd[way], k->filter);
 	fd = bpf_link_create(h->prog_fd[way], (int)ifindex, (enum bpf_attach_type)tcx_type[way], &opts);
 	if (fd < 0)
 		return fd;

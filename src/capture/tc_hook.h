@@ -14,7 +14,7 @@ struct hooks {
 
 /* What hangs at one interface. */
 struct hook {
-	int link[WAYS]; /* TCX: descriptors; 0: none. When they are closed, by us or by our death, the programs are off. */
+	int link[WAYS]; /* TCX: descriptors; 0: none. Closing them, by us or by our death, takes the programs off. */
 	struct clsact_filter filter[WAYS];
 };
 

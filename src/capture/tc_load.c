@@ -38,14 +38,15 @@ static int explain(int err, size_t ring, char *error, size_t n)
 	case -EACCES:
 		snprintf(error, n, "cannot load BPF programs: operation not permitted; %s",
 			 geteuid() ? "run as root or give CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"
-				   : "this root lacks CAP_BPF, CAP_NET_ADMIN or CAP_PERFMON, or the kernel is locked down");
+				   : "root lacks CAP_BPF, CAP_NET_ADMIN or CAP_PERFMON, or the kernel is locked down");
 		return -EPERM;
 	case -ENOMEM:
-		snprintf(error, n, "cannot load BPF programs: out of memory; try a ring smaller than %zu MiB", ring >> 20);
+		snprintf(error, n, "cannot load BPF programs: out of memory; try a smaller ring than %zu KiB",
+			 ring >> 10);
 		return -ENOMEM;
 	default:
 		uname(&u);
-		snprintf(error, n, "cannot load BPF programs: %s; this needs Linux 5.15 or newer with BPF, and here is %s",
+		snprintf(error, n, "cannot load BPF programs: %s; they need Linux 5.15 or newer, and here is %s",
 			 strerror(-err), u.release);
 		return -EOPNOTSUPP;
 	}
@@ -59,8 +60,8 @@ int load_init(struct load *l, size_t ring, int verbose, char *error, size_t n)
 	libbpf_set_print(verbose > 1 ? print_warnings : print_nothing);
 	l->ring_size = ring ? ring : RING_SIZE;
 	if (l->ring_size & (l->ring_size - 1) || l->ring_size < RING_MIN || l->ring_size > RING_MAX) {
-		snprintf(error, n, "cannot make a ring of %zu bytes: a power of two is needed, from %zu to %zu", ring, RING_MIN,
-			 RING_MAX);
+		snprintf(error, n, "cannot make a ring of %zu bytes: a power of two is needed, from %zu to %zu", ring,
+			 RING_MIN, RING_MAX);
 		return -EINVAL;
 	}
 	l->object = capture_bpf__open();

@@ -42,8 +42,8 @@ void ports_release(struct ports *p);
 struct port *ports_find(const struct ports *p, uint32_t ifindex);
 
 /*
- * A live port with a tally: packets count from the moment a program is attached. One that is gone comes back to life. 0 or
- * a negative errno.
+ * A live port with a tally: packets count from the moment a program is attached. One that is gone comes back to life. 0
+ * or a negative errno.
  */
 int ports_add(struct ports *p, uint32_t ifindex, const char *name, bool l3, struct port **ret);
 

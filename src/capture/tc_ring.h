@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The consumer's end of a BPF ring buffer (kernel/bpf/ringbuf.c): records are read where they lie. The kernel never wakes us
- * up by itself; see tc_wait for the doorbell.
+ * The consumer's end of a BPF ring buffer (kernel/bpf/ringbuf.c): records are read where they lie. The kernel never
+ * wakes us up by itself; see wait_for_packets in tc.c.
  */
 #ifndef PERISCO_CAPTURE_TC_RING_H
 #define PERISCO_CAPTURE_TC_RING_H
@@ -26,8 +26,8 @@ int ring_open(struct ring *r, int fd, size_t size);
 void ring_release(struct ring *r);
 
 /*
- * The next record that is complete, its length in *n; NULL when there is none. It stays until the next call of ring_next or
- * ring_free.
+ * The next record that is complete, its length in *n; NULL when there is none. It stays until the next call of
+ * ring_next or ring_free.
  */
 const void *ring_next(struct ring *r, uint32_t *n);
 

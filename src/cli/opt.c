@@ -202,7 +202,7 @@ const struct opt opts[] = {
 
 	{"output", 'o', "FORMAT[:PATH]", BOTH, OPT_SHOW, set_word, AT(outputs), true, "form and place of the records; default: text"},
 	{"headers", 0, "WHICH", BOTH, OPT_SHOW, set_headers, 0, false, "all, none, or a list of names; default: all"},
-	{"show-secrets", 0, NULL, BOTH, OPT_SHOW, set_flag, AT(view.show_secrets), false, "do not blot out passwords, tokens and cookies"},
+	{"show-secrets", 0, NULL, BOTH, OPT_SHOW, set_flag, AT(view.show_secrets), false, "do not blot out credentials and cookies"},
 	{"body", 0, "SIZE", BOTH, OPT_SHOW, set_body, AT(body), false, "keep the first bytes of each body; default: 0"},
 	{"flows", 0, NULL, BOTH, OPT_SHOW, set_flag, AT(flows), false, "a record for each connection too"},
 	{"write", 'w', "FILE", BOTH, OPT_SHOW, set_text, AT(write), false, "the packets, as pcap or, by its name, pcapng"},

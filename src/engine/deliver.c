@@ -11,8 +11,8 @@
 #define HOLE_ALONE 3                   /* when the receiver's side is not captured at all */
 #define HOLE_OPEN 30                   /* when a retransmission may fill it */
 /* ... or so many segments of its flow, ... */
-#define HOLE_SEGMENTS 16
-#define HOLE_SEGMENTS_ALONE 64
+#define HOLE_SEGMENTS 64
+#define HOLE_SEGMENTS_ALONE 128
 /* ... or until so much waits behind it. */
 #define WAIT_MAX ((size_t)16 << 20)
 #define PIECES_MAX 8192u
@@ -125,31 +125,54 @@ static size_t decode(struct flow *f, unsigned side, const struct chunk *ch)
 		c->proto->end(c, side, ch);
 	if (c->done || c->again)
 		close_decoder(c);
-	if (c->again)
-		detect_again(f, side, ch->off + n);
 	return c->done ? ch->data.n : n;
 }
 
+/* What follows the first `n` bytes of a chunk's data. */
+static struct chunk chunk_from(const struct chunk *ch, size_t n)
+{
+	struct chunk rest = *ch;
+
+	rest.data = slice_from(ch->data, n);
+	rest.off += n;
+	rest.n = rest.data.n;
+	rest.kept = ch->kept > n ? ch->kept - n : 0;
+	return rest;
+}
+
+/* Hands a chunk to whoever decodes the flow, and what one decoder leaves over to the next. */
 static size_t give(struct engine *e, struct flow *f, unsigned side, const struct chunk *ch)
 {
 	struct conn *c = &f->conn;
-	size_t n = ch->data.n;
+	struct chunk rest = *ch;
+	size_t n, all = 0;
 
 	if (ch->kind == CHUNK_GAP)
 		count_gap(e, ch);
-	if (ch->data.n && !c->proto && !c->done)
-		n = probe(f, side, ch);
-	if (c->proto && !c->done)
-		n = decode(f, side, ch);
-	count_delivered(e, f, ch->kind == CHUNK_DATA ? n : 0);
-	return n;
+	for (;;) {
+		n = rest.data.n;
+		if (n && !c->proto && !c->done)
+			n = probe(f, side, &rest);
+		c->gapped |= rest.kind == CHUNK_GAP && !c->proto;
+		if (c->proto && !c->done)
+			n = decode(f, side, &rest);
+		all += n;
+		if (!c->again)
+			break;
+		detect_again(f, side, rest.off + n);
+		if (rest.kind != CHUNK_DATA || n == rest.data.n)
+			break;
+		rest = chunk_from(&rest, n);
+	}
+	count_delivered(e, f, ch->kind == CHUNK_DATA ? all : 0);
+	return all;
 }
 
 /* Does the chunk follow something of the other stream that is not here yet? */
 static bool must_wait(const struct chunk *ch, const struct stream *other)
 {
 	return ch->kind == CHUNK_DATA && ch->ack != OFFSET_UNKNOWN && other->started && ch->ack > other->next &&
-	       !other->closing && ch->ack - other->next > 1;
+	       !other->ended && ch->ack - other->next > 1;
 }
 
 /* Hands over what one side has; returns true if that was anything. *waits: there is more, but the other side is first. */
@@ -192,6 +215,28 @@ void flow_deliver(struct engine *e, struct flow *f, unsigned first_side)
 		flow_stall(&e->table, f);
 	else
 		flow_unstall(f);
+}
+
+bool flow_pass(struct engine *e, struct flow *f, unsigned side, const struct span *span)
+{
+	struct stream *st = &f->stream[side];
+	struct chunk ch = {.kind = CHUNK_DATA, .off = st->next, .n = span->payload.n, .data = span->payload,
+			   .ts_ns = span->ts_ns, .ack = span->ack};
+	size_t n;
+
+	if (!stream_continues(st, span->seq) || !stream_quiet(&f->stream[!side]) || span->cut || !ch.n)
+		return false;
+	n = give(e, f, side, &ch);
+	if (n == ch.n) {
+		stream_pass(st, n);
+	} else {
+		stream_insert(st, e->pool, span);
+		stream_peek(st, e->pool, &ch);
+		stream_consume(st, e->pool, n);
+		stream_settle(st, e->pool);
+	}
+	flow_unstall(f);
+	return true;
 }
 
 enum cause gap_cause(const struct engine *e, const struct flow *f)

@@ -55,7 +55,7 @@ static void emit_flow(struct engine *e, const struct flow *f, enum ended how, in
 		fr->verdict = f->side[0].bytes || f->side[1].bytes ? "unknown" : "empty";
 	fr->exchanges = f->conn.exchanges;
 	fr->handshake_ns = f->handshake_ns;
-	fr->syn_seen = f->syn_ns != 0;
+	fr->syn_seen = f->stream[0].syn_seen || f->stream[1].syn_seen;
 	fr->ended = (uint8_t)how;
 	fr->ended_by = by < 0 ? -1 : (int8_t)conn_role(&f->conn, (unsigned)by);
 	e->hooks.record(e->hooks.ctx, &r);
@@ -80,11 +80,16 @@ void flow_close(struct engine *e, struct flow *f, enum ended how, int by)
 	}
 }
 
+static bool has_fin(const struct stream *st)
+{
+	return st->ended || st->fin != OFFSET_UNKNOWN;
+}
+
 void flow_end(struct engine *e, struct flow *f, enum ended how, int by)
 {
 	struct flow *current = e->current;
 
-	if (f->reset || f->closed) {
+	if (f->reset || (has_fin(&f->stream[0]) && has_fin(&f->stream[1]))) {
 		how = f->reset ? ENDED_RESET : ENDED_CLOSED;
 		by = f->closed_by;
 	}

@@ -46,6 +46,8 @@ void point_first(struct engine *e, struct flow *f, const struct packet *pkt, con
 bool point_owns(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg);
 void point_forget(struct engine *e, struct flow *f);
 
+/* Hands a segment that simply continues its stream to the decoder; false: it does not, and must go the long way. */
+bool flow_pass(struct engine *e, struct flow *f, unsigned side, const struct span *span);
 /* Hands all that is in order to the flow's decoder. */
 void flow_deliver(struct engine *e, struct flow *f, unsigned first_side);
 /* The flow waits for bytes: has it waited long enough? */

@@ -81,6 +81,7 @@ static void handle_syn(struct flow *f, const struct segment *seg)
 	if (!st->started || st->tentative)
 		stream_start(st, seg->seq + 1);
 	st->tentative = false;
+	f->stream[0].anchored = f->stream[1].anchored = true;
 	if (!f->probed && !f->conn.proto)
 		f->conn.midstream = false;
 	if (f->conn.client < 0)
@@ -111,29 +112,36 @@ static void skip_payload(struct engine *e, struct flow *f, const struct segment 
 	flow_unstall(f);
 }
 
-static void handle_payload(struct engine *e, struct flow *f, const struct segment *seg)
+/* Takes the long way: puts the payload in its place, and hands on what is in order then. */
+static void insert_payload(struct engine *e, struct flow *f, const struct segment *seg, const struct span *span, uint32_t n)
 {
-	struct stream *st = &f->stream[seg->side], *other = &f->stream[!seg->side];
-	struct span span = {.seq = seg->seq + (seg->flags & TCP_SYN ? 1 : 0), .payload = seg->payload, .cut = seg->cut,
-			    .ts_ns = seg->ts_ns, .ack = ack_offset(other, seg)};
-	uint32_t n = (uint32_t)seg->payload.n + seg->cut;
+	struct stream *st = &f->stream[seg->side];
 	uint64_t old = st->retransmitted, disorder = st->out_of_order, differs = st->differs;
+
+	if (n && stream_insert(st, e->pool, span) == -ENOMEM)
+		engine_reclaim(e, &f->conn);
+	if (seg->flags & TCP_FIN)
+		stream_fin(st, span->seq + n);
+	e->stats.retransmitted += st->retransmitted - old;
+	e->stats.out_of_order += st->out_of_order - disorder;
+	e->stats.overlap_differs += st->differs - differs;
+	flow_deliver(e, f, seg->side);
+}
+
+static void handle_payload(struct engine *e, struct flow *f, const struct segment *seg, uint32_t n)
+{
+	struct span span = {.seq = seg->seq + (seg->flags & TCP_SYN ? 1 : 0), .payload = seg->payload, .cut = seg->cut,
+			    .ts_ns = seg->ts_ns, .ack = ack_offset(&f->stream[!seg->side], seg)};
 
 	if (f->conn.done) {
 		skip_payload(e, f, seg, span.seq, n);
 		return;
 	}
-	if (n && stream_insert(st, e->pool, &span) == -ENOMEM)
-		engine_reclaim(e, &f->conn);
-	if (seg->flags & TCP_FIN)
-		stream_fin(st, span.seq + n);
-	e->stats.retransmitted += st->retransmitted - old;
-	e->stats.out_of_order += st->out_of_order - disorder;
-	e->stats.overlap_differs += st->differs - differs;
-	flow_deliver(e, f, seg->side);
+	if (seg->flags & TCP_FIN || !flow_pass(e, f, seg->side, &span))
+		insert_payload(e, f, seg, &span, n);
 	if (f->conn.done) {
-		stream_release(st, e->pool);
-		stream_release(other, e->pool);
+		stream_release(&f->stream[0], e->pool);
+		stream_release(&f->stream[1], e->pool);
 	}
 }
 
@@ -161,11 +169,24 @@ static bool reset_believed(const struct stream *st, const struct segment *seg)
 	return off >= -RESET_BACK && off <= RESET_AHEAD;
 }
 
-/* Which list the flow belongs to now. */
+static bool is_over(const struct flow *f)
+{
+	return f->stream[0].ended && f->stream[1].ended;
+}
+
+/* Has the other side not received all, so that it may come again? */
+static bool is_owing(const struct stream *st)
+{
+	return st->fin != OFFSET_UNKNOWN && st->acked < st->fin;
+}
+
+/* Which list the flow belongs to now. One that is over waits longer for what may come again. */
 static enum flow_phase phase_of(const struct flow *f)
 {
-	if (f->reset || (f->stream[0].ended && f->stream[1].ended))
+	if (f->reset || (is_over(f) && !is_owing(&f->stream[0]) && !is_owing(&f->stream[1])))
 		return FLOW_CLOSING;
+	if (is_over(f))
+		return FLOW_EMBRYO;
 	return f->side[0].bytes || f->side[1].bytes ? FLOW_ACTIVE : FLOW_EMBRYO;
 }
 
@@ -183,6 +204,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	if (!f)
 		f = flow_new(e, pkt, seg, hash);
 	if (!f) {
+		e->stats.flows_evicted++;
 		e->stats.lost_memory += n;
 		return;
 	}
@@ -204,7 +226,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	if ((seg->flags & TCP_FIN) && f->closed_by < 0)
 		f->closed_by = f->conn.by = (int8_t)seg->side;
 	if (n || (seg->flags & TCP_FIN))
-		handle_payload(e, f, seg);
+		handle_payload(e, f, seg, n);
 	else if (!list_empty(&f->stalled))
 		flow_deliver(e, f, seg->side);
 	if ((seg->flags & TCP_RST) && !f->reset && !f->closed && reset_believed(&f->stream[seg->side], seg)) {
@@ -214,7 +236,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	if (!list_empty(&f->stalled))
 		flow_stalled(e, f);
 	flow_touch(&e->table, f, phase_of(f));
-	if (f->phase == FLOW_CLOSING && !f->reset)
+	if (is_over(f) && !f->reset)
 		flow_close(e, f, ENDED_CLOSED, f->closed_by);
 	e->current = NULL;
 }
@@ -243,7 +265,7 @@ void tcp_expire(struct engine *e)
 	}
 	for (unsigned i = 0; i < sizeof(limit) / sizeof(limit[0]); i++)
 		while ((f = flow_silent(&e->table, limit[i].phase, limit[i].silence_ns))) {
-			e->stats.flows_timeout += limit[i].how == ENDED_TIMEOUT;
+			e->stats.flows_timeout += limit[i].how == ENDED_TIMEOUT && !f->closed;
 			flow_end(e, f, limit[i].how, f->closed_by);
 		}
 }

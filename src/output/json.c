@@ -59,40 +59,16 @@ static uint8_t *string(struct buf *b, uint8_t *w, struct slice s)
 /* A member with text of the wire; none when there is no text. */
 #define TEXT(b, w, name, s) ((s).n ? string((b), KEY(w, name), (s)) : (w))
 
-/* The inside of a string: a URI without its secrets. It takes ESCAPE_JSON_MAX and a marker for each byte at most. */
-#define URI_MAX(n) (ESCAPE_JSON_MAX(n) + (n) * sizeof(VIEW_REDACTED))
-static uint8_t *uri(uint8_t *w, const struct view *view, struct slice s)
-{
-	struct slice secret;
-	size_t at = 0;
-
-	while ((secret = view_next_secret(view, s, at)).n) {
-		w = escape_json(w, slice_of(s.p + at, (size_t)(secret.p - s.p) - at));
-		w = PRINT(w, VIEW_REDACTED);
-		at = (size_t)(secret.p - s.p) + secret.n;
-	}
-	return escape_json(w, slice_from(s, at));
-}
-
 /* What lies between a string and `limit` may be read too. */
 static inline uint8_t *field_line(struct buf *b, uint8_t *w, const struct view *view, struct slice name,
 				  struct slice value, const uint8_t *limit)
 {
-	w = room(b, w, ESCAPE_JSON_MAX(name.n) + URI_MAX(value.n));
+	w = room(b, w, ESCAPE_JSON_MAX(name.n) + ESCAPE_JSON_MAX(value.n));
 	if (!w)
 		return NULL;
 	w = escape_json_within(PRINT(w, "{\"key\":\""), name, limit);
 	w = PRINT(w, "\",\"value\":\"");
-	switch (view_secrecy(view, name)) {
-	case SECRECY_ALL:
-		w = PRINT(w, VIEW_REDACTED);
-		break;
-	case SECRECY_URI:
-		w = uri(w, view, value);
-		break;
-	case SECRECY_NONE:
-		w = escape_json_within(w, value, limit);
-	}
+	w = view_hides(view, name) ? PRINT(w, VIEW_REDACTED) : escape_json_within(w, value, limit);
 	return PRINT(w, "\"},");
 }
 
@@ -123,16 +99,10 @@ static uint8_t *body(struct buf *b, uint8_t *w, struct slice s)
 	return PRINT(w, "\",");
 }
 
-static uint8_t *request_start(struct buf *b, uint8_t *w, const struct view *view, const struct message *m)
+static uint8_t *request_start(struct buf *b, uint8_t *w, const struct message *m)
 {
 	w = TEXT(b, w, "method", m->method);
-	if (!w || m->target.n == 0)
-		return w;
-	w = room(b, w, URI_MAX(m->target.n));
-	if (!w)
-		return NULL;
-	w = uri(PRINT(w, "\"url\":\""), view, m->target);
-	return PRINT(w, "\",");
+	return w ? TEXT(b, w, "url", m->target) : NULL;
 }
 
 /* What of a request does not stand in the original shape. */
@@ -159,7 +129,7 @@ static uint8_t *message(struct buf *b, uint8_t *w, const struct view *view, cons
 {
 	w = TEXT(b, PRINT(w, "{\"Record\":{\"Http\":{"), "protocol", m->protocol);
 	if (w && request)
-		w = request_start(b, w, view, m);
+		w = request_start(b, w, m);
 	else if (w && m->status)
 		w = NUMBER(w, "code", m->status);
 	if (w && view->headers != HEADERS_NONE && has_fields(m))

@@ -109,6 +109,8 @@ static uint8_t *print_ip6(uint8_t *w, const uint8_t a[16])
 
 	if (memcmp(a, mapped, sizeof(mapped)) == 0) /* section 5 */
 		return print_ip4(PRINT(w, "::ffff:"), a + 12);
+	if (at == 0 && zeros == 6) /* as inet_ntop(3) and so every other tool writes them */
+		return print_ip4(PRINT(w, "::"), a + 12);
 	for (int i = 0; i < 8; i++) {
 		if (zeros && i == at) {
 			w = PRINT(w, "::");

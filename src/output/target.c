@@ -59,8 +59,6 @@ struct target target_parse(struct slice target)
 	for (at = n; at > 0 && target.p[at - 1] != '@'; at--)
 		;
 	t.authority = slice_of(target.p + at, n - at);
-	if (at > 0)
-		t.userinfo = slice_first(target, at - 1);
 	return t;
 }
 

@@ -8,7 +8,6 @@
 /* Slices into the target; what it does not have is empty. */
 struct target {
 	struct slice scheme;    /* of an absolute-form */
-	struct slice userinfo;  /* of an absolute-form, without the '@' */
 	struct slice authority; /* of an absolute-form, without userinfo */
 	struct slice path;      /* from the first '/' on, query included; "*" of an asterisk-form */
 };

@@ -8,6 +8,12 @@ static bool is_tls(struct slice d)
 	       (d.p[5] == 1 || d.p[5] == 2);
 }
 
+/* May these bytes, too few to tell, become what `refuse` knows? */
+static bool is_begun(struct slice d)
+{
+	return d.n && (slice_starts(SLICE("SSH-2.0-"), d) || (d.n < 6 && slice_starts(SLICE("\x16\x03"), slice_first(d, 2))));
+}
+
 static const char *refuse(struct slice d)
 {
 	if (is_tls(d))
@@ -19,7 +25,7 @@ static const char *refuse(struct slice d)
 
 enum verdict detect(struct conn *c, unsigned side, struct slice data, bool first, bool cut)
 {
-	enum verdict best = VERDICT_NO;
+	enum verdict best = first && !cut && is_begun(data) ? VERDICT_MORE : VERDICT_NO;
 
 	if (first && refuse(data)) {
 		c->verdict = refuse(data);

@@ -51,7 +51,7 @@ void exchange_free(struct conn *c, struct exchange *x)
 static void cut(struct conn *c, struct draft *d, size_t n)
 {
 	c->env->stats->heads_cut += !d->cut;
-	d->cut = d->untidy = true;
+	d->cut = true;
 	draft_missing(d, d->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_MEMORY, n);
 }
 
@@ -76,7 +76,7 @@ static bool widen_text(struct conn *c, struct draft *d, size_t n)
 	return true;
 }
 
-void draft_text(struct conn *c, struct draft *d, const void *p, size_t n)
+void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n)
 {
 	size_t room = HEAD_MAX - d->text_n, take = n < room ? n : room;
 
@@ -105,23 +105,26 @@ bool draft_widen(struct conn *c, struct draft *d)
 	return true;
 }
 
-void draft_fields_end(struct draft *d)
+/* Is the line that this field stands in whole? */
+static bool is_whole(const struct draft *d, const struct field *f)
+{
+	uint32_t at = f->value + f->value_len;
+
+	return at < d->text_n && memchr(d->text + at, '\n', d->text_n - at);
+}
+
+void draft_fields_check(struct draft *d)
 {
 	uint32_t from = d->in_trailers ? d->headers_n : 0;
 
+	while (d->fields_n > from && !is_whole(d, &d->fields[d->fields_n - 1]))
+		d->fields_n--;
+	d->checked_n = d->fields_n;
 	if (!d->untidy)
 		return;
 	for (uint32_t i = from; i < d->fields_n; i++) {
 		struct field *f = &d->fields[i];
 
-		if (f->name + f->name_len > d->text_n) {
-			d->fields_n = i;
-			return;
-		}
-		if (f->value > d->text_n)
-			f->value = d->text_n;
-		if (f->value_len > d->text_n - f->value)
-			f->value_len = d->text_n - f->value;
 		while (f->value_len && is_space(d->text[f->value + f->value_len - 1]))
 			f->value_len--;
 	}

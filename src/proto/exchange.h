@@ -25,6 +25,7 @@ struct draft {
 	uint32_t text_n, text_size;
 	uint32_t fields_n, fields_size;
 	uint32_t headers_n;           /* fields before the trailers, once those have begun */
+	uint32_t checked_n;           /* fields that are known to be whole and tidy */
 	uint32_t body_n, body_size;
 	struct field start;           /* method and target, or (as value) reason */
 	struct field authority;       /* scheme (as name) and authority of HTTP/2 */
@@ -36,7 +37,7 @@ struct draft {
 	bool in_trailers;
 	bool done;                    /* nothing will be added */
 	bool cut;                     /* the limit was reached */
-	bool untidy;                  /* fields have white space at their ends, or may lie beyond the text */
+	bool untidy;                  /* fields have white space at their ends */
 	struct interim interim[INTERIM_MAX]; /* not zeroed, as what follows */
 	struct missing missing[MISSING_MAX];
 };
@@ -48,6 +49,7 @@ struct exchange {
 	uint64_t request_off;         /* where the request begins in the client's stream */
 	uint64_t expected_off;        /* how far the client had received the server's stream when it sent it */
 	bool contiguous;              /* nothing is missing between it and the request before it */
+	bool unsure;                  /* whether a response is its own can not be told */
 	uint8_t turned;               /* enum turned */
 	struct draft request, response;
 	struct room {
@@ -79,7 +81,16 @@ static inline struct slice draft_method(const struct draft *d)
 }
 
 /* Appends to the text. What goes beyond the limit is counted as missing. */
-void draft_text(struct conn *c, struct draft *d, const void *p, size_t n);
+void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n);
+static inline void draft_text(struct conn *c, struct draft *d, const void *p, size_t n)
+{
+	if (n > d->text_size - d->text_n) {
+		draft_text_widen(c, d, p, n);
+		return;
+	}
+	memcpy(d->text + d->text_n, p, n);
+	d->text_n += (uint32_t)n;
+}
 
 /* Makes room for more fields; false when there are too many. */
 bool draft_widen(struct conn *c, struct draft *d);
@@ -98,10 +109,15 @@ static inline bool is_space(uint8_t c)
 }
 
 /*
- * The fields so far are whole: if untidy, white space behind values goes (RFC 9110 section 5.5), and what lies beyond the
- * text. Twice does no harm; exchange_emit does it for all.
+ * No more fields will come: those whose line was not seen or kept to its end go, and if untidy, white space behind values
+ * (RFC 9110 section 5.5). Twice does no harm; exchange_emit does it for all.
  */
-void draft_fields_end(struct draft *d);
+void draft_fields_check(struct draft *d);
+static inline void draft_fields_end(struct draft *d)
+{
+	if (d->checked_n != d->fields_n)
+		draft_fields_check(d);
+}
 
 /* Fields from here on are trailers. */
 void draft_trailers(struct draft *d);

@@ -34,11 +34,14 @@ static void finish(struct conn *c, struct exchange *x, enum ended how, int by)
 {
 	struct http1 *h = c->state;
 
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2; i++) {
 		if (h->side[i].x == x) {
 			h->side[i].x = NULL;
 			h->side[i].state = HTTP1_SEARCH;
 		}
+		if (h->side[i].announced == x)
+			h->side[i].announced = NULL;
+	}
 	exchange_emit(c, x, how, by);
 }
 
@@ -48,8 +51,27 @@ static void drop_oldest(struct conn *c, enum ended how, int by)
 	finish(c, queue_pop(c->state), how, by);
 }
 
-/* Was the answer to the oldest request certainly sent before offset `off` of the server's stream? */
-static bool answered_before(const struct http1 *h, uint64_t off)
+/* The connection ends without answers to the requests that wait, or those were missed. */
+static void drop_all(struct conn *c)
+{
+	struct http1 *h = c->state;
+
+	while (h->head)
+		if (h->head->expected_off < h->trouble[1])
+			drop_oldest(c, ENDED_LOST, -1);
+		else
+			drop_oldest(c, c->how ? (enum ended)c->how : ENDED_CLOSED, c->by);
+}
+
+/* --- which request a response answers ------------------------------------------------------------------------------- */
+
+void http1_missed(struct http1 *h, struct http1_side *s, const struct chunk *gap)
+{
+	h->doubt = s->gap = true;
+	h->trouble[s->role] = gap->off + gap->n;
+}
+
+bool http1_answered_before(const struct http1 *h, uint64_t off)
 {
 	const struct exchange *x = h->head, *next = x ? x->next : NULL;
 
@@ -58,36 +80,70 @@ static bool answered_before(const struct http1 *h, uint64_t off)
 }
 
 /*
+ * A client that does not pipeline sends a request when it has the answer to the one before, so that its answer begins at
+ * expected_off. Is it certain that the response at `off` is that of the oldest request? Its sender had `ack`.
+ */
+static bool answers_oldest(const struct http1 *h, uint64_t off, uint64_t ack)
+{
+	struct exchange *x = h->head;
+
+	if (x->expected_off == OFFSET_UNKNOWN || off < x->expected_off || (ack != OFFSET_UNKNOWN && ack <= x->request_off))
+		return false;
+	if (off == x->expected_off && !x->contiguous &&
+	    (h->response_ack == OFFSET_UNKNOWN ? !h->lots : h->response_ack < x->request_off))
+		x->unsure = true; /* a request before it may be lost, which had no answer yet */
+	if (x->unsure)
+		return false;
+	if (off == x->expected_off || h->trouble[1] <= x->expected_off)
+		return true; /* nothing but interim responses since */
+	return x->contiguous && ack <= h->read_to[0] && h->trouble[0] <= x->request_off && (!x->next || ack <= x->next->request_off);
+}
+
+/* A client that pipelines, but waits for all answers before it goes on: this may be the first answer to such a lot. */
+static struct exchange *first_of_lot(const struct http1 *h, uint64_t off)
+{
+	struct exchange *x = h->head;
+
+	if (h->lots < 2 || h->sliding)
+		return NULL;
+	while (x && x->expected_off != off)
+		x = x->next;
+	return x && x->contiguous ? x : NULL;
+}
+
+/* How the client behaves: does it wait for all answers before it asks again? */
+static void learn(struct http1 *h, uint64_t off)
+{
+	uint64_t expected = h->head->expected_off;
+
+	if (expected == off) {
+		h->lots += h->lots < 2;
+		h->lot_off = off;
+	} else if (expected != h->lot_off) {
+		h->sliding = true;
+	}
+}
+
+/*
  * The request that a response at `off` answers, when bytes are missing; its sender had received the client's stream up to
- * `ack`. NULL: not to be told. Requests whose answers are lost are let go.
+ * `ack`. NULL: not to be told. Requests whose answers are lost are let go. What is found is the oldest then.
  */
 static struct exchange *match_in_doubt(struct conn *c, uint64_t off, uint64_t ack)
 {
 	struct http1 *h = c->state;
-	struct exchange *x, *found = NULL;
+	struct exchange *found = h->pipelined ? first_of_lot(h, off) : NULL;
 
-	if (h->pipelined && h->waits >= 2)
-		for (x = h->head; x && !found; x = x->next)
-			if (x->expected_off == off && x->contiguous)
-				found = x;
-	if (found) {
-		h->doubt = false;
-		while (h->head != found)
-			drop_oldest(c, ENDED_LOST, -1);
-		return found;
-	}
-	if (h->pipelined)
-		return NULL;
-	while (answered_before(h, off))
+	while (found && h->head != found)
 		drop_oldest(c, ENDED_LOST, -1);
-	x = h->head;
-	if (x && ack != OFFSET_UNKNOWN && ack <= x->request_off)
-		return NULL;
-	if (x && x->expected_off != OFFSET_UNKNOWN && off < x->expected_off)
-		return NULL;
-	if (x && x->expected_off == off && !x->next)
+	while (http1_answered_before(h, off))
+		drop_oldest(c, ENDED_LOST, -1);
+	if (!h->pipelined && h->head && answers_oldest(h, off, ack))
+		found = h->head;
+	if (found)
+		learn(h, off);
+	if (found && found->expected_off == off && h->trouble[0] <= found->request_off && (h->pipelined || !found->next))
 		h->doubt = false;
-	return x;
+	return found;
 }
 
 static struct exchange *match(struct conn *c, uint64_t off, uint64_t ack)
@@ -96,8 +152,8 @@ static struct exchange *match(struct conn *c, uint64_t off, uint64_t ack)
 
 	if (h->doubt)
 		return match_in_doubt(c, off, ack);
-	if (h->head && h->head->expected_off == off && h->waits < 2)
-		h->waits++;
+	if (h->head)
+		learn(h, off);
 	return h->head;
 }
 
@@ -124,12 +180,14 @@ static bool begin_request(struct conn *c, struct http1_side *s, uint64_t off, ui
 	x->request_off = off;
 	x->expected_off = ack;
 	x->contiguous = !s->gap;
-	s->gap = false;
-	if (h->head && !h->doubt)
+	if (h->doubt ? ack == h->last_expected && ack != OFFSET_UNKNOWN : h->head != NULL)
 		h->pipelined = true;
+	h->last_expected = ack;
 	if (h->queued >= QUEUE_MAX)
 		drop_oldest(c, ENDED_LOST, -1);
 	queue_push(h, x);
+	while (h->doubt && h->side[!c->client].x != h->head && http1_answered_before(h, h->read_to[1]))
+		drop_oldest(c, ENDED_LOST, -1);
 	s->x = x;
 	s->draft = &x->request;
 	return true;
@@ -138,11 +196,14 @@ static bool begin_request(struct conn *c, struct http1_side *s, uint64_t off, ui
 /* An interim response gets an exchange of its own to be drafted in; the request waits on. */
 static bool begin_response(struct conn *c, struct http1_side *s, unsigned status, uint64_t off, uint64_t ack)
 {
-	struct exchange *x;
+	struct http1 *h = c->state;
+	struct exchange *x = match(c, off, ack);
 
 	s->interim = status / 100 == 1 && status != 101;
-	x = s->interim ? NULL : match(c, off, ack);
-	if (!x)
+	s->announced = s->interim ? x : NULL;
+	if (!x && !s->interim)
+		h->trouble[1] = off + 1;
+	if (!x || s->interim)
 		x = exchange_new(c);
 	s->x = x;
 	s->draft = x ? &x->response : NULL;
@@ -154,8 +215,11 @@ bool http1_begin(struct conn *c, struct http1_side *s, const struct startline *l
 	uint64_t off = ch->off + at, ack = chunk_ack(ch, at);
 	struct draft *d;
 
+	if (s->gap)
+		((struct http1 *)c->state)->trouble[s->role] = off;
 	if (!(s->role == 0 ? begin_request(c, s, off, ack) : begin_response(c, s, line->status, off, ack)))
 		return false;
+	s->gap = false;
 	d = s->draft;
 	d->seen = true;
 	d->status = line->status;
@@ -202,16 +266,15 @@ static bool turn(struct conn *c, struct exchange *x)
 			conn_done(c, x->turned == TURNED_WEBSOCKET ? "websocket" : "upgrade");
 	} else if (x->response.status / 100 == 2 && slice_eq(draft_method(&x->request), SLICE("CONNECT"))) {
 		x->turned = TURNED_TUNNEL;
-		conn_again(c, NULL, NULL);
+		if (!x->next) /* else the client did not wait, and speaks HTTP inside */
+			conn_again(c, NULL, NULL);
 	}
 	return x->turned != TURNED_NOT;
 }
 
-/* An interim response belongs to the oldest request, if any. */
-static void interim_done(struct conn *c, struct exchange *scratch)
+static void interim_done(struct conn *c, struct http1_side *s, struct exchange *scratch)
 {
-	struct http1 *h = c->state;
-	struct draft *m = h->head ? &h->head->response : NULL;
+	struct draft *m = s->announced ? &s->announced->response : NULL;
 
 	if (m && m->interims < INTERIM_MAX)
 		m->interim[m->interims] = (struct interim){scratch->response.first_ns, scratch->response.status};
@@ -241,7 +304,7 @@ void http1_done(struct conn *c, struct http1_side *s, bool complete)
 	s->x = NULL;
 	s->draft->complete = complete;
 	if (s->role == 1 && s->interim) {
-		interim_done(c, x);
+		interim_done(c, s, x);
 	} else if (s->role == 1) {
 		response_done(c, x);
 	} else {
@@ -255,23 +318,36 @@ void http1_done(struct conn *c, struct http1_side *s, bool complete)
 
 static size_t http1_data(struct conn *c, unsigned side, const struct chunk *ch)
 {
-	return http1_feed(c, &((struct http1 *)c->state)->side[side], ch);
+	struct http1 *h = c->state;
+	struct http1_side *s = &h->side[side];
+	size_t n = http1_feed(c, s, ch);
+
+	h->read_to[s->role] = ch->off + n;
+	if (s->role == 1)
+		h->response_ack = ch->ack;
+	return n;
 }
 
 static void http1_gap(struct conn *c, unsigned side, const struct chunk *ch)
 {
 	struct http1 *h = c->state;
 	struct http1_side *s = &h->side[side];
+	bool in_body;
 
-	if (s->x && s->state != HTTP1_HEAD && http1_body_gap(c, s, ch))
+	http1_rest(c, s, ch);
+	in_body = s->x && s->state != HTTP1_HEAD;
+	h->read_to[s->role] = ch->off + ch->n;
+	if (s->role == 1 && ch->cause != CAUSE_SNAPLEN)
+		h->response_ack = OFFSET_UNKNOWN;
+	if (in_body && http1_body_gap(c, s, ch))
 		return;
-	if (s->x && s->state == HTTP1_HEAD)
+	if (s->x && !in_body)
 		draft_missing(s->draft, PART_HEADERS, ch->cause, ch->n);
 	else if (!s->x && http1_partial(c, s, ch))
 		draft_missing(s->draft, PART_START_LINE, ch->cause, ch->n);
 	http1_lose(c, s);
-	s->gap = true;
-	while (s->role == 1 && answered_before(h, ch->off + ch->n))
+	http1_missed(h, s, ch);
+	while (s->role == 1 && http1_answered_before(h, ch->off + ch->n))
 		drop_oldest(c, ENDED_LOST, -1);
 }
 
@@ -281,8 +357,10 @@ static void http1_end(struct conn *c, unsigned side, const struct chunk *ch)
 	struct http1 *h = c->state;
 	struct http1_side *s = &h->side[side];
 	enum ended how = c->how ? (enum ended)c->how : ENDED_CLOSED;
-	bool complete = s->state == HTTP1_UNTIL_END && how == ENDED_CLOSED;
+	bool complete;
 
+	http1_rest(c, s, ch);
+	complete = s->state == HTTP1_UNTIL_END && how == ENDED_CLOSED;
 	if (!s->x)
 		http1_partial(c, s, ch);
 	if (s->x && s->role == 0 && s->x->response.done && !complete)
@@ -296,8 +374,7 @@ static void http1_end(struct conn *c, unsigned side, const struct chunk *ch)
 		http1_end_message(c, s, false);
 	if (s->x && s->x != h->head)
 		finish(c, s->x, how, c->by);
-	while (h->head)
-		drop_oldest(c, how, c->by);
+	drop_all(c);
 }
 
 static void http1_close(struct conn *c)
@@ -305,8 +382,7 @@ static void http1_close(struct conn *c)
 	struct http1 *h = c->state;
 	enum ended how = c->how ? (enum ended)c->how : ENDED_CLOSED;
 
-	while (h->head)
-		drop_oldest(c, how, c->by);
+	drop_all(c);
 	for (unsigned i = 0; i < 2; i++)
 		if (h->side[i].x)
 			finish(c, h->side[i].x, how, c->by);
@@ -317,11 +393,18 @@ static void http1_open(struct conn *c)
 	struct http1 *h = c->state;
 
 	h->tail = &h->head;
-	h->doubt = c->midstream;
+	h->doubt = c->midstream || c->gapped;
+	h->last_expected = OFFSET_UNKNOWN;
+	if (c->midstream) {
+		h->response_ack = OFFSET_UNKNOWN;
+		h->lots = 1; /* as nearly all clients do */
+	}
 	for (unsigned i = 0; i < 2; i++) {
 		h->side[i].conn = c;
 		h->side[i].role = (uint8_t)conn_role(c, i);
-		h->side[i].trusted = !c->midstream;
+		h->side[i].trusted = !h->doubt;
+		h->side[i].gap = h->doubt;
+		h->side[i].state = h->doubt ? HTTP1_SEARCH : HTTP1_START;
 	}
 }
 
@@ -338,10 +421,14 @@ static enum verdict http1_probe(const struct conn *c, struct slice data, bool fi
 	v = startline_probe(data, &response);
 	if (v == VERDICT_MORE && cut && startline_partial(data, &line) && (line.response || line.target.n))
 		v = VERDICT_YES;
-	if (v == VERDICT_NO && first && data.n && (lf = memchr(data.p, '\n', data.n)) &&
-	    startline_parse(slice_of(data.p, (size_t)(lf - data.p)), true, &line) && line.version != HTTP_20) {
-		v = VERDICT_YES;
-		response = line.response;
+	if (v == VERDICT_NO && first && data.n) {
+		lf = memchr(data.p, '\n', data.n);
+		if (!lf && !cut && startline_begins(data))
+			v = VERDICT_MORE;
+		if (lf && startline_parse(slice_of(data.p, (size_t)(lf - data.p)), true, &line) && line.version != HTTP_20) {
+			v = VERDICT_YES;
+			response = line.response;
+		}
 	}
 	*from_client = !response;
 	return v;

@@ -26,16 +26,16 @@ struct http1_side {
 	struct exchange *x;     /* of the message in the making; NULL in START and SEARCH */
 	struct draft *draft;    /* its request or response; an interim response is drafted in an exchange of its own */
 	llhttp_t *parser;       /* of HEAD and CHUNKED; lies in x */
-	const char *base;       /* the bytes that llhttp reads now, ... */
-	uint32_t base_text;     /* ... and the place in the text where they go */
+	uint32_t places;        /* from the address of a byte that llhttp reads now to its place in the text, modulo 2^32 */
 	uint8_t state, role;    /* role: 0 requests, 1 responses */
 	bool field_open, in_value;
 	bool in_chunk, last_chunk;
 	bool rechunked;         /* chunked content was found again behind a hole */
 	bool careful;           /* this head broke the grammar: line by line from here */
 	bool trusted;           /* START stands where a message must begin */
-	bool gap;               /* bytes are missing since the last message began */
-	bool interim;           /* the message is an interim response (RFC 9110 section 15.2) */
+	bool gap;               /* there may be messages in what is missing since the last message began */
+	bool interim;           /* the message is an interim response (RFC 9110 section 15.2), ... */
+	struct exchange *announced; /* ... for this request; NULL when that is not known */
 	uint64_t left;          /* in LENGTH: content bytes to come */
 };
 
@@ -43,9 +43,15 @@ struct http1 {
 	struct http1_side side[2];
 	struct exchange *head, **tail;  /* requests without a final response yet, oldest first */
 	unsigned queued;
-	uint8_t waits;                  /* how often the client was seen to wait for all answers, up to 2 */
-	bool pipelined;
+	uint8_t lots;                   /* how often the client was seen to wait for all answers, up to 2 */
+	bool pipelined;                 /* the client did not always wait for an answer */
+	bool sliding;                   /* ... nor for all answers before it went on */
 	bool doubt;                     /* bytes are missing: the oldest request need not be the one answered next */
+	uint64_t lot_off;               /* where the answers begin to what the client sent when it had waited */
+	uint64_t last_expected;         /* of the last request */
+	uint64_t read_to[2];            /* the streams of requests and responses are read up to here */
+	uint64_t response_ack;          /* how far the server had received that when it sent its last bytes */
+	uint64_t trouble[2];            /* ... and below this, messages may be missing */
 };
 
 /* Reads a chunk of data; returns how much was taken. */
@@ -53,6 +59,9 @@ size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch);
 
 /* A start line that was cut off by a gap or the end: what is certain of it begins a message. False: nothing is. */
 bool http1_partial(struct conn *c, struct http1_side *s, const struct chunk *ch);
+
+/* Content that was left before a gap or the end, because it might have begun a message: it did not. */
+void http1_rest(struct conn *c, struct http1_side *s, const struct chunk *ch);
 
 /* Bytes are missing inside a message. True: but we know where we are. */
 bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch);
@@ -67,6 +76,12 @@ void http1_lose(struct conn *c, struct http1_side *s);
 
 /* A start line was read: sets s->x and s->draft. `at`: where in the chunk's data it begins. False: no memory. */
 bool http1_begin(struct conn *c, struct http1_side *s, const struct startline *line, const struct chunk *ch, size_t at);
+
+/* Messages may have been in what is missing here. */
+void http1_missed(struct http1 *h, struct http1_side *s, const struct chunk *gap);
+
+/* Was the answer to the oldest request certainly sent before offset `off` of the server's stream? */
+bool http1_answered_before(const struct http1 *h, uint64_t off);
 
 /* The message is over: makes of s->x what it is now. */
 void http1_done(struct conn *c, struct http1_side *s, bool complete);

@@ -5,6 +5,7 @@
  */
 #include "proto/http1.h"
 
+#define SIZE_LINE_MAX ((size_t)4 << 10) /* of the line with a chunk's size */
 #define LINE_MAX ((size_t)64 << 10) /* of a start line or, in a careful head, a field line */
 
 static llhttp_settings_t settings;
@@ -15,7 +16,7 @@ static llhttp_t fresh_chunk[2];     /* ... or the head of a message with chunked
 
 static uint32_t place(const struct http1_side *s, const char *at)
 {
-	return s->base_text + (uint32_t)(at - s->base);
+	return s->places + (uint32_t)(uintptr_t)at;
 }
 
 static struct field *last_field(struct draft *d)
@@ -23,28 +24,44 @@ static struct field *last_field(struct draft *d)
 	return &d->fields[d->fields_n - 1];
 }
 
+static int open_field(struct http1_side *s, const char *at, size_t n)
+{
+	uint32_t name = place(s, at);
+
+	s->field_open = true;
+	s->in_value = false;
+	s->draft->fields[s->draft->fields_n++] = (struct field){name, (uint32_t)n, name + (uint32_t)n, 0};
+	return 0;
+}
+
+/* A name that comes in pieces, or that needs more room. Not inlined: what is usual needs no registers saved. */
+static __attribute__((noinline)) int more_field(struct http1_side *s, const char *at, size_t n)
+{
+	if (s->field_open && !s->in_value) {
+		last_field(s->draft)->name_len += (uint32_t)n;
+		last_field(s->draft)->value += (uint32_t)n;
+		return 0;
+	}
+	if (draft_widen(s->conn, s->draft))
+		return open_field(s, at, n);
+	s->field_open = s->in_value = false;
+	return 0;
+}
+
 static int on_field_name(llhttp_t *p, const char *at, size_t n)
 {
 	struct http1_side *s = p->data;
 
-	if (s->in_value || !s->field_open) {
-		struct field *f = draft_field(s->conn, s->draft);
-
-		s->in_value = false;
-		s->field_open = f != NULL;
-		if (f)
-			*f = (struct field){place(s, at), (uint32_t)n, place(s, at) + (uint32_t)n, 0};
-	} else {
-		last_field(s->draft)->name_len += (uint32_t)n;
-		last_field(s->draft)->value += (uint32_t)n;
-	}
-	return 0;
+	if ((s->field_open && !s->in_value) || s->draft->fields_n == s->draft->fields_size)
+		return more_field(s, at, n);
+	return open_field(s, at, n);
 }
 
 /* A folded value (RFC 9112 section 5.2) comes in pieces; it is shown as it was sent. */
 static int on_field_value(llhttp_t *p, const char *at, size_t n)
 {
 	struct http1_side *s = p->data;
+	uint32_t value = place(s, at);
 	struct field *f;
 
 	s->in_value = true;
@@ -52,9 +69,10 @@ static int on_field_value(llhttp_t *p, const char *at, size_t n)
 		return 0;
 	f = last_field(s->draft);
 	if (!f->value_len)
-		f->value = place(s, at);
-	f->value_len = place(s, at) + (uint32_t)n - f->value;
-	s->draft->untidy |= is_space((uint8_t)at[n - 1]);
+		f->value = value;
+	f->value_len = value + (uint32_t)n - f->value;
+	if ((uint8_t)at[n - 1] <= ' ')
+		s->draft->untidy = true;
 	return 0;
 }
 
@@ -127,17 +145,16 @@ __attribute__((constructor)) static void prepare(void)
 /* Lets llhttp read; *n becomes what it took. HPE_PAUSED: the head, or the message, is whole. */
 static int execute(struct http1_side *s, const void *p, size_t *n)
 {
-	const char *stop;
+	const char *begin = p, *stop;
 	int r;
 
-	s->base = p;
-	s->base_text = s->draft->text_n;
+	s->places = s->draft->text_n - (uint32_t)(uintptr_t)p;
 	r = llhttp_execute(s->parser, p, *n);
 	if (r == HPE_OK)
 		return r;
 	stop = llhttp_get_error_pos(s->parser);
-	if (stop >= s->base && stop <= s->base + *n)
-		*n = (size_t)(stop - s->base);
+	if (stop >= begin && stop <= begin + *n)
+		*n = (size_t)(stop - begin);
 	return r;
 }
 
@@ -146,7 +163,8 @@ static int execute(struct http1_side *s, const void *p, size_t *n)
 static void count(struct http1_side *s, const struct chunk *ch, size_t n)
 {
 	s->draft->wire_bytes += n;
-	s->draft->last_ns = ch->ts_ns;
+	if (s->draft->last_ns < ch->ts_ns)
+		s->draft->last_ns = ch->ts_ns;
 }
 
 static bool begin(struct conn *c, struct http1_side *s, const struct startline *line, const struct chunk *ch, size_t at)
@@ -168,8 +186,8 @@ static bool begin(struct conn *c, struct http1_side *s, const struct startline *
 
 void http1_end_message(struct conn *c, struct http1_side *s, bool complete)
 {
-	s->state = HTTP1_START;
-	s->trusted = complete;
+	s->state = complete ? HTTP1_START : HTTP1_SEARCH;
+	s->trusted = complete && !s->rechunked;
 	draft_fields_end(s->draft);
 	http1_done(c, s, complete);
 }
@@ -224,12 +242,22 @@ static void head_done(struct conn *c, struct http1_side *s)
 
 /* --- feeding -------------------------------------------------------------------------------------------------------- */
 
+/* May a start line of this side begin here? "H" and "HT" may still become either side's. */
+static enum verdict probe_side(const struct http1_side *s, struct slice in)
+{
+	bool response;
+	enum verdict v = startline_probe(in, &response);
+
+	if (v == VERDICT_MORE && in.n < 3 && slice_starts(SLICE("HTTP"), in))
+		return v;
+	return response == s->role ? v : VERDICT_NO;
+}
+
 static size_t feed_start(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
 {
 	struct slice in = slice_from(ch->data, at);
 	const uint8_t *lf;
 	struct startline line;
-	bool response;
 	size_t n = 0;
 
 	while (n < in.n && (in.p[n] == '\r' || in.p[n] == '\n')) /* RFC 9112 section 2.2 */
@@ -237,9 +265,10 @@ static size_t feed_start(struct conn *c, struct http1_side *s, const struct chun
 	if (n)
 		return at + n;
 	lf = memchr(in.p, '\n', in.n < LINE_MAX ? in.n : LINE_MAX);
-	if (!lf && in.n < LINE_MAX && (s->trusted || startline_probe(in, &response) != VERDICT_NO))
+	if (!lf && in.n < LINE_MAX && (s->trusted || probe_side(s, in) != VERDICT_NO))
 		return at;
-	if (!lf || !startline_parse(slice_of(in.p, (size_t)(lf - in.p)), s->trusted, &line) || line.response != s->role) {
+	if (!lf || !startline_parse(slice_of(in.p, (size_t)(lf - in.p)), s->trusted, &line) || line.response != s->role ||
+	    (line.version == HTTP_20 && !line.response)) {
 		http1_lose(c, s);
 		c->env->stats->garbage++;
 		return at + 1; /* the search goes on behind it */
@@ -254,19 +283,18 @@ static size_t feed_start(struct conn *c, struct http1_side *s, const struct chun
 	return at + n;
 }
 
-/* Looks for a start line at the begin of the chunk and of each line in it. */
-static size_t feed_search(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+/* Looks for a start line at the begin of each packet's bytes and of each line. */
+static size_t feed_search(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t from)
 {
-	struct slice in = slice_from(ch->data, at);
-	bool line_begin = at == 0 || ch->data.p[at - 1] == '\n';
+	bool line_begin = from == 0 || ch->data.p[from - 1] == '\n';
+	size_t at = from;
 
-	while (in.n) {
+	while (at < ch->data.n) {
+		struct slice in = slice_from(ch->data, at);
+		enum verdict v = line_begin ? probe_side(s, in) : VERDICT_NO;
 		const uint8_t *lf;
-		bool response;
-		enum verdict v = line_begin ? startline_probe(in, &response) : VERDICT_NO;
+		size_t n;
 
-		if (v != VERDICT_NO && response != s->role)
-			v = VERDICT_NO;
 		if (v == VERDICT_MORE && in.n >= LINE_MAX)
 			v = VERDICT_NO;
 		if (v == VERDICT_YES) {
@@ -276,11 +304,12 @@ static size_t feed_search(struct conn *c, struct http1_side *s, const struct chu
 		if (v != VERDICT_NO)
 			break;
 		lf = memchr(in.p, '\n', in.n);
-		in = slice_from(in, lf ? (size_t)(lf + 1 - in.p) : in.n);
+		n = lf ? (size_t)(lf + 1 - in.p) : in.n;
+		at = at < ch->kept && at + n > ch->kept ? ch->kept : at + n;
 		line_begin = true;
 	}
-	c->env->stats->garbage += ch->data.n - at - in.n;
-	return ch->data.n - in.n;
+	c->env->stats->garbage += at - from;
+	return at;
 }
 
 /* Where the fields stand, to go back there. */
@@ -311,14 +340,27 @@ static void rewind_to(struct http1_side *s, const struct mark *m)
 	s->in_value = m->in_value;
 }
 
+/*
+ * llhttp gets whole lines only: a line that it refuses can then be read again from its begin, however it was cut into
+ * packets. A head that ends in this chunk, as nearly all do, needs no look for the last line end.
+ */
 static size_t feed_head(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
 {
 	size_t n = ch->data.n - at;
+	const uint8_t *lf;
 	struct mark m;
 	int r;
 
 	mark(s, &m);
 	r = execute(s, ch->data.p + at, &n);
+	if (r == HPE_OK) {
+		rewind_to(s, &m);
+		lf = memrchr(ch->data.p + at, '\n', ch->data.n - at);
+		if (!lf && ch->data.n - at < LINE_MAX)
+			return at;
+		n = lf ? (size_t)(lf + 1 - ch->data.p) - at : ch->data.n - at;
+		r = execute(s, ch->data.p + at, &n);
+	}
 	if (r != HPE_OK && r != HPE_PAUSED) {
 		rewind_to(s, &m);
 		s->careful = true;
@@ -405,11 +447,59 @@ static size_t feed_length(struct conn *c, struct http1_side *s, const struct chu
 	return at + n;
 }
 
+static bool is_hex(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
+}
+
+/* How many digits does the size line have that begins here and ends with an LF? 0: it is none. */
+static size_t size_digits(struct slice line)
+{
+	size_t n = 0, digits;
+
+	while (is_hex(line.p[n]))
+		n++;
+	digits = n;
+	while (line.p[n] == ' ' || line.p[n] == '\t')
+		n++;
+	n += line.p[n] == '\r';
+	return line.p[n] == ';' || n + 1 == line.n ? digits : 0;
+}
+
+/*
+ * A size line that llhttp refuses, or of which not all is here: white space behind the size and around extensions is allowed
+ * (RFC 9112 section 7.1.1), and a bare LF met.
+ */
+static size_t feed_size_line(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	struct slice in = slice_first(slice_from(ch->data, at), SIZE_LINE_MAX);
+	const uint8_t *lf = memchr(in.p, '\n', in.n);
+	size_t n = lf ? (size_t)(lf + 1 - in.p) : 0, digits = n ? size_digits(slice_first(in, n)) : 0, two = 2;
+
+	*s->parser = fresh_chunk[s->role];
+	s->parser->data = s;
+	if (!n && in.n < SIZE_LINE_MAX)
+		return at;
+	if (!digits || execute(s, in.p, &digits) != HPE_OK || execute(s, "\r\n", &two) != HPE_OK) {
+		draft_missing(s->draft, PART_BODY, CAUSE_GRAMMAR, 0); /* how much, nobody knows */
+		http1_lose(c, s);
+		return at;
+	}
+	count(s, ch, n);
+	return at + n;
+}
+
 static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
 {
-	size_t n = ch->data.n - at, all = n;
+	size_t n = ch->data.n - at;
 	int r = execute(s, ch->data.p + at, &n);
 
+	if (!s->in_chunk && !s->last_chunk && !s->rechunked) {
+		while (n && ch->data.p[at + n - 1] != '\n')
+			n--;
+		count(s, ch, n);
+		return at + n < ch->data.n ? feed_size_line(c, s, ch, at + n) : at + n;
+	}
 	if (s->last_chunk)
 		draft_text(c, s->draft, ch->data.p + at, n);
 	count(s, ch, n);
@@ -419,32 +509,42 @@ static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct ch
 		s->state = HTTP1_RECHUNK;
 		s->in_chunk = false; /* it was no size line that we went on with */
 	} else if (r != HPE_OK) {
-		draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, CAUSE_GRAMMAR, all - n);
+		draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, CAUSE_GRAMMAR, 0); /* how much, nobody knows */
 		http1_lose(c, s);
 	}
 	return at + n;
 }
 
 /*
- * A response whose end is not certain, and another one begins: the one before had no content after all. So it is with the
- * answer to a HEAD that was not seen, and where the client went on to ask the next thing.
+ * A message whose end is not certain, and another one begins: the one before is over. So it is with the answer to a HEAD that
+ * was not seen, where the client went on to ask the next thing, and with chunks behind a hole when the client had an answer
+ * in between.
  */
-static bool next_message(struct conn *c, const struct http1_side *s, const struct chunk *ch)
+static enum verdict next_message(struct conn *c, const struct http1_side *s, const struct chunk *ch)
 {
 	const struct http1 *h = c->state;
-	bool response;
+	const struct exchange *x = s->x;
+	bool open_end = s->state == HTTP1_UNTIL_END || s->rechunked;
+	struct slice in = ch->data;
 
-	if (s->role == 0 || ch->kept || s->in_chunk || startline_probe(ch->data, &response) != VERDICT_YES || !response)
-		return false;
-	if (!s->x->request.seen)
-		return true;
-	return (s->state == HTTP1_UNTIL_END || s->state == HTTP1_RECHUNK) && h->head && h->head->next &&
-	       h->head->next->expected_off == ch->off;
+	if (s->state < HTTP1_LENGTH || s->state > HTTP1_UNTIL_END || s->in_chunk)
+		return VERDICT_NO;
+	if (s->role == 0 && (!s->rechunked || chunk_ack(ch, 0) == OFFSET_UNKNOWN || chunk_ack(ch, 0) <= x->expected_off))
+		return VERDICT_NO;
+	if (s->role == 1 && x->request.seen && !(open_end && x == h->head && x->next && x->next->expected_off == ch->off))
+		return VERDICT_NO;
+	while (s->rechunked && in.n && (in.p[0] == '\r' || in.p[0] == '\n'))
+		in = slice_from(in, 1);
+	return probe_side(s, in);
 }
 
-static bool is_hex(uint8_t c)
+/* Content without a certain end, which goes on behind a hole: not if the client has asked the next thing before. */
+static bool ended_in_hole(struct conn *c, const struct http1_side *s, const struct chunk *ch)
 {
-	return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
+	const struct http1 *h = c->state;
+
+	return h->doubt && s->role == 1 && s->x && s->x == h->head && (s->state == HTTP1_UNTIL_END || s->state == HTTP1_RECHUNK) &&
+	       http1_answered_before(h, ch->off);
 }
 
 /*
@@ -519,13 +619,11 @@ static size_t feed(struct conn *c, struct http1_side *s, const struct chunk *ch,
 	}
 }
 
-size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
+static size_t feed_all(struct conn *c, struct http1_side *s, const struct chunk *ch)
 {
 	size_t at = 0, was;
 	bool moved = true;
 
-	if (s->state >= HTTP1_LENGTH && s->state <= HTTP1_UNTIL_END && next_message(c, s, ch))
-		http1_end_message(c, s, s->state != HTTP1_RECHUNK);
 	while (at < ch->data.n && moved && !c->done && !c->again) {
 		uint8_t state = s->state;
 		bool careful = s->careful;
@@ -537,7 +635,31 @@ size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
 	return at;
 }
 
+size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
+{
+	enum verdict next = next_message(c, s, ch);
+
+	if (next == VERDICT_MORE && ch->data.n < LINE_MAX)
+		return 0;
+	if (next == VERDICT_YES)
+		http1_end_message(c, s, !s->rechunked);
+	else if (ended_in_hole(c, s, ch))
+		http1_lose(c, s);
+	return feed_all(c, s, ch);
+}
+
 /* --- what is missing ------------------------------------------------------------------------------------------------ */
+
+void http1_rest(struct conn *c, struct http1_side *s, const struct chunk *ch)
+{
+	struct chunk left = *ch;
+
+	if (!ch->data.n || s->state < HTTP1_LENGTH || s->state > HTTP1_UNTIL_END)
+		return;
+	left.off -= ch->data.n;
+	left.ts_ns = ch->kept_ts_ns;
+	feed_all(c, s, &left);
+}
 
 bool http1_partial(struct conn *c, struct http1_side *s, const struct chunk *ch)
 {
@@ -567,6 +689,8 @@ bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch
 	if (s->state != HTTP1_LENGTH || ch->n < left)
 		left_out = ch->n;
 	draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, ch->cause, left_out);
+	if (ch->n > left || s->state == HTTP1_UNTIL_END || !s->x->request.seen)
+		http1_missed(c->state, s, ch);
 	if (s->state == HTTP1_RECHUNK || (s->state == HTTP1_CHUNKED && !s->last_chunk && (ch->n > left || !left))) {
 		s->state = HTTP1_RECHUNK;
 		s->rechunked = true;

@@ -35,6 +35,7 @@ struct conn {
 	void *handed;                 /* what the decoder hands to the next one, which owns it then; or NULL */
 	uint64_t begin[2];            /* offset of the first byte of what is spoken now */
 	bool midstream;               /* its begin was not seen */
+	bool gapped;                  /* bytes were missing before there was a decoder */
 	int8_t client;                /* the side that is the client, or -1 */
 	uint8_t guess;                /* the side that is the client if nothing tells: the one with the higher port */
 	uint8_t how;                  /* enum ended: why the connection is being closed; ENDED_WELL as long as it is not */

@@ -220,6 +220,13 @@ enum verdict startline_probe(struct slice data, bool *response)
 	return VERDICT_YES;
 }
 
+bool startline_begins(struct slice data)
+{
+	size_t n = method_length(data);
+
+	return n && (n == data.n || data.p[n] == ' ');
+}
+
 bool startline_partial(struct slice data, struct startline *ret)
 {
 	size_t n = method_length(data);

@@ -26,6 +26,9 @@ bool startline_parse(struct slice line, bool loose, struct startline *ret);
  */
 enum verdict startline_probe(struct slice data, bool *response);
 
+/* Could these bytes, which have no line end yet, become a start line where one must stand? Any method will do. */
+bool startline_begins(struct slice data);
+
 /* What is known of a line that was cut off: method and target, or status, as far as they are certainly whole. False: nothing. */
 bool startline_partial(struct slice data, struct startline *ret);
 

@@ -13,7 +13,8 @@
 
 /* Each list is ordered by last_ns, the longest silent first. */
 enum flow_phase {
-	FLOW_EMBRYO,   /* no payload yet: the first to go when memory is short, a flood of SYNs costs no real connection */
+	FLOW_EMBRYO,   /* no payload yet: the first to go when memory is short, a flood of SYNs costs no real connection; or over,
+			  but for what was not acknowledged */
 	FLOW_ACTIVE,
 	FLOW_CLOSING,  /* reset, or both sides have ended: kept for late copies */
 	FLOW_PHASES,

@@ -270,11 +270,6 @@ uint64_t stream_hole_end(const struct stream *st)
 	return st->acked > at + 1 ? st->acked : st->next;
 }
 
-bool stream_hole(const struct stream *st)
-{
-	return stream_hole_end(st) > st->next;
-}
-
 void stream_give_up(struct stream *st, enum cause cause)
 {
 	st->skip_to = stream_hole_end(st);
@@ -445,7 +440,7 @@ bool stream_peek(struct stream *st, struct pool *pool, struct chunk *ret)
 		}
 		end = gap_end(st);
 		if (end > st->next) {
-			if (st->begun || st->syn_seen || !st->head)
+			if (st->begun || st->anchored || !st->head || st->skip_cause == CAUSE_MEMORY)
 				return offer_gap(st, end - st->next, st->skip_cause, ret);
 			st->next_seq += (uint32_t)(end - st->next); /* it began later than the other side led to believe */
 			st->next = end;

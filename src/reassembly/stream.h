@@ -22,36 +22,40 @@ struct stream {
 	 */
 	uint64_t next;
 	uint32_t next_seq;            /* sequence number of `next` */
-	uint32_t isn;                 /* valid if syn_seen */
+	uint32_t kept_n;              /* bytes of `kept` */
 	bool started;                 /* `next` is known */
-	bool tentative;               /* ... from the other side's acknowledgement only */
+	bool tentative : 1;           /* ... from the other side's acknowledgement only */
+	bool anchored : 1;            /* the connection was seen to begin: what is missing before the first bytes was there */
 	bool syn_seen;
 	bool ended;                   /* CHUNK_END was offered */
 	bool closing;                 /* what is missing will not come: holes are offered as gaps */
 	bool fresh;                   /* there are bytes that were not offered yet */
+	bool begun;                   /* something was offered */
+	bool shed;                    /* out-of-order bytes were let go: the next gap is ours */
 	uint64_t fin;                 /* offset of the FIN, or OFFSET_UNKNOWN */
 	uint64_t acked;               /* the other side has received all below */
 	uint64_t top;                 /* the highest byte seen, plus one */
-	uint64_t skip_to;             /* below this, holes are given up, ... */
-	uint8_t skip_cause;           /* ... for this reason */
-	bool begun;                   /* something was offered */
-	bool shed;                    /* out-of-order bytes were let go: the next gap is ours */
+	uint64_t skip_to;             /* below this, holes are given up, for skip_cause */
+	struct piece *head;           /* the first piece that waits */
+	/* 64 bytes up to here: all that most segments need */
+
+	struct piece *tail;
+	uint32_t pieces;
+	uint32_t waiting;             /* bytes of blocks that pieces and `kept` take */
 
 	struct slice cur;
 	uint64_t cur_ts_ns, cur_ack;
 	uint32_t cur_cut;             /* bytes right behind `cur` that are known to be missing, ... */
 	uint8_t cut_cause;            /* ... for this reason */
+	uint8_t skip_cause;
 	uint8_t offer;                /* the kind of the chunk offered last, ... */
+	bool joined;                  /* a copy of `cur` lies behind `kept`, so that both are offered as one */
 	uint64_t offer_n;             /* ... and its size, if it was a gap */
 	struct piece *owned;          /* the piece that `cur` lies in, if it does */
 
-	struct piece *head, *tail;    /* waiting, by offset */
-	uint32_t pieces;
-	uint32_t waiting;             /* bytes of blocks that pieces and `kept` take */
-
 	uint8_t *kept;
-	uint32_t kept_n, kept_size;   /* bytes; size of the block */
-	bool joined;                  /* a copy of `cur` lies behind them, so that both are offered as one */
+	uint32_t kept_size;           /* of its block */
+	uint32_t isn;                 /* valid if syn_seen */
 	uint64_t kept_ts_ns, kept_ack;
 
 	uint64_t retransmitted;       /* payload bytes that were there already */
@@ -59,6 +63,8 @@ struct stream {
 	uint32_t differs;             /* overlapping copies with other bytes */
 	uint64_t lost[5];             /* stream bytes given up, by cause up to CAUSE_MEMORY */
 };
+
+_Static_assert(offsetof(struct stream, head) == 56, "the first 64 bytes are a line of the cache");
 
 /* The sequence space that one segment takes. */
 struct span {
@@ -93,11 +99,38 @@ void stream_fin(struct stream *st, uint32_t seq);
 /* The other side has received everything below this sequence number. */
 void stream_acked(struct stream *st, uint32_t ack);
 
-/* Is something missing at `next`, while bytes behind it are here or known to have been received? */
-bool stream_hole(const struct stream *st);
-
 /* The end of the hole at `next`: how far it is certain that bytes are missing. Equals `next` when there is none. */
 uint64_t stream_hole_end(const struct stream *st);
+
+/* Nothing waits, is missing, or comes to its end: what is here was offered, and what comes next is next. A quick look. */
+static inline bool stream_quiet(const struct stream *st)
+{
+	return !st->head && st->fin == OFFSET_UNKNOWN && st->acked <= st->next + 1 && st->skip_to <= st->next && !st->closing;
+}
+
+/* Is something missing at `next`, while bytes behind it are here or known to have been received? */
+static inline bool stream_hole(const struct stream *st)
+{
+	return !stream_quiet(st) && stream_hole_end(st) > st->next;
+}
+
+/*
+ * The short way of a segment that continues a stream to which nothing else happens: if stream_continues, its bytes may be
+ * handed on as they are, and stream_pass tells that all were consumed. (If not all were: insert, peek, consume, settle.)
+ */
+static inline bool stream_continues(const struct stream *st, uint32_t seq)
+{
+	return seq == st->next_seq && st->started && !st->tentative && !st->kept_n && stream_quiet(st);
+}
+
+static inline void stream_pass(struct stream *st, size_t n)
+{
+	st->next += n;
+	st->next_seq += (uint32_t)n;
+	if (st->top < st->next)
+		st->top = st->next;
+	st->begun = true;
+}
 
 /* Gives up the hole at `next`: it is offered as a gap with this cause. */
 void stream_give_up(struct stream *st, enum cause cause);

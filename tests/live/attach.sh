@@ -41,7 +41,8 @@ watched
 expect "interface" "$(jq -r .iface.name "$work/out")" "$host-b"
 on host python3 -m http.server --directory "$work/www" 8000 >/dev/null 2>&1 &
 until_ 10 on host curl -sf -o /dev/null http://127.0.0.1:8000/ || fail "no server on lo"
-watch -i 'l?'
+watch -v -i 'l?'
+grep -q 'lo: attached to its way out' "$work/err" && fail "attached to both ways of lo"
 on host curl -s -o /dev/null http://127.0.0.1:8000/
 watched
 expect "exchanges on lo" "$(exchanges '.iface.name == "lo"')" 1

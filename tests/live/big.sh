@@ -43,7 +43,8 @@ for hook in $(hooks); do
 	watched
 	expect "$hook: exchanges" "$(exchanges true)" 3
 	expect "$hook: exchanges with something missing" "$(exchanges .missing)" 0
-	python3 "$work/tails.py" "$work/packets.pcap" >"$work/tails" 2>"$work/err" || fail "$hook: a packet is not well formed"
+	python3 "$work/tails.py" "$work/packets.pcap" >"$work/tails" 2>"$work/err" ||
+		fail "$hook: a packet is not well formed"
 	expect "$hook: files found in the packets" "$(grep -c "$sent" "$work/tails")" 3
 done
 grep -q '^5 packets captured' "$work/big" || skip "no segment was larger than 64 KiB"

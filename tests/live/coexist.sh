@@ -48,10 +48,10 @@ for hook in $(hooks); do
 	foreign ingress 1
 	foreign egress 7
 	before=$(filters)
-	watch --hook "$hook"
+	watch --hook "$hook" -i "$host-a"
 	traffic "$hook"
 	watched
-	expect "$hook: exchanges" "$(exchanges true)" 1
+	expect "$hook: exchanges" "$(exchanges '.l7.request and .l7.response')" 1
 	expect "$hook: others' filters" "$(filters)" "$before"
 	expect "$hook: clsact qdiscs" "$(qdiscs)" 1
 	on host tc qdisc del dev "$host-a" clsact

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# doc/records.md names every member that JSON records have, every field and parameter that is hidden, and no other.
+# doc/records.md names every member that JSON records have, every field that is hidden, and no other.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -19,9 +19,9 @@ done
 
 listed=$(sed -n '/^## secrets/,/^names are compared/p' <<<"$doc" | grep -oE '`[a-z0-9_-]+`' | tr -d '`' |
 	grep -vE '^(redacted|-)' | sort -u)
-hidden=$(grep -oE '(ALL|URI)\("[^"]+"\)' src/output/view.c | cut -d'"' -f2 | sort -u)
+hidden=$(sed -n '/^static const char .*secrets/,/^};/p' src/output/view.c | grep -oE '"[^"]+"' | tr -d '"' | sort -u)
 diff <(echo "$hidden") <(echo "$listed") || complain "src/output/view.c (<) and doc/records.md (>) differ"
-if [ "$(wc -w <<<"$members")" -lt 40 ] || [ "$(wc -w <<<"$hidden")" -lt 40 ]; then
+if [ "$(wc -w <<<"$members")" -lt 40 ] || [ "$(wc -w <<<"$hidden")" -lt 30 ]; then
 	complain "the sources are not written as they were: this test sees nothing"
 fi
 exit $failed

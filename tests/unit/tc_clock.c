@@ -30,11 +30,13 @@ static void converts(void **state)
 static void ignores_noise(void **state)
 {
 	struct clock c;
+	int64_t noise;
 
 	(void)state;
 	clock_init(&c, BOOT, WALL);
 	for (int64_t s = 1; s < 1000; s++) {
-		clock_steer(&c, (uint64_t)(BOOT + s * SECOND), (uint64_t)(WALL + s * SECOND + (s % 3 - 1) * (CLOCK_NEAR - 1)));
+		noise = (s % 3 - 1) * (CLOCK_NEAR - 1);
+		clock_steer(&c, (uint64_t)(BOOT + s * SECOND), (uint64_t)(WALL + s * SECOND + noise));
 		assert_int_equal(clock_wall(&c, (uint64_t)(BOOT + s * SECOND + 5)), WALL + s * SECOND + 5);
 	}
 }

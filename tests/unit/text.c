@@ -159,7 +159,7 @@ static void test_host(void **state)
 	m->target = sample_text(&s, "h:443");
 	expect_alone(ENDS "HTTP/1.1 CONNECT h:443  200  1.2ms  4.3kB");
 	m->target = sample_text(&s, "http://u:p@h/");
-	expect_alone(ENDS "HTTP/1.1 CONNECT http://REDACTED@h/  200  1.2ms  4.3kB");
+	expect_alone(ENDS "HTTP/1.1 CONNECT http://u:p@h/  200  1.2ms  4.3kB");
 }
 
 static void test_ipv6_and_backend(void **state)
@@ -190,8 +190,8 @@ static void test_target(void **state)
 	(void)state;
 	m->target = sample_bytes(&s, "/\x1b]0;x\x07 \\\xc3\xa4\0", 12);
 	expect_alone(ENDS "HTTP/1.1 GET /\\x1b]0;x\\x07\\x20\\\\\\xc3\\xa4\\x00  200  1.2ms  4.3kB");
-	m->target = sample_text(&s, "/a?password=secret&b=1");
-	expect_alone(ENDS "HTTP/1.1 GET /a?password=REDACTED&b=1  200  1.2ms  4.3kB");
+	m->target = sample_text(&s, "/a?password=x&b=1#c");
+	expect_alone(ENDS "HTTP/1.1 GET /a?password=x&b=1#c  200  1.2ms  4.3kB");
 	memset(target, 'm', sizeof(target));
 	memcpy(target, "/head", 5);
 	memcpy(target + sizeof(target) - 4, "tail", 4);

@@ -3,7 +3,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <cmocka.h>
 
 #include "../sample.h"
@@ -19,11 +18,11 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static enum secrecy secrecy(const char *name)
+static bool hides(const char *name)
 {
 	static const struct view view;
 
-	return view_secrecy(&view, sample_text(&s, name));
+	return view_hides(&view, sample_text(&s, name));
 }
 
 static void test_secret_fields(void **state)
@@ -73,32 +72,34 @@ static void test_secret_fields(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-		assert_int_equal(secrecy(secrets[i]), SECRECY_ALL);
+		assert_true(hides(secrets[i]));
 		sample_release(&s);
 	}
-	assert_int_equal(view_secrecy(&open, SLICE("Cookie")), SECRECY_NONE);
-	assert_int_equal(view_secrecy(&open, SLICE("Referer")), SECRECY_NONE);
+	assert_false(view_hides(&open, SLICE("Cookie")));
 }
 
 static void test_other_fields(void **state)
 {
-	static const char *const uris[] = {"Referer",        "location",      "Content-Location", "X-Original-Url",
-					   "X-Original-Uri", "X-Rewrite-Url", "X-Forwarded-Uri"};
-	static const char *const others[] = {"",
-					     "a",
-					     "Host",
-					     "Cookies",
-					     "Cooki",
-					     "Xookie",
-					     "Authorizatiom",
-					     "WWW-Authenticate",
-					     "a-field-with-a-name-that-is-longer-than-any-in-the-table"};
+	static const char *const others[] = {
+		"",
+		"a",
+		"Host",
+		"Referer",
+		"Location",
+		"Cookies",
+		"Cooki",
+		"Xookie",
+		"Accept-Encoding",
+		"Authorizatiom",
+		"Authorizatio\xee",
+		"WWW-Authenticate",
+		"X-Ms-Token-Aad-Access-Tokem",
+		"X-Ms-Token-Aad-Access-Tokens",
+	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++)
-		assert_int_equal(secrecy(uris[i]), SECRECY_URI);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		assert_int_equal(secrecy(others[i]), SECRECY_NONE);
+		assert_false(hides(others[i]));
 }
 
 static void test_headers(void **state)
@@ -135,90 +136,11 @@ static void test_bad_headers(void **state)
 	view_release(&v);
 }
 
-/* The secrets of a URI, separated by spaces. */
-static void check_secrets(const char *uri, const char *want)
-{
-	const struct view view = {0}, open = {.show_secrets = true};
-	struct slice u = sample_text(&s, uri), secret;
-	char found[128] = "";
-	size_t at = 0;
-
-	while ((secret = view_next_secret(&view, u, at)).n) {
-		assert_true(secret.p >= u.p + at && secret.p + secret.n <= u.p + u.n);
-		at = (size_t)(secret.p - u.p) + secret.n;
-		strcat(strncat(found, (const char *)secret.p, secret.n), " ");
-	}
-	assert_string_equal(found, want);
-	assert_int_equal(view_next_secret(&open, u, 0).n, 0);
-}
-
-static void test_secrets_in_uris(void **state)
-{
-	(void)state;
-	check_secrets("", "");
-	check_secrets("/", "");
-	check_secrets("*", "");
-	check_secrets("/a?token=1", "1 ");
-	check_secrets("/a?token=1&token=22&b=3&ToKeN=4", "1 22 4 ");
-	check_secrets("/a?token=&password=", "");
-	check_secrets("/a?token&password", "");
-	check_secrets("/a?x=token=1&tokens=2&atoken=3", "");
-	check_secrets("/a;token=1", "");
-	check_secrets("/token=1", "");
-	check_secrets("/a?b=1;token=2;c=3&d=4", "2;c=3 ");
-	check_secrets("/a?token=1=2?3&b=4", "1=2?3 ");
-	check_secrets("/cb#access_token=x&state=y", "x ");
-	check_secrets("/cb?token=a#id_token=b", "a b ");
-	check_secrets("http://u:p@h/?sig=x", "u:p x ");
-	check_secrets("http://u@x@h", "u@x ");
-	check_secrets("http://@h/", "");
-	check_secrets("/http://u:p@h/", "");
-	check_secrets("http://h/u@x", "");
-	check_secrets("?pwd=1", "1 ");
-	check_secrets("/?&;=&==#", "");
-}
-
-static void test_secret_parameters(void **state)
-{
-	static const char *const names[] = {
-		"access_token",
-		"refresh_token",
-		"id_token",
-		"auth_token",
-		"session_token",
-		"private_token",
-		"token",
-		"jwt",
-		"api_key",
-		"apikey",
-		"api-key",
-		"client_secret",
-		"secret",
-		"password",
-		"passwd",
-		"pwd",
-		"sig",
-		"signature",
-		"X-Amz-Signature",
-		"X-Amz-Security-Token",
-		"X-Goog-Signature",
-	};
-	char uri[64];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(uri, sizeof(uri), "/?%s=v", names[i]);
-		check_secrets(uri, "v ");
-	}
-}
-
-static void check_target(const char *target, const char *scheme, const char *userinfo, const char *authority,
-			 const char *path)
+static void check_target(const char *target, const char *scheme, const char *authority, const char *path)
 {
 	struct target t = target_parse(sample_text(&s, target));
 
 	assert_true(slice_eq(t.scheme, slice_str(scheme)));
-	assert_true(slice_eq(t.userinfo, slice_str(userinfo)));
 	assert_true(slice_eq(t.authority, slice_str(authority)));
 	assert_true(slice_eq(t.path, slice_str(path)));
 }
@@ -226,17 +148,19 @@ static void check_target(const char *target, const char *scheme, const char *use
 static void test_targets(void **state)
 {
 	(void)state;
-	check_target("", "", "", "", "");
-	check_target("/a?b", "", "", "", "/a?b");
-	check_target("*", "", "", "", "*");
-	check_target("h:443", "", "", "", "");
-	check_target("http://h:1/p?q", "http", "", "h:1", "/p?q");
-	check_target("HTTP+x://u:p@[::1]:1", "HTTP+x", "u:p", "[::1]:1", "");
-	check_target("http://h?q", "http", "", "h", "?q");
-	check_target("http://", "http", "", "", "");
-	check_target("http:/", "", "", "", "");
-	check_target("://h/", "", "", "", "");
-	check_target("1http://h/", "", "", "", "");
+	check_target("", "", "", "");
+	check_target("/a?b", "", "", "/a?b");
+	check_target("*", "", "", "*");
+	check_target("h:443", "", "", "");
+	check_target("http://h:1/p?q", "http", "h:1", "/p?q");
+	check_target("HTTP+x://u:p@[::1]:1", "HTTP+x", "[::1]:1", "");
+	check_target("http://u@x@h/@y", "http", "h", "/@y");
+	check_target("http://@h", "http", "h", "");
+	check_target("http://h?q", "http", "h", "?q");
+	check_target("http://", "http", "", "");
+	check_target("http:/", "", "", "");
+	check_target("://h/", "", "", "");
+	check_target("1http://h/", "", "", "");
 }
 
 static void check_authority(const char *method, const char *target, const char *fields, const char *want,
@@ -265,8 +189,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(test_##name, tear_down)
-		TEST(secret_fields), TEST(other_fields),      TEST(headers), TEST(bad_headers),
-		TEST(targets),       TEST(secret_parameters), TEST(authority), TEST(secrets_in_uris),
+		TEST(secret_fields), TEST(other_fields), TEST(headers),
+		TEST(bad_headers),   TEST(targets),      TEST(authority),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
