@@ -31,15 +31,15 @@ struct conn {
 	const char *verdict;          /* why nobody decodes it (any more): "tls", "websocket", ...; or NULL */
 	bool done;                    /* nobody listens any more */
 	bool again;                   /* the decoder is done, and something else begins: ... */
-	const struct proto *next;     /* ... this; NULL: to be found out */
-	void *handed;                 /* what the decoder hands to the next one, which owns it then; or NULL */
-	uint64_t begin[2];            /* offset of the first byte of what is spoken now */
 	bool midstream;               /* its begin was not seen */
 	bool gapped;                  /* bytes were missing before there was a decoder */
 	int8_t client;                /* the side that is the client, or -1 */
 	uint8_t guess;                /* the side that is the client if nothing tells: the one with the higher port */
 	uint8_t how;                  /* enum ended: why the connection is being closed; ENDED_WELL as long as it is not */
 	int8_t by;                    /* the side that did it, or, while it is open, that sent the first FIN; -1: not known, none */
+	const struct proto *next;     /* ... this; NULL: to be found out */
+	void *handed;                 /* what the decoder hands to the next one, which owns it then; or NULL */
+	uint64_t begin[2];            /* offset of the first byte of what is spoken now */
 	uint32_t exchanges;           /* emitted */
 };
 
