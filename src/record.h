@@ -94,6 +94,7 @@ enum ended {
 	ENDED_EVICTED, /* forgotten for want of memory */
 	ENDED_REPLACED,/* a new connection took the same addresses and ports */
 	ENDED_LOST,    /* what would have completed it fell into a gap */
+	ENDED_GOAWAY,  /* HTTP/2: the peer would not handle the stream */
 };
 
 enum vantage { VANTAGE_UNKNOWN, VANTAGE_CLIENT, VANTAGE_SERVER, VANTAGE_BOTH };
@@ -117,7 +118,7 @@ struct endpoints {
 	uint8_t other_client;
 };
 
-/* A gRPC call. */
+/* A gRPC call, over HTTP/2 or as gRPC-Web. */
 enum grpc_kind { GRPC_UNARY, GRPC_CLIENT_STREAMING, GRPC_SERVER_STREAMING, GRPC_BIDI_STREAMING };
 struct grpc_record {
 	struct slice service, method;  /* of the path; empty: not known */
@@ -125,7 +126,14 @@ struct grpc_record {
 	struct slice message;          /* grpc-message, percent-decoded */
 	uint64_t messages[2], bytes[2];/* of request and response: messages, and bytes in them by their prefixes */
 	bool counted[2];               /* the two above are known: nothing of that side is missing */
+	uint64_t compressed[2];        /* messages with the compressed flag */
+	struct slice encoding[2];      /* grpc-encoding; empty: none, or not known */
 	uint8_t kind;                  /* enum grpc_kind: by what was seen */
+	bool web;                      /* gRPC-Web */
+	int8_t cancelled_by;           /* 0 client, 1 server; -1: was not cancelled */
+	bool has_timeout;              /* grpc-timeout was sent: timeout_ns, and whether it was exceeded */
+	bool timed_out;
+	uint64_t timeout_ns;
 };
 
 struct exchange_record {
@@ -136,8 +144,10 @@ struct exchange_record {
 	uint8_t ended;         /* enum ended */
 	int8_t ended_by;       /* side (0 client, 1 server) that closed or reset; -1: not known */
 	uint8_t turned;        /* enum turned */
+	bool progress;         /* it goes on: a later record with the same flow and stream says more */
+	bool pushed;           /* by PUSH_PROMISE */
 	uint32_t stream_id;    /* of HTTP/2; 0: none */
-	bool was_reset;        /* RST_STREAM ended the stream: with reset_code, by ended_by */
+	bool was_reset;        /* RST_STREAM or GOAWAY ended it, with reset_code (RFC 9113 section 7), by ended_by */
 	uint32_t reset_code;
 	bool is_grpc;
 	struct grpc_record grpc;

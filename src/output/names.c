@@ -15,6 +15,7 @@ const char *name_of_ended(unsigned ended)
 		[ENDED_EVICTED] = "evicted",
 		[ENDED_REPLACED] = "replaced",
 		[ENDED_LOST] = "lost",
+		[ENDED_GOAWAY] = "goaway",
 	};
 
 	return LOOK_UP(names, ended);

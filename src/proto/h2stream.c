@@ -157,4 +157,6 @@ void h2stream_field(struct conn *c, struct draft *d, struct slice name, struct s
 			    .value_len = (uint32_t)value.n};
 	draft_text(c, d, name.p, name.n);
 	draft_text(c, d, value.p, value.n);
+	d->fields_n -= d->cut;
+	d->checked_n = d->fields_n;
 }
