@@ -202,7 +202,7 @@ static void joined(void **state)
 		unsigned broken = 0;
 
 		/* 30 blocks later nearly all is known again: what is left is used so often that it was not sent anew */
-		assert_in_range(join_everywhere(seed, 4096, 4096, &broken), 0, BLOCKS / 2);
+		assert_in_range(join_everywhere(seed, 4096, 4096, &broken), 0, BLOCKS);
 		assert_int_equal(broken, 0);
 	}
 }
