@@ -13,7 +13,7 @@
 #define CALM "again 0 disorder 0 lost 0 0 0 0"
 #define FLOW_OF_PAIR "flow http1 - 1 exchanges, closed by client, 5 segments 18B " CALM ", 3 segments 40B " CALM "\n"
 /* ... at two points: until its owner has shown a direction, any point may. */
-#define FLOW_OF_PAIR_AT_BOTH                                                                                                         \
+#define FLOW_OF_PAIR_AT_BOTH \
 	"flow http1 - 1 exchanges, closed by client, 5 segments 18B " CALM ", 4 segments 40B " CALM "\n"
 
 static const struct iface near_client = {.index = 1, .link = LINKTYPE_RAW, .name = "veth-a"};
@@ -293,6 +293,24 @@ static void same_numbers_at_one_point(void **state)
 	assert_int_equal(stats()->flows_alias, 0);
 }
 
+/* ... and so are two at different points, if one begins long after the other. */
+static void same_numbers_later(void **state)
+{
+	(void)state;
+	talk_open(t);
+	play_at(&near_client);
+	t->now += S;
+	t->seq[CLIENT] = 0xfffffff0;
+	t->seq[SERVER] = 1000;
+	t->port[CLIENT]++;
+	talk_open(t);
+	pair();
+	play_at(&near_server);
+	expect(PAIR);
+	assert_int_equal(stats()->flows_alias, 0);
+	assert_false(ends.translated);
+}
+
 /* --- begin ---------------------------------------------------------------------------------------------------------- */
 
 static void handshake(void **state)
@@ -362,6 +380,33 @@ static void syn_again(void **state)
 	expect_nothing_lost();
 }
 
+/* The first data overtakes both SYNs. */
+static void syn_overtaken(void **state)
+{
+	(void)state;
+	t->seq[CLIENT]++;
+	talk_say(t, CLIENT, REQUEST)->ack++;
+	t->seq[CLIENT] -= 19;
+	talk_shot(t, CLIENT, TCP_SYN, SLICE(""));
+	t->seq[CLIENT] += 18;
+	talk_shot(t, SERVER, TCP_SYN | TCP_ACK, SLICE(""));
+	talk_say(t, SERVER, RESPONSE);
+	talk_close(t);
+	expect_last("GET / 1.1 -> 200 1.1 2B 3000/3000us\n"
+		    "flow http1 - 1 exchanges, closed by client, 4 segments 18B " CALM ", 3 segments 40B " CALM "\n");
+	assert_int_equal(stats()->flows, 1);
+}
+
+/* An acknowledgement of what was never sent makes nobody wait. */
+static void absurd_acknowledgement(void **state)
+{
+	(void)state;
+	talk_open(t);
+	talk_say(t, CLIENT, REQUEST);
+	talk_say(t, SERVER, RESPONSE)->ack += 1 << 30;
+	expect(PAIR);
+}
+
 /* --- end ------------------------------------------------------------------------------------------------------------ */
 
 static void reuse_after_close(void **state)
@@ -399,6 +444,54 @@ static void reuse_while_active(void **state)
 	expect_last(PAIR "GET / 1.1 -> - replaced\n"
 		    "flow http1 - 2 exchanges, replaced, 4 segments 36B " CALM ", 2 segments 40B " CALM "\n" PAIR FLOW_OF_PAIR);
 	expect_nothing_lost();
+}
+
+/* ... of a connection whose SYN was not seen. */
+static void reuse_after_midstream(void **state)
+{
+	static const uint32_t away[] = {0x1000000, 0xff000000};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		talk_say(t, CLIENT, REQUEST);
+		t->seq[CLIENT] += away[i];
+		talk_open(t);
+		play();
+		assert_int_equal(stats()->flows, 2 * i + 2);
+		t->port[CLIENT]++;
+	}
+	expect("GET / 1.1 -> - replaced\nflow http1 - 1 exchanges, replaced, 1 segments 18B " CALM ", 0 segments 0B " CALM "\n"
+	       "GET / 1.1 -> - replaced\nflow http1 - 1 exchanges, replaced, 1 segments 18B " CALM ", 0 segments 0B " CALM "\n");
+}
+
+/* The connection was over, and its ends say new things: the SYN of another one was missed. */
+static void reuse_without_syn(void **state)
+{
+	(void)state;
+	talk_open(t);
+	pair();
+	talk_close(t);
+	t->seq[CLIENT] += 0x1000000;
+	t->seq[SERVER] += 0x2000000;
+	pair();
+	talk_close(t);
+	expect_last(PAIR FLOW_OF_PAIR PAIR
+		    "flow http1 - 1 exchanges, closed by client, 3 segments 18B " CALM ", 2 segments 40B " CALM "\n");
+	assert_int_equal(stats()->flows_midstream, 1);
+}
+
+/* Both have ended: nobody waits for an answer any more. */
+static void closed_at_once(void **state)
+{
+	(void)state;
+	talk_open(t);
+	talk_say(t, CLIENT, REQUEST);
+	talk_fin(t, SERVER);
+	expect("GET / 1.1 -> - closed by server\n");
+	talk_fin(t, CLIENT);
+	talk_ack(t, SERVER);
+	expect_last("GET / 1.1 -> - closed by server\n"
+		    "flow http1 - 1 exchanges, closed by server, 4 segments 18B " CALM ", 3 segments 0B " CALM "\n");
 }
 
 static void reset_by_server(void **state)
@@ -532,6 +625,20 @@ static void silence_of_closing(void **state)
 	assert_int_equal(stats()->flows_timeout, 0);
 }
 
+/* What the other side has not acknowledged may come again. */
+static void silence_of_owing(void **state)
+{
+	(void)state;
+	talk_open(t);
+	pair();
+	talk_fin(t, CLIENT);
+	talk_fin(t, SERVER);
+	t->shots[t->n - 2].ack -= 40;
+	lives_for(60 * S);
+	expect_last(PAIR "flow http1 - 1 exchanges, closed by client, 4 segments 18B " CALM ", 3 segments 40B " CALM "\n");
+	assert_int_equal(stats()->flows_timeout, 0);
+}
+
 /* Any packet of another connection makes time pass too. */
 static void silence_by_packets(void **state)
 {
@@ -662,6 +769,29 @@ static void hole_alone(void **state)
 			assert_int_equal(segments_until_lost(), 127); /* and one that showed it */
 		}
 	}
+}
+
+/* Nothing is acknowledged, but too much waits behind the hole. */
+static void hole_too_much(void **state)
+{
+	static char much[65000];
+
+	(void)state;
+	memset(much, 'x', sizeof(much));
+	talk_open(t);
+	talk_say(t, CLIENT, REQUEST);
+	talk_say(t, SERVER, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+	t->seq[SERVER] += 10;
+	for (unsigned i = 0; i < 230; i++)
+		talk_bytes(t, SERVER, much, sizeof(much));
+	play();
+	assert_int_equal(stats()->lost_network, 0);
+	assert_true(engine_memory(r.e) > (size_t)14 << 20);
+	for (unsigned i = 0; i < 40; i++)
+		talk_bytes(t, SERVER, much, sizeof(much));
+	play();
+	assert_int_equal(stats()->lost_network, 10);
+	assert_int_equal(stats()->delivered, 18 + 46 + 270 * 65000);
 }
 
 /* A hole of 10 bytes in a body of 30, acknowledged, at the time `now`. */
@@ -899,6 +1029,39 @@ static void sixty_holes(size_t memory)
 	rig_finish(&r);
 }
 
+/* The connection with most bytes waiting gives way, and stays; nobody else notices. */
+static void most_waiting_first(void **state)
+{
+	static char body[10000];
+
+	(void)state;
+	memset(body, 'x', sizeof(body));
+	rig_close(&r);
+	r.config.memory = (size_t)2 << 20;
+	rig_open(&r);
+	talk_open(t);
+	talk_say(t, CLIENT, REQUEST);
+	talk_say(t, SERVER, "HTTP/1.1 200 OK\r\nContent-Length: 600010\r\n\r\n");
+	t->seq[SERVER] += 10;
+	for (unsigned i = 0; i < 60; i++)
+		talk_bytes(t, SERVER, body, sizeof(body));
+	play();
+	assert_int_equal(stats()->lost_memory, 0);
+	for (unsigned i = 0; i < 40 && !stats()->lost_memory; i++) {
+		t->port[CLIENT]++;
+		talk_open(t);
+		talk_say(t, CLIENT, REQUEST);
+		talk_say(t, SERVER, "HTTP/1.1 200 OK\r\nContent-Length: 50010\r\n\r\n");
+		t->seq[SERVER] += 10;
+		for (unsigned k = 0; k < 5; k++)
+			talk_bytes(t, SERVER, body, sizeof(body));
+		play();
+	}
+	expect("GET / 1.1 -> 200 1.1 600000B missing(body memory 10) 1000/61000us\n");
+	assert_int_equal(stats()->flows_evicted, 0);
+	assert_int_equal(stats()->lost_memory, 10);
+}
+
 /* What was let go is said, by the connection and by each record. */
 static void little_memory(void **state)
 {
@@ -913,6 +1076,7 @@ static void little_memory(void **state)
 			continue;
 		assert_int_equal(engine_flows(r.e), 0);
 		assert_int_equal(r.records[RECORD_FLOW], stats()->flows);
+		assert_true(stats()->flows || stats()->flows_evicted);
 		for (const char *line = r.text, *end; (end = strchr(line, '\n')); line = end + 1) {
 			size_t n = (size_t)(end - line);
 
@@ -952,14 +1116,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tear_up, tear_down)
-		TEST(one_point), TEST(two_points), TEST(one_point_a_direction), TEST(owner_falls_silent), TEST(translated),
-		TEST(translated_crossed), TEST(same_numbers_at_one_point), TEST(handshake), TEST(syn_ack_missing), TEST(midstream),
-		TEST(data_on_syn), TEST(syn_again), TEST(reuse_after_close), TEST(reuse_while_active), TEST(reset_by_server),
-		TEST(reset_overtakes), TEST(reset_believed), TEST(reset_of_nothing), TEST(half_close), TEST(silence_of_embryo),
-		TEST(silence_of_active), TEST(silence_of_closing), TEST(silence_by_packets), TEST(hole_acked_segments),
-		TEST(hole_open_segments), TEST(hole_acked_time), TEST(hole_open_time), TEST(hole_filled_late), TEST(hole_alone),
-		TEST(ring_loss), TEST(ring_loss_of_head), TEST(snaplen_cut), TEST(beyond_4_gib), TEST(fin_overtakes),
-		TEST(fin_behind_hole), TEST(other_bytes), TEST(syn_flood), TEST(little_memory), TEST(ip6),
+		TEST(one_point), TEST(two_points), TEST(one_point_a_direction), TEST(owner_falls_silent),
+		TEST(translated), TEST(translated_crossed), TEST(same_numbers_at_one_point), TEST(same_numbers_later),
+		TEST(handshake), TEST(syn_ack_missing), TEST(midstream), TEST(data_on_syn), TEST(syn_again),
+		TEST(syn_overtaken), TEST(absurd_acknowledgement), TEST(reuse_after_close), TEST(reuse_while_active),
+		TEST(reuse_after_midstream), TEST(reuse_without_syn), TEST(closed_at_once), TEST(reset_by_server),
+		TEST(reset_overtakes), TEST(reset_believed), TEST(reset_of_nothing), TEST(half_close),
+		TEST(silence_of_embryo), TEST(silence_of_active), TEST(silence_of_closing), TEST(silence_of_owing),
+		TEST(silence_by_packets), TEST(hole_acked_segments), TEST(hole_open_segments), TEST(hole_acked_time),
+		TEST(hole_open_time), TEST(hole_filled_late), TEST(hole_alone), TEST(hole_too_much), TEST(ring_loss),
+		TEST(ring_loss_of_head), TEST(snaplen_cut), TEST(beyond_4_gib), TEST(fin_overtakes),
+		TEST(fin_behind_hole), TEST(other_bytes), TEST(syn_flood), TEST(most_waiting_first),
+		TEST(little_memory), TEST(ip6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
