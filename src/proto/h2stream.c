@@ -52,8 +52,6 @@ struct h2stream *h2streams_add(struct conn *c, struct h2streams *t, uint32_t id,
 		x = exchange_new(c);
 	if (!t->bucket || !x)
 		return NULL;
-	if (t->n >= H2_STREAMS_MAX)
-		h2streams_end(c, t, t->oldest, ENDED_EVICTED, -1);
 	if (!given)
 		x->request.protocol = x->response.protocol = HTTP_20;
 	x->stream_id = id;

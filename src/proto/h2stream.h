@@ -5,7 +5,6 @@
 
 #include "proto/exchange.h"
 
-#define H2_STREAMS_MAX 16384u /* open at once on a connection; then the oldest is let go */
 #define H2_CLOSED 64u
 
 /* It lies in its exchange. */
@@ -31,10 +30,7 @@ struct h2streams {
 
 /* The stream, or NULL. */
 struct h2stream *h2streams_find(const struct h2streams *t, uint32_t id);
-/*
- * A new stream, whose exchange is `x`, or a new one if that is NULL; the oldest stream gives way when there are too many.
- * NULL: no memory.
- */
+/* A new stream, whose exchange is `x`, or a new one if that is NULL. NULL: no memory. */
 struct h2stream *h2streams_add(struct conn *c, struct h2streams *t, uint32_t id, struct exchange *x);
 /* The stream, if it is among the latest that are over; or NULL. */
 const struct h2closed *h2streams_closed(const struct h2streams *t, uint32_t id);

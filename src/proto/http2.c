@@ -9,6 +9,7 @@
 #include "proto/list.h"
 
 #define RESET_NS UINT64_C(1000000000)
+#define STREAMS_MAX 16384u /* open at once on a connection; then the oldest is let go */
 
 /* --- streams -------------------------------------------------------------------------------------------------------- */
 
@@ -25,20 +26,38 @@ static bool is_over(const struct http2 *h, uint32_t id, bool request)
 	return (id & 1) && h->fresh_from && id >= h->fresh_from && id <= h->max_id;
 }
 
+/* No header block goes on in this exchange; NULL: in any. */
+static void forget_block(struct http2 *h, const struct exchange *x)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (!x || h->side[i].block_x == x) {
+			h->side[i].block = NULL;
+			h->side[i].block_x = NULL;
+		}
+}
+
+static void finish(struct conn *c, struct http2 *h, struct h2stream *st, enum ended how, int by)
+{
+	forget_block(h, st->x);
+	h2streams_end(c, &h->streams, st, how, by);
+}
+
+static void finish_all(struct conn *c, struct http2 *h, enum ended how, int by)
+{
+	forget_block(h, NULL);
+	h2streams_release(c, &h->streams, how, by);
+}
+
 /* The stream, a new one if need be; NULL when it is over, or there is no memory. */
 static struct h2stream *stream_get(struct conn *c, struct http2 *h, uint32_t id, bool request)
 {
 	struct h2stream *st = h2streams_find(&h->streams, id);
 
-	return st || !id || is_over(h, id, request) ? st : h2streams_add(c, &h->streams, id, NULL);
-}
-
-static void finish(struct conn *c, struct http2 *h, struct h2stream *st, enum ended how, int by)
-{
-	for (unsigned i = 0; i < 2; i++)
-		if (h->side[i].block_x == st->x)
-			h->side[i].block = NULL, h->side[i].block_x = NULL;
-	h2streams_end(c, &h->streams, st, how, by);
+	if (st || !id || is_over(h, id, request))
+		return st;
+	if (h->streams.n >= STREAMS_MAX)
+		finish(c, h, h->streams.oldest, ENDED_EVICTED, -1);
+	return h2streams_add(c, &h->streams, id, NULL);
 }
 
 /* One side of the stream has said all. */
@@ -537,14 +556,14 @@ static void http2_end(struct conn *c, unsigned side, const struct chunk *ch)
 	h->now_ns = ch->ts_ns;
 	c->env->stats->garbage += ch->data.n;
 	if (conn_role(c, side) == 1)
-		h2streams_release(c, &h->streams, c->how ? (enum ended)c->how : ENDED_CLOSED, c->how ? c->by : (int)side);
+		finish_all(c, h, c->how ? (enum ended)c->how : ENDED_CLOSED, c->how ? c->by : (int)side);
 }
 
 static void http2_close(struct conn *c)
 {
 	struct http2 *h = c->state;
 
-	h2streams_release(c, &h->streams, c->how ? (enum ended)c->how : ENDED_CLOSED, c->by);
+	finish_all(c, h, c->how ? (enum ended)c->how : ENDED_CLOSED, c->by);
 	hpack_free(c, h->side[0].hpack);
 	hpack_free(c, h->side[1].hpack);
 }
