@@ -12,7 +12,7 @@
 /* A frame in the making: its lead is what stands before the content, but for the pad length. */
 struct frame {
 	uint8_t type, flags, pad;
-	bool open, never, raw;
+	bool padded, open, never, raw;
 	uint32_t stream, most; /* most: bytes of content in one frame, before the next one begins; 0: all */
 	uint8_t lead[16];
 	size_t lead_n;
@@ -140,6 +140,7 @@ static bool frame_value(struct talk *t, struct frame *f, char *w)
 		f->flags |= (uint8_t)number(t, value);
 	} else if (strncmp(w, "pad=", 4) == 0) {
 		f->flags |= H2_PADDED;
+		f->padded = true;
 		f->pad = (uint8_t)number(t, value);
 	} else if (strncmp(w, "cut=", 4) == 0) {
 		f->most = number32(t, value);
@@ -263,7 +264,7 @@ static void content(struct talk *t, struct frame *f, char *p, char kind)
 static void frame_put(struct talk *t, const struct frame *f, uint8_t type, uint8_t flag, struct slice part, bool first)
 {
 	static const uint8_t zeros[256];
-	bool padded = first && f->flags & H2_PADDED;
+	bool padded = first && f->padded;
 	size_t lead = first ? f->lead_n : 0, n = padded + lead + part.n + (padded ? f->pad : 0);
 	uint8_t header[H2_HEADER];
 
