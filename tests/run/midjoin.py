@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""midjoin.py PERISCO CAPTURE...: joined in the middle, nothing wrong is said.
+"""midjoin.py PERISCO CAPTURE...: joined in the middle, or with a hole, nothing wrong is said.
 
-Each capture (pcap, Ethernet, IPv4 addresses 10.0.0.x) is cut at every packet. What is left each time is replayed, all of it in
-one go: the cut is told by the address 10.HIGH.LOW.x, and each comes later than the one before. Cut 0 is the whole capture. A
-field of a stream that is known after a cut is to be known, and the same, in the whole.
+Of each capture (pcap, Ethernet, IPv4 addresses 10.0.0.x) these variants are replayed, in one go: all from a packet on, and all
+but a packet, for each packet there is. Which one it is is told by the address, 10.HIGH.LOW.x, and each comes later than the one
+before. The first is the whole capture. A field of a stream that is known in another is to be known, and the same, in the whole.
 """
 import collections
 import json
@@ -27,19 +27,27 @@ def read(path):
     return order, data[:24], packets
 
 
-def cuts(path):
-    """A capture of all that is left after each cut."""
+def variants(packets):
+    yield "whole", packets
+    for i in range(1, len(packets)):
+        yield f"from packet {i + 1} on", packets[i:]
+    for i in range(len(packets)):
+        yield f"without packet {i + 1}", packets[:i] + packets[i + 1 :]
+
+
+def capture(path):
+    """All variants in one capture, and their names."""
     order, header, packets = read(path)
-    out = bytearray(header)
-    span = packets[-1][0] - packets[0][0] + 10
-    for cut in range(len(packets)):
-        for seconds, part, wire, frame in packets[cut:]:
+    out, names, span = bytearray(header), [], packets[-1][0] - packets[0][0] + 10
+    for number, (name, some) in enumerate(variants(packets)):
+        names.append(name)
+        for seconds, part, wire, frame in some:
             frame = bytearray(frame)
             for at in (ADDRESSES, ADDRESSES + 4):
                 assert frame[at : at + 3] == b"\x0a\0\0", "an address is not 10.0.0.x"
-                frame[at + 1 : at + 3] = struct.pack(">H", cut)
-            out += struct.pack(order + "IIII", seconds + cut * span, part, len(frame), wire) + frame
-    return out
+                frame[at + 1 : at + 3] = struct.pack(">H", number)
+            out += struct.pack(order + "IIII", seconds + number * span, part, len(frame), wire) + frame
+    return out, names
 
 
 def known(record):
@@ -69,10 +77,10 @@ def unknown(record):
     )
 
 
-def streams(perisco, capture):
-    """The records of each cut: lists of them by connection and stream."""
+def streams(perisco, packets):
+    """The records of each variant: lists of them by connection and stream."""
     run = subprocess.run(
-        [perisco, "replay", "-q", "-o", "json", "--show-secrets", "-"], input=capture, capture_output=True, check=True
+        [perisco, "replay", "-q", "-o", "json", "--show-secrets", "-"], input=packets, capture_output=True, check=True
     )
     found = collections.defaultdict(lambda: collections.defaultdict(list))
     for line in run.stdout.splitlines():
@@ -95,20 +103,21 @@ def wrong(record, whole):
 def main():
     total = collections.Counter()
     for path in sys.argv[2:]:
-        found = streams(sys.argv[1], cuts(path))
-        name = path.rsplit("/", 1)[-1]
-        for cut in sorted(found)[1:]:
-            for key, records in found[cut].items():
+        packets, names = capture(path)
+        found = streams(sys.argv[1], packets)
+        whole = found.pop(0, {})
+        for number, keys in found.items():
+            for key, records in keys.items():
                 for record in records:
-                    bad = wrong(record, found[0][key])
+                    bad = wrong(record, whole.get(key, []))
                     total["wrong"] += len(bad)
                     total["known"] += len(list(known(record)))
                     total["unknown"] += unknown(record)
                     total["records"] += 1
                     if bad:
-                        print(f"{name} from packet {cut + 1} on, stream {key[-1]}: {bad}")
+                        print(f"{path.rsplit('/', 1)[-1]} {names[number]}, stream {key[-1]}: {bad}")
     share = 100 * total["unknown"] / max(1, total["known"] + total["unknown"])
-    print(f"{total['records']} records after cuts, {total['known']} fields known, {share:.1f} % unknown, {total['wrong']} wrong")
+    print(f"{total['records']} records, {total['known']} fields known, {share:.1f} % unknown, {total['wrong']} wrong")
     return total["wrong"] != 0 or total["known"] == 0
 
 

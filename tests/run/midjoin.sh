@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Each conversation over HTTP/2, joined at every packet: what is said then is said of the whole too.
+# Each conversation over HTTP/2, joined at every packet and without any one packet: what is said then is said of the whole too.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
