@@ -51,13 +51,14 @@ static void side_ended(struct conn *c, struct http2 *h, struct h2stream *st, uns
 		finish(c, h, st, ENDED_WELL, -1);
 }
 
-/* Bytes of the message are here: the frame at hand. */
+/* A frame of the message begins; its content is counted when it comes. */
 static void touch(const struct http2 *h, const struct h2side *s, struct draft *d)
 {
 	if (!d->first_ns)
 		d->first_ns = s->frame_ns;
 	d->last_ns = h->now_ns;
-	d->wire_bytes += H2_HEADER + s->frame.length;
+	d->wire_bytes += H2_HEADER + s->lead_n + s->pad;
+	d->seen = true;
 }
 
 /* --- header blocks -------------------------------------------------------------------------------------------------- */
@@ -148,7 +149,8 @@ static void block_interim(struct http2 *h, struct draft *d)
 	d->interims += d->interims < UINT8_MAX;
 	d->status = 0;
 	d->fields_n = d->checked_n = d->text_n = d->unknown_fields = 0;
-	d->first_ns = 0;
+	d->first_ns = d->wire_bytes = 0;
+	d->seen = false;
 }
 
 /* Trailers whose header section was not seen: no status, but the status of a call, or the end and nothing unknown. */
@@ -188,7 +190,6 @@ static void block_end(struct conn *c, struct http2 *h, unsigned side)
 		d->headers_n = 0;
 		draft_missing(d, PART_HEADERS, CAUSE_NETWORK, 0);
 	}
-	d->seen = true;
 	d->last_ns = h->now_ns;
 	draft_fields_end(d);
 	if (!st->headers[as])
@@ -217,6 +218,8 @@ static void block_feed(struct conn *c, struct http2 *h, unsigned side, struct sl
 {
 	struct h2side *s = &h->side[side];
 
+	if (s->block)
+		s->block->wire_bytes += in.n;
 	if (!s->block_broken) {
 		if (!s->hpack)
 			s->hpack = hpack_new(c, s->joined);
@@ -264,10 +267,10 @@ static void data_begin(struct conn *c, struct http2 *h, struct h2side *s, unsign
 	if (!st)
 		return;
 	d = exchange_side(st->x, role);
-	if (!d->seen && s->frame.length) {
+	if (!d->seen && !s->frame.length)
+		return;
+	if (!d->seen)
 		draft_missing(d, PART_HEADERS, CAUSE_NETWORK, 0);
-		d->seen = true;
-	}
 	touch(h, s, d);
 }
 
@@ -394,6 +397,7 @@ static void data(struct conn *c, struct http2 *h, struct h2side *s, unsigned rol
 	if (!st)
 		return;
 	exchange_side(st->x, role)->last_ns = h->now_ns;
+	exchange_side(st->x, role)->wire_bytes += in.n;
 	exchange_content(c, st->x, role, in, h->now_ns);
 }
 
