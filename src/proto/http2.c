@@ -128,6 +128,7 @@ static void block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsig
 	struct h2stream *st = stream_get(c, h, id, request);
 
 	s->block_stream = id;
+	s->block_frames = s->frame.stream;
 	s->in_block = true;
 	s->block_broken = false;
 	s->block = NULL;
@@ -339,7 +340,7 @@ static void goaway(struct conn *c, struct http2 *h, struct h2side *s, unsigned s
 static bool keeps_order(struct conn *c, struct http2 *h, unsigned side)
 {
 	struct h2side *s = &h->side[side];
-	bool goes_on = s->frame.type == H2_CONTINUATION && s->in_block && s->frame.stream == s->block_stream;
+	bool goes_on = s->frame.type == H2_CONTINUATION && s->in_block && s->frame.stream == s->block_frames;
 
 	if (s->in_block && !goes_on)
 		block_abort(c, h, side);
