@@ -159,7 +159,7 @@ static void block_interim(struct http2 *h, struct draft *d)
 /* Trailers whose header section was not seen: no status, but the status of a call, or the end and nothing unknown. */
 static bool is_lone_trailers(const struct h2side *s, const struct h2stream *st, const struct draft *d)
 {
-	return s->joined && !st->headers[1] && !d->status && !d->in_trailers &&
+	return s->joined && !s->block_broken && !st->headers[1] && !d->status && !d->in_trailers &&
 	       (draft_header(d, SLICE("grpc-status")).p || (s->block_end_stream && !d->unknown_fields));
 }
 
