@@ -522,10 +522,8 @@ static void http2_gap(struct conn *c, unsigned side, const struct chunk *ch)
 		return;
 	if (s->in_block && s->block)
 		draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, ch->cause, ch->n);
-	if (s->in_block) {
-		s->block_end_stream = false;
+	if (s->in_block)
 		block_end(c, h, side);
-	}
 	streams_gap(h, conn_role(c, side), ch->cause);
 	if (conn_role(c, side) == 0)
 		h->fresh_from = 0;
