@@ -209,12 +209,12 @@ static void block_end(struct conn *c, struct http2 *h, unsigned side)
 }
 
 /* The rest of the header block is of no use, and nor is what it would have taught the table. */
-static void block_break(struct conn *c, struct h2side *s, size_t n)
+static void block_break(struct conn *c, struct h2side *s)
 {
 	c->env->stats->head_errors++;
 	s->block_broken = s->joined = true;
 	if (s->block)
-		draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_GRAMMAR, n);
+		draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_GRAMMAR, 0);
 }
 
 static void block_feed(struct conn *c, struct http2 *h, unsigned side, struct slice in, bool last)
@@ -227,7 +227,7 @@ static void block_feed(struct conn *c, struct http2 *h, unsigned side, struct sl
 		if (!s->hpack)
 			s->hpack = hpack_new(c, s->joined);
 		if (!s->hpack || hpack_feed(s->hpack, in, last, on_field, c) < 0)
-			block_break(c, s, in.n);
+			block_break(c, s);
 	}
 	if (last)
 		block_end(c, h, side);
@@ -246,7 +246,7 @@ static void block_abort(struct conn *c, struct http2 *h, unsigned side)
 {
 	struct h2side *s = &h->side[side];
 
-	block_break(c, s, 0);
+	block_break(c, s);
 	s->block_end_stream = false;
 	block_end(c, h, side);
 	table_lost(c, s);
