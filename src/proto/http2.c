@@ -460,19 +460,24 @@ void http2_frame_end(struct conn *c, unsigned side)
 }
 
 /* A server that does not speak HTTP/2 answers the preface as it can. */
-static bool is_refused(struct conn *c, unsigned side, const struct chunk *ch)
+static enum verdict is_refused(struct conn *c, unsigned side, const struct chunk *ch)
 {
-	return conn_role(c, side) == 1 && ch->off == c->begin[side] && slice_starts(ch->data, SLICE("HTTP/1."));
+	if (conn_role(c, side) == 0 || ch->off != c->begin[side])
+		return VERDICT_NO;
+	return slice_starts(ch->data, SLICE("HTTP/1.")) ? VERDICT_YES
+	       : slice_starts(SLICE("HTTP/1."), ch->data) ? VERDICT_MORE : VERDICT_NO;
 }
 
 static size_t http2_data(struct conn *c, unsigned side, const struct chunk *ch)
 {
 	struct http2 *h = c->state;
 
-	if (is_refused(c, side, ch)) {
+	enum verdict refused = is_refused(c, side, ch);
+
+	if (refused == VERDICT_YES)
 		conn_again(c, &proto_http1, NULL);
+	if (refused != VERDICT_NO)
 		return 0;
-	}
 	h->feeding = side;
 	if (h->resets)
 		drop_resets(c, h, ch->ts_ns);
