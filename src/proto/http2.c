@@ -95,6 +95,19 @@ static void turn_round(struct conn *c, struct http2 *h)
 	c->client = !c->client;
 }
 
+/* Trailers have no status (RFC 9113 section 8.1): what came before was interim, with a status that was not known. */
+static void not_trailers(struct http2 *h, struct h2side *s)
+{
+	struct h2stream *st = h2streams_find(&h->streams, s->block_stream);
+	struct draft *d = s->block;
+
+	d->in_trailers = false;
+	d->headers_n = d->fields_n = d->checked_n = d->text_n = d->unknown_fields = 0;
+	d->first_ns = s->frame_ns;
+	if (st)
+		st->headers[1] = false;
+}
+
 static void on_field(void *ctx, struct slice name, struct slice value)
 {
 	struct conn *c = ctx;
@@ -107,6 +120,9 @@ static void on_field(void *ctx, struct slice name, struct slice value)
 		if ((unsigned)role != conn_role(c, h->feeding))
 			turn_round(c, h);
 	}
+	if (s->block && s->block == &s->block_x->response && s->block->in_trailers && !s->block->status &&
+	    slice_eq(name, SLICE(":status")))
+		not_trailers(h, s);
 	if (s->block)
 		h2stream_field(c, s->block_x, s->block, name, value);
 }
