@@ -121,12 +121,11 @@ static bool is_call(struct slice type, bool *web, bool *text)
 	return !type.n || type.p[0] == '+' || type.p[0] == ';' || type.p[0] == ' ';
 }
 
-void grpc_headers(struct conn *c, struct exchange *x, unsigned side)
+void grpc_type(struct conn *c, struct exchange *x, unsigned side, struct slice type)
 {
-	const struct draft *d = side ? &x->response : &x->request;
 	bool web = false, text = false;
 
-	if (!is_call(draft_header(d, SLICE("content-type")), &web, &text))
+	if (!is_call(type, &web, &text))
 		return;
 	if (!x->grpc) {
 		x->grpc = conn_alloc(c, sizeof(*x->grpc));

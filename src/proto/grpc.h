@@ -33,10 +33,10 @@ struct grpc {
 };
 
 /*
- * The header section of a side (0 client, 1 server) is whole: if it is that of a call, its messages are counted from here on, in
- * x->grpc. Without memory they are not.
+ * The content type of a side (0 client, 1 server), before its content: if it is that of a call, its messages are counted from here
+ * on, in x->grpc. Without memory they are not.
  */
-void grpc_headers(struct conn *c, struct exchange *x, unsigned side);
+void grpc_type(struct conn *c, struct exchange *x, unsigned side, struct slice type);
 
 /* Content of a call; or so many bytes of it are missing, or an unknown number (UINT64_MAX). NULL is allowed. */
 void grpc_data(struct grpc *g, unsigned side, struct slice data);

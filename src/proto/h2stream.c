@@ -199,4 +199,6 @@ void h2stream_field(struct conn *c, struct exchange *x, struct draft *d, struct 
 	draft_text(c, d, value.p, value.n);
 	d->fields_n -= d->cut;
 	d->checked_n = d->fields_n;
+	if (slice_eq(name, SLICE("content-type")) && !d->in_trailers)
+		grpc_type(c, x, d == &x->response, value);
 }

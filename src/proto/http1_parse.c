@@ -85,7 +85,7 @@ static int on_headers_complete(llhttp_t *p)
 static void content(struct http1_side *s, struct slice data)
 {
 	if (!s->draft->body_bytes)
-		grpc_headers(s->conn, s->x, s->role);
+		grpc_type(s->conn, s->x, s->role, draft_header(s->draft, SLICE("content-type")));
 	exchange_content(s->conn, s->x, s->role, data, s->now_ns);
 }
 

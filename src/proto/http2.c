@@ -200,7 +200,7 @@ static void block_end(struct conn *c, struct http2 *h, unsigned side)
 	s->block_x = NULL;
 	if (!st)
 		return;
-	if (as && d->status / 100 == 1 && d->status != 101) {
+	if (as && d->status / 100 == 1 && d->status != 101 && !st->headers[1] && !d->body_bytes) {
 		block_interim(h, d);
 		return;
 	}
@@ -211,8 +211,6 @@ static void block_end(struct conn *c, struct http2 *h, unsigned side)
 	}
 	d->last_ns = h->now_ns;
 	draft_fields_end(d);
-	if (!st->headers[as])
-		grpc_headers(c, st->x, as);
 	if (as && !st->headers[1])
 		settle_connect(st->x);
 	st->headers[as] = true;
