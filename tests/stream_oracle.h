@@ -72,7 +72,7 @@ static inline void oracle_syn(struct oracle *o, int64_t place)
 	o->acked = -1;
 	o->tentative = o->st.tentative = false;
 	stream_start(&o->st, o->base + (uint32_t)place);
-	o->st.syn_seen = true;
+	o->st.syn_seen = o->st.anchored = true;
 }
 
 static inline void oracle_place(struct oracle *o, int64_t place, enum place_kind kind, unsigned variant)
@@ -255,7 +255,7 @@ static inline void oracle_drain(struct oracle *o)
 		int64_t at = (int64_t)ch.off + o->zero;
 
 		CHECK(!o->ended && !stream_idle(&o->st));
-		if (!o->begun && !o->st.syn_seen && at > o->at) /* the begin was a guess from an acknowledgement */
+		if (!o->begun && !o->st.anchored && at > o->at) /* the begin was a guess from an acknowledgement */
 			o->first = o->at = o->offered = at;
 		if (ch.kind == CHUNK_DATA)
 			halted = !oracle_data(o, &ch);

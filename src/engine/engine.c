@@ -9,12 +9,14 @@
 struct engine *engine_new(const struct engine_config *config, const struct engine_hooks *hooks)
 {
 	struct engine *e = calloc(1, sizeof(*e));
+	size_t memory = config->memory ? config->memory : MEMORY_DEFAULT;
 
 	if (!e)
 		return NULL;
+	e->embryos_max = memory / 2 / sizeof(struct flow);
 	e->hooks = *hooks;
 	e->flow_records = config->flow_records;
-	e->pool = pool_new(config->memory ? config->memory : MEMORY_DEFAULT, config->heap, config->heap_ctx);
+	e->pool = pool_new(memory, config->heap, config->heap_ctx);
 	if (!e->pool || flow_table_init(&e->table, e->pool, config->hash_seed) < 0)
 		goto fail;
 	e->decoder = decoder_new(e->pool, &e->stats);

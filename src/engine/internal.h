@@ -28,6 +28,7 @@ struct engine {
 	struct conn_env env;
 	struct engine_hooks hooks;
 	bool flow_records;
+	size_t embryos_max;           /* of flows without payload: a flood of them must leave room for what others say */
 	uint64_t ring_loss_ns;        /* when the capture last said that its ring was full; 0: never */
 	struct flow *current;         /* being handled: never evicted */
 	uint64_t expired_ns;          /* when tcp_expire last looked */

@@ -30,10 +30,21 @@ static uint64_t make_id(const struct flow_key *key, const struct segment *seg)
 	return h ? h : 1;
 }
 
+/* Of too many connections that never said anything the oldest goes. */
+static void bound_embryos(struct engine *e)
+{
+	if (e->table.in_phase[FLOW_EMBRYO] <= e->embryos_max)
+		return;
+	e->stats.flows_evicted++;
+	flow_end(e, container_of(e->table.phase[FLOW_EMBRYO].next, struct flow, node), ENDED_EVICTED, -1);
+}
+
 static struct flow *flow_new(struct engine *e, const struct packet *pkt, const struct segment *seg, uint32_t hash)
 {
-	struct flow *f = flow_add(&e->table, &seg->key, hash);
+	struct flow *f;
 
+	bound_embryos(e);
+	f = flow_add(&e->table, &seg->key, hash);
 	while (!f && engine_reclaim(e, NULL))
 		f = flow_add(&e->table, &seg->key, hash);
 	if (!f)

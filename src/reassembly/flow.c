@@ -107,6 +107,7 @@ struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint32_t
 	stream_init(&f->stream[1]);
 	list_init(&f->stalled);
 	list_append(&t->phase[FLOW_EMBRYO], &f->node);
+	t->in_phase[FLOW_EMBRYO]++;
 	slot = &t->bucket[hash & (t->buckets - 1)];
 	f->chain = *slot;
 	*slot = f;
@@ -122,6 +123,7 @@ void flow_remove(struct flow_table *t, struct flow *f)
 		slot = &(*slot)->chain;
 	*slot = f->chain;
 	list_remove(&f->node);
+	t->in_phase[f->phase]--;
 	list_remove(&f->stalled);
 	stream_release(&f->stream[0], t->pool);
 	stream_release(&f->stream[1], t->pool);
@@ -133,6 +135,8 @@ void flow_remove(struct flow_table *t, struct flow *f)
 void flow_touch(struct flow_table *t, struct flow *f, enum flow_phase phase)
 {
 	f->last_ns = t->now_ns;
+	t->in_phase[f->phase]--;
+	t->in_phase[phase]++;
 	f->phase = (uint8_t)phase;
 	if (t->phase[phase].prev == &f->node)
 		return;

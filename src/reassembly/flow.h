@@ -64,6 +64,7 @@ struct flow_table {
 	size_t buckets, flows;        /* buckets is a power of two */
 	uint64_t seed, now_ns;
 	struct list phase[FLOW_PHASES], stalled;
+	size_t in_phase[FLOW_PHASES]; /* flows of each */
 };
 
 /* 0 or -ENOMEM. The pool is borrowed. */

@@ -258,7 +258,7 @@ void stream_acked(struct stream *st, uint32_t ack)
 
 uint64_t stream_hole_end(const struct stream *st)
 {
-	uint64_t at = st->next + st->cur.n;
+	uint64_t at = st->next + st->cur.n, end;
 
 	if (st->cur_cut)
 		return st->next;
@@ -267,7 +267,9 @@ uint64_t stream_hole_end(const struct stream *st)
 	if (st->fin != OFFSET_UNKNOWN)
 		return st->fin > at ? st->fin : st->next;
 	/* one byte too many acknowledged is a FIN that was not captured */
-	return st->acked > at + 1 ? st->acked : st->next;
+	end = st->acked > at + 1 ? st->acked : st->next;
+	/* what was seen and is not here was let go */
+	return st->top > at && st->top > end ? st->top : end;
 }
 
 void stream_give_up(struct stream *st, enum cause cause)
