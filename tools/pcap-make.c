@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "lib/words.h"
+#include "lib/h2.h"
 #include "packet/linktype.h"
 
 static const char help[] =
@@ -29,6 +29,23 @@ static const char help[] =
 	"  fin s                                   and the other side acknowledges it\n"
 	"\n"
 	"Lines of one side in a row are one message; an empty line ends it. # begins a comment.\n"
+	"\n"
+	"HTTP/2: a line is a frame (capitals are RFC 9113's)\n"
+	"  c: PREFACE                              the client's first bytes\n"
+	"  c: HEADERS 1 END_STREAM :method=GET :path=/ \"user-agent=a b\"\n"
+	"  s: DATA 1 END_STREAM \"strings\" 0d0a      also CONTINUATION, and types by number (0x0b 1 flags=0x1 \"x\")\n"
+	"  s: DATA 1 grpc \"one\" grpcz \"two\"        messages of gRPC: their length goes before them; z: compressed\n"
+	"  c: SETTINGS HEADER_TABLE_SIZE=0 99=1    SETTINGS ACK, PING \"12345678\", WINDOW_UPDATE 0 65535\n"
+	"  c: RST_STREAM 1 CANCEL                  GOAWAY 5 NO_ERROR \"why\", PRIORITY 1 priority=0,16\n"
+	"  s: PUSH_PROMISE 1 2 :method=GET         on stream 1 for stream 2\n"
+	"Between stream and content there may be flags, and\n"
+	"      pad=N                 padding\n"
+	"      priority=[!]STREAM,WEIGHT\n"
+	"      cut=N                 frames of at most N bytes of content; a header block goes on in CONTINUATION\n"
+	"      open                  a header block without END_HEADERS\n"
+	"      table=N               the encoder's table has this size from now on, and the block says so\n"
+	"      never                 the fields are never indexed\n"
+	"      raw                   strings and hex, not fields: the block as it is\n"
 	"\n"
 	"connections\n"
 	"  conn [NAME] A:PORT -> B:PORT [WORD...]  IPv6 in brackets; the words are\n"
@@ -381,14 +398,14 @@ static int64_t offset(struct talk *t, const struct conn *c, int s, const char *w
 	return (int64_t)c->at[s] + (*w == '+' ? v : -v);
 }
 
-/* "[NAME.]c[@OFFSET]| text" or "...> items". False when the line is none of a message. */
+/* "[NAME.]c[@OFFSET]| text", "...> items" or "...: frame". False when the line is none of a message. */
 static bool data_line(struct talk *t, char *line)
 {
-	char *mark = line + strcspn(line, "|> \t"), kind = *mark, *at, *dot;
+	char *mark = line + strcspn(line, "|>: \t"), kind = *mark, *at, *dot;
 	struct speech *m = &t->speech;
 	int s;
 
-	if (kind != '|' && kind != '>')
+	if (!kind || !strchr("|>:", kind))
 		return false;
 	*mark++ = '\0';
 	dot = strchr(line, '.');
@@ -409,6 +426,8 @@ static bool data_line(struct talk *t, char *line)
 	m->offset = at ? offset(t, t->on, s, at) : 0;
 	if (kind == '>') {
 		items(t, mark);
+	} else if (kind == ':') {
+		h2_line(t, mark);
 	} else {
 		mark += *mark == ' ';
 		speech_add(t, mark, strlen(mark));

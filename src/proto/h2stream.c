@@ -104,10 +104,19 @@ void h2streams_end(struct conn *c, struct h2streams *t, struct h2stream *s, enum
 		exchange_free(c, x);
 }
 
+/* Could what would have completed the stream have fallen into a hole, before the connection ended? */
+static bool is_lost(const struct h2stream *s, enum ended how)
+{
+	return s->gap[1] && (how == ENDED_CLOSED || how == ENDED_RESET || how == ENDED_TIMEOUT);
+}
+
 void h2streams_release(struct conn *c, struct h2streams *t, enum ended how, int by)
 {
-	while (t->oldest)
-		h2streams_end(c, t, t->oldest, how, by);
+	while (t->oldest) {
+		bool lost = is_lost(t->oldest, how);
+
+		h2streams_end(c, t, t->oldest, lost ? ENDED_LOST : how, lost ? -1 : by);
+	}
 	conn_free(c, t->bucket, t->buckets * sizeof(*t->bucket));
 	t->bucket = NULL;
 	t->buckets = 0;

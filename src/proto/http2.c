@@ -114,6 +114,19 @@ static void turn_round(struct conn *c, struct http2 *h)
 	c->client = !c->client;
 }
 
+/* Trailers have no status (RFC 9113 section 8.1): what came before was interim, with a status that was not known. */
+static void not_trailers(struct http2 *h, struct h2side *s)
+{
+	struct h2stream *st = h2streams_find(&h->streams, s->block_stream);
+	struct draft *d = s->block;
+
+	d->in_trailers = false;
+	d->headers_n = d->fields_n = d->checked_n = d->text_n = d->unknown_fields = 0;
+	d->first_ns = s->frame_ns;
+	if (st)
+		st->headers[1] = false;
+}
+
 static void on_field(void *ctx, struct slice name, struct slice value)
 {
 	struct conn *c = ctx;
@@ -126,6 +139,9 @@ static void on_field(void *ctx, struct slice name, struct slice value)
 		if ((unsigned)role != conn_role(c, h->feeding))
 			turn_round(c, h);
 	}
+	if (s->block && s->block == &s->block_x->response && s->block->in_trailers && !s->block->status &&
+	    slice_eq(name, SLICE(":status")))
+		not_trailers(h, s);
 	if (s->block)
 		h2stream_field(c, s->block_x, s->block, name, value);
 }
@@ -147,6 +163,7 @@ static void block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsig
 	struct h2stream *st = stream_get(c, h, id, request);
 
 	s->block_stream = id;
+	s->block_frames = s->frame.stream;
 	s->in_block = true;
 	s->block_broken = false;
 	s->block = NULL;
@@ -177,7 +194,7 @@ static void block_interim(struct http2 *h, struct draft *d)
 /* Trailers whose header section was not seen: no status, but the status of a call, or the end and nothing unknown. */
 static bool is_lone_trailers(const struct h2side *s, const struct h2stream *st, const struct draft *d)
 {
-	return s->joined && !st->headers[1] && !d->status && !d->in_trailers &&
+	return s->joined && !s->block_broken && !st->headers[1] && !d->status && !d->in_trailers &&
 	       (draft_header(d, SLICE("grpc-status")).p || (s->block_end_stream && !d->unknown_fields));
 }
 
@@ -225,12 +242,12 @@ static void block_end(struct conn *c, struct http2 *h, unsigned side)
 }
 
 /* The rest of the header block is of no use, and nor is what it would have taught the table. */
-static void block_break(struct conn *c, struct h2side *s, size_t n)
+static void block_break(struct conn *c, struct h2side *s)
 {
 	c->env->stats->head_errors++;
 	s->block_broken = s->joined = true;
 	if (s->block)
-		draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_GRAMMAR, n);
+		draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_GRAMMAR, 0);
 }
 
 static void block_feed(struct conn *c, struct http2 *h, unsigned side, struct slice in, bool last)
@@ -243,7 +260,7 @@ static void block_feed(struct conn *c, struct http2 *h, unsigned side, struct sl
 		if (!s->hpack)
 			s->hpack = hpack_new(c, s->joined);
 		if (!s->hpack || hpack_feed(s->hpack, in, last, on_field, c) < 0)
-			block_break(c, s, in.n);
+			block_break(c, s);
 	}
 	if (last)
 		block_end(c, h, side);
@@ -262,7 +279,7 @@ static void block_abort(struct conn *c, struct http2 *h, unsigned side)
 {
 	struct h2side *s = &h->side[side];
 
-	block_break(c, s, 0);
+	block_break(c, s);
 	s->block_end_stream = false;
 	block_end(c, h, side);
 	table_lost(c, s);
@@ -356,7 +373,7 @@ static void goaway(struct conn *c, struct http2 *h, struct h2side *s, unsigned s
 static bool keeps_order(struct conn *c, struct http2 *h, unsigned side)
 {
 	struct h2side *s = &h->side[side];
-	bool goes_on = s->frame.type == H2_CONTINUATION && s->in_block && s->frame.stream == s->block_stream;
+	bool goes_on = s->frame.type == H2_CONTINUATION && s->in_block && s->frame.stream == s->block_frames;
 
 	if (s->in_block && !goes_on)
 		block_abort(c, h, side);
@@ -476,19 +493,24 @@ void http2_frame_end(struct conn *c, unsigned side)
 }
 
 /* A server that does not speak HTTP/2 answers the preface as it can. */
-static bool is_refused(struct conn *c, unsigned side, const struct chunk *ch)
+static enum verdict is_refused(struct conn *c, unsigned side, const struct chunk *ch)
 {
-	return conn_role(c, side) == 1 && ch->off == c->begin[side] && slice_starts(ch->data, SLICE("HTTP/1."));
+	if (conn_role(c, side) == 0 || ch->off != c->begin[side])
+		return VERDICT_NO;
+	return slice_starts(ch->data, SLICE("HTTP/1.")) ? VERDICT_YES
+	       : slice_starts(SLICE("HTTP/1."), ch->data) ? VERDICT_MORE : VERDICT_NO;
 }
 
 static size_t http2_data(struct conn *c, unsigned side, const struct chunk *ch)
 {
 	struct http2 *h = c->state;
 
-	if (is_refused(c, side, ch)) {
+	enum verdict refused = is_refused(c, side, ch);
+
+	if (refused == VERDICT_YES)
 		conn_again(c, &proto_http1, NULL);
+	if (refused != VERDICT_NO)
 		return 0;
-	}
 	h->feeding = side;
 	if (h->resets)
 		drop_resets(c, h, ch->ts_ns);
@@ -538,10 +560,8 @@ static void http2_gap(struct conn *c, unsigned side, const struct chunk *ch)
 		return;
 	if (s->in_block && s->block)
 		draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, ch->cause, ch->n);
-	if (s->in_block) {
-		s->block_end_stream = false;
+	if (s->in_block)
 		block_end(c, h, side);
-	}
 	streams_gap(h, conn_role(c, side), ch->cause);
 	if (conn_role(c, side) == 0)
 		h->fresh_from = 0;

@@ -32,7 +32,8 @@ struct h2side {
 	uint8_t setting_n, setting[6];
 	uint32_t left, pad;           /* content and padding to come */
 	uint32_t max_frame;           /* no frame of this side was or may be larger */
-	uint32_t block_stream;        /* of the header block at hand */
+	uint32_t block_stream;        /* of the header block at hand: that of its fields, ... */
+	uint32_t block_frames;        /* ... and that of its frames, which for a promise is another one */
 	bool in_block;                /* it goes on in CONTINUATION frames */
 	bool block_end_stream, block_broken, block_push;
 	bool joined;                  /* its begin was not seen, or it was lost */

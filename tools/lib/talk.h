@@ -25,6 +25,7 @@ struct conn {
 	uint64_t acked[2];       /* offset in the other stream up to which a side has acknowledged */
 	bool began[2], ended[2]; /* SYN, FIN sent */
 	uint16_t id[2];          /* of the next IPv4 packet */
+	struct nghttp2_hd_deflater *hpack[2]; /* NULL: no header block yet */
 };
 
 /* What befalls the segments of the next message: bit N is segment N, bit 0 all. */

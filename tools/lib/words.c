@@ -96,8 +96,7 @@ static char *string_char(const struct talk *t, char *p, uint8_t *ret)
 	return p + 2;
 }
 
-/* "text", or hexadecimal digits, and perhaps * N; returns what follows. */
-static char *item(struct talk *t, char *p)
+char *item(struct talk *t, char *p)
 {
 	size_t before = t->speech.n, n;
 	bool quoted = *p == '"';

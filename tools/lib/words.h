@@ -21,7 +21,10 @@ uint64_t duration(const struct talk *t, const char *w);
 /* "c" or "s". */
 int side_of(const struct talk *t, const char *w);
 
-/* Appends to the message what the line says: "strings" with escapes, hexadecimal digits, each perhaps * N. */
+/* Appends to the message a "string" with escapes, or hexadecimal digits, perhaps * N; returns where the next one begins. */
+char *item(struct talk *t, char *p);
+
+/* The same for all of the line. */
 void items(struct talk *t, char *p);
 
 #endif
