@@ -126,17 +126,18 @@ bool escape_is_text(struct slice s)
 	return true;
 }
 
-static size_t text_width(uint8_t c)
+/* `odd` is the one more printable character that is escaped: a space, or a quote. */
+static size_t text_width(uint8_t c, char odd)
 {
-	return c == '\\' ? 2 : c > ' ' && c < 0x7f ? 1 : 4;
+	return c == '\\' ? 2 : c >= ' ' && c < 0x7f && c != (uint8_t)odd ? 1 : 4;
 }
 
-static uint8_t *text_bytes(uint8_t *w, struct slice s)
+static uint8_t *text_bytes(uint8_t *w, struct slice s, char odd)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		uint8_t c = s.p[i];
 
-		if (text_width(c) == 4) {
+		if (text_width(c, odd) == 4) {
 			w = PRINT(w, "\\x");
 			*w++ = (uint8_t)hex[c >> 4];
 			c = (uint8_t)hex[c & 15];
@@ -149,25 +150,36 @@ static uint8_t *text_bytes(uint8_t *w, struct slice s)
 }
 
 /* How many bytes from the front, or from the back, fit into `max` characters. */
-static size_t text_fits(struct slice s, size_t max, bool back)
+static size_t text_fits(struct slice s, size_t max, char odd, bool back)
 {
 	size_t n = 0;
 
 	for (size_t width = 0; n < s.n; n++) {
-		width += text_width(s.p[back ? s.n - 1 - n : n]);
+		width += text_width(s.p[back ? s.n - 1 - n : n], odd);
 		if (width > max)
 			break;
 	}
 	return n;
 }
 
-uint8_t *escape_text(uint8_t *w, struct slice s, size_t max)
+static uint8_t *text_short(uint8_t *w, struct slice s, size_t max, char odd)
 {
 	size_t tail = (max - 3) / 3;
 
-	if (text_fits(s, max, false) == s.n)
-		return text_bytes(w, s);
-	w = text_bytes(w, slice_first(s, text_fits(s, max - 3 - tail, false)));
+	if (text_fits(s, max, odd, false) == s.n)
+		return text_bytes(w, s, odd);
+	w = text_bytes(w, slice_first(s, text_fits(s, max - 3 - tail, odd, false)), odd);
 	w = PRINT(w, "...");
-	return text_bytes(w, slice_from(s, s.n - text_fits(s, tail, true)));
+	return text_bytes(w, slice_from(s, s.n - text_fits(s, tail, odd, true)), odd);
+}
+
+uint8_t *escape_text(uint8_t *w, struct slice s, size_t max)
+{
+	return text_short(w, s, max, ' ');
+}
+
+uint8_t *escape_quoted(uint8_t *w, struct slice s, size_t max)
+{
+	w = text_short(PRINT(w, "\""), s, max, '"');
+	return PRINT(w, "\"");
 }
