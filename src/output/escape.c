@@ -126,23 +126,25 @@ bool escape_is_text(struct slice s)
 	return true;
 }
 
-/* `odd` is the one more printable character that is escaped: a space, or a quote. */
-static size_t text_width(uint8_t c, char odd)
+static size_t text_width(uint8_t c, bool quoted)
 {
-	return c == '\\' ? 2 : c >= ' ' && c < 0x7f && c != (uint8_t)odd ? 1 : 4;
+	if (c == '\\' || (quoted && c == '"'))
+		return 2;
+	return (c > ' ' || (quoted && c == ' ')) && c < 0x7f ? 1 : 4;
 }
 
-static uint8_t *text_bytes(uint8_t *w, struct slice s, char odd)
+static uint8_t *text_bytes(uint8_t *w, struct slice s, bool quoted)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		uint8_t c = s.p[i];
+		size_t width = text_width(c, quoted);
 
-		if (text_width(c, odd) == 4) {
+		if (width == 4) {
 			w = PRINT(w, "\\x");
 			*w++ = (uint8_t)hex[c >> 4];
 			c = (uint8_t)hex[c & 15];
-		} else if (c == '\\') {
-			*w++ = c;
+		} else if (width == 2) {
+			*w++ = '\\';
 		}
 		*w++ = c;
 	}
@@ -150,36 +152,36 @@ static uint8_t *text_bytes(uint8_t *w, struct slice s, char odd)
 }
 
 /* How many bytes from the front, or from the back, fit into `max` characters. */
-static size_t text_fits(struct slice s, size_t max, char odd, bool back)
+static size_t text_fits(struct slice s, size_t max, bool quoted, bool back)
 {
 	size_t n = 0;
 
 	for (size_t width = 0; n < s.n; n++) {
-		width += text_width(s.p[back ? s.n - 1 - n : n], odd);
+		width += text_width(s.p[back ? s.n - 1 - n : n], quoted);
 		if (width > max)
 			break;
 	}
 	return n;
 }
 
-static uint8_t *text_short(uint8_t *w, struct slice s, size_t max, char odd)
+static uint8_t *text_short(uint8_t *w, struct slice s, size_t max, bool quoted)
 {
 	size_t tail = (max - 3) / 3;
 
-	if (text_fits(s, max, odd, false) == s.n)
-		return text_bytes(w, s, odd);
-	w = text_bytes(w, slice_first(s, text_fits(s, max - 3 - tail, odd, false)), odd);
+	if (text_fits(s, max, quoted, false) == s.n)
+		return text_bytes(w, s, quoted);
+	w = text_bytes(w, slice_first(s, text_fits(s, max - 3 - tail, quoted, false)), quoted);
 	w = PRINT(w, "...");
-	return text_bytes(w, slice_from(s, s.n - text_fits(s, tail, odd, true)), odd);
+	return text_bytes(w, slice_from(s, s.n - text_fits(s, tail, quoted, true)), quoted);
 }
 
 uint8_t *escape_text(uint8_t *w, struct slice s, size_t max)
 {
-	return text_short(w, s, max, ' ');
+	return text_short(w, s, max, false);
 }
 
 uint8_t *escape_quoted(uint8_t *w, struct slice s, size_t max)
 {
-	w = text_short(PRINT(w, "\""), s, max, '"');
+	w = text_short(PRINT(w, "\""), s, max, true);
 	return PRINT(w, "\"");
 }

@@ -273,7 +273,7 @@ static void test_grpc_outcome(void **state)
 	g->message = sample_text(&s, "no \"such\" thing\n\\ \x1b[31m] [reset by client");
 	expect(CALL "OK   800us  1/1 msgs");
 	g->status = 2;
-	expect_alone(CALL "UNKNOWN  800us  1/1 msgs  \"no \\x22such\\x22 thing\\x0a\\\\ \\x1b[31m] [reset by client\"");
+	expect_alone(CALL "UNKNOWN  800us  1/1 msgs  \"no \\\"such\\\" thing\\x0a\\\\ \\x1b[31m] [reset by client\"");
 	g->message = sample_text(&s, "0123456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 end");
 	expect_alone(CALL "UNKNOWN  800us  1/1 msgs  \"0123456789 123456789 123456789 123456789 123456789 1...9 123456789 "
 			  "123456789 end\"");
