@@ -37,6 +37,7 @@
 	X(orphans, "responses without a request")                                                              \
 	X(garbage, "bytes skipped to find the next message")                                                   \
 	X(head_errors, "field lines that broke the grammar")                                                   \
+	X(frame_errors, "frames of HTTP/2 that broke the rules")                                               \
 	X(heads_cut, "heads larger than the limit, cut")
 
 struct stats {

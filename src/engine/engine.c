@@ -20,8 +20,9 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
 	e->decoder = decoder_new(e->pool, &e->stats);
 	if (!e->decoder)
 		goto fail;
-	e->env = (struct conn_env){.pool = e->pool, .stats = &e->stats, .body_keep = config->body_keep, .ctx = e,
-				   .reclaim = engine_reclaim, .emit = engine_emit};
+	e->env = (struct conn_env){.pool = e->pool, .stats = &e->stats, .body_keep = config->body_keep,
+				   .stream_interval_ns = config->stream_interval_ns, .ctx = e, .reclaim = engine_reclaim,
+				   .emit = engine_emit};
 	return e;
 fail:
 	engine_free(e);

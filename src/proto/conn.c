@@ -18,7 +18,6 @@ void conn_free(struct conn *c, void *p, size_t n)
 void conn_emit(struct conn *c, struct record *r)
 {
 	r->kind = RECORD_EXCHANGE;
-	c->exchanges++;
 	c->env->emit(c->env->ctx, c, r);
 }
 

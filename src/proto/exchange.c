@@ -45,6 +45,7 @@ void exchange_free(struct conn *c, struct exchange *x)
 		return;
 	draft_release(c, &x->request);
 	draft_release(c, &x->response);
+	conn_free(c, x->grpc, sizeof(*x->grpc));
 	conn_free(c, x, sizeof(*x));
 }
 
@@ -136,7 +137,7 @@ void draft_trailers(struct draft *d)
 	d->headers_n = d->fields_n;
 }
 
-void draft_body(struct conn *c, struct draft *d, const void *p, size_t n)
+static void keep_body(struct conn *c, struct draft *d, const void *p, size_t n)
 {
 	uint32_t want = c->env->body_keep;
 
@@ -202,17 +203,10 @@ static struct slice start_value(const struct draft *d)
 	return draft_place(d, d->start.value, d->start.value_len);
 }
 
-void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)
-{
-	struct record r = {0};
-
-	exchange_emit_record(c, x, how, by, &r);
-}
-
-void exchange_emit_record(struct conn *c, struct exchange *x, enum ended how, int by, struct record *r)
+static void fill_record(struct conn *c, struct exchange *x, struct record *r)
 {
 	struct exchange_record *e = &r->exchange;
-	struct stats *stats = c->env->stats;
+	uint64_t now_ns = x->reset_ns;
 
 	draft_fields_end(&x->request);
 	draft_fields_end(&x->response);
@@ -220,8 +214,8 @@ void exchange_emit_record(struct conn *c, struct exchange *x, enum ended how, in
 	draft_finish(&x->response, &e->response);
 	e->request.method = draft_method(&x->request);
 	e->request.target = start_value(&x->request);
-	e->request.scheme = slice_of(x->request.text + x->request.authority.name, x->request.authority.name_len);
-	e->request.authority = slice_of(x->request.text + x->request.authority.value, x->request.authority.value_len);
+	e->request.scheme = draft_place(&x->request, x->request.authority.name, x->request.authority.name_len);
+	e->request.authority = draft_place(&x->request, x->request.authority.value, x->request.authority.value_len);
 	e->response.reason = start_value(&x->response);
 	r->ts_ns = e->request.seen ? e->request.first_ns : e->response.first_ns;
 	e->timed = e->request.seen && e->response.seen && e->response.first_ns >= e->request.first_ns;
@@ -229,12 +223,51 @@ void exchange_emit_record(struct conn *c, struct exchange *x, enum ended how, in
 		e->latency_ns = e->response.first_ns - e->request.first_ns;
 		e->duration_ns = e->response.last_ns - e->request.first_ns;
 	}
-	e->ended = (uint8_t)how;
-	e->ended_by = by < 0 ? -1 : (int8_t)conn_role(c, (unsigned)by);
 	e->turned = x->turned;
+	e->pushed = x->pushed;
+	e->stream_id = x->stream_id;
+	e->was_reset = x->was_reset;
+	e->reset_code = x->reset_code;
+	if (now_ns < e->request.last_ns)
+		now_ns = e->request.last_ns;
+	if (now_ns < e->response.last_ns)
+		now_ns = e->response.last_ns;
+	if (x->grpc || (x->stream_id && (x->response.in_trailers || x->response.unknown_fields)))
+		grpc_fill(c, x, now_ns, e);
+}
+
+void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)
+{
+	struct record r = {.exchange = {.ended = (uint8_t)how, .ended_by = by < 0 ? -1 : (int8_t)conn_role(c, (unsigned)by)}};
+	struct stats *stats = c->env->stats;
+
+	fill_record(c, x, &r);
 	stats->exchanges++;
-	stats->unanswered += e->request.seen && !e->response.seen;
-	stats->orphans += !e->request.seen && e->response.seen;
-	conn_emit(c, r);
+	stats->unanswered += x->request.seen && !x->response.seen;
+	stats->orphans += !x->request.seen && x->response.seen;
+	c->exchanges++;
+	conn_emit(c, &r);
 	exchange_free(c, x);
+}
+
+static void say_progress(struct conn *c, struct exchange *x)
+{
+	struct record r = {.exchange = {.progress = true, .ended_by = -1}};
+
+	fill_record(c, x, &r);
+	conn_emit(c, &r);
+}
+
+void exchange_content(struct conn *c, struct exchange *x, unsigned side, struct slice data, uint64_t now_ns)
+{
+	uint64_t interval_ns = c->env->stream_interval_ns;
+
+	keep_body(c, exchange_side(x, side), data.p, data.n);
+	grpc_data(x->grpc, side, data);
+	if (!interval_ns)
+		return;
+	if (x->said_ns && now_ns >= x->said_ns + interval_ns)
+		say_progress(c, x);
+	if (!x->said_ns || now_ns >= x->said_ns + interval_ns)
+		x->said_ns = now_ns;
 }

@@ -7,7 +7,7 @@
 #ifndef PERISCO_PROTO_EXCHANGE_H
 #define PERISCO_PROTO_EXCHANGE_H
 
-#include "proto/proto.h"
+#include "proto/grpc.h"
 
 #define HEAD_MAX ((uint32_t)64 << 10)  /* bytes of text of one message: start line, fields, trailers */
 #define FIELDS_MAX 1024u
@@ -51,6 +51,11 @@ struct exchange {
 	bool contiguous;              /* nothing is missing between it and the request before it */
 	bool unsure;                  /* whether a response is its own can not be told */
 	uint8_t turned;               /* enum turned */
+	bool was_reset, pushed;       /* see struct exchange_record */
+	uint32_t stream_id, reset_code;
+	struct grpc *grpc;            /* of a call whose messages are counted, or NULL */
+	uint64_t reset_ns;            /* when it was, if it was */
+	uint64_t said_ns;             /* when a progress record was last written, or would have been */
 	struct draft request, response;
 	struct room {
 		uint64_t scratch[12]; /* what the decoder keeps beside the message */
@@ -65,8 +70,12 @@ struct exchange *exchange_new(struct conn *c);
 void exchange_free(struct conn *c, struct exchange *x);
 /* Emits the record and frees the exchange. `by`: the side (of the flow) that ended it early, or -1. */
 void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by);
-/* The same, with a record in which a decoder has set what only it knows. */
-void exchange_emit_record(struct conn *c, struct exchange *x, enum ended how, int by, struct record *r);
+
+/*
+ * Content of a side (0 request, 1 response): counted, its first bytes kept if that was asked for, read if it is that of a gRPC
+ * call; and a progress record, when it is time for one.
+ */
+void exchange_content(struct conn *c, struct exchange *x, unsigned side, struct slice data, uint64_t now_ns);
 
 /* A place in the text, as far as it was kept. */
 static inline struct slice draft_place(const struct draft *d, uint32_t at, uint32_t n)
@@ -78,6 +87,11 @@ static inline struct slice draft_place(const struct draft *d, uint32_t at, uint3
 static inline struct slice draft_method(const struct draft *d)
 {
 	return draft_place(d, d->start.name, d->start.name_len);
+}
+
+static inline struct draft *exchange_side(struct exchange *x, unsigned side)
+{
+	return side ? &x->response : &x->request;
 }
 
 /* Appends to the text. What goes beyond the limit is counted as missing. */
@@ -121,9 +135,6 @@ static inline void draft_fields_end(struct draft *d)
 
 /* Fields from here on are trailers. */
 void draft_trailers(struct draft *d);
-
-/* Content: counted, and its first bytes kept if that was asked for. */
-void draft_body(struct conn *c, struct draft *d, const void *p, size_t n);
 
 /* So many bytes of this part were not seen. */
 void draft_missing(struct draft *d, enum part part, enum cause cause, uint64_t bytes);

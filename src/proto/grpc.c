@@ -1,40 +1,142 @@
 /* SPDX-License-Identifier: MIT */
-#include "proto/grpc.h"
+#include "proto/exchange.h"
 
-void grpc_data(struct grpc_side *g, struct slice data)
+#include "proto/h2frame.h"
+
+#define FLAG_COMPRESSED 0x01
+#define FLAG_TRAILERS 0x80            /* of gRPC-Web */
+#define STATUS_CANCELLED 1
+#define STATUS_DEADLINE_EXCEEDED 4
+#define SECOND UINT64_C(1000000000)
+
+/* --- messages ------------------------------------------------------------------------------------------------------- */
+
+/* The trailers of gRPC-Web are the content of its last message. */
+static void keep_trailers(struct grpc *g, const struct grpc_side *s, struct slice data)
 {
-	while (data.n && !g->doubt) {
-		size_t n = data.n < g->left ? data.n : g->left;
+	size_t room = GRPC_TRAILERS_MAX - g->trailers_n;
 
-		data = slice_from(data, n);
-		g->left -= (uint32_t)n;
-		while (data.n && !g->left && g->prefix_n < sizeof(g->prefix)) {
-			g->prefix[g->prefix_n++] = data.p[0];
+	if (!g->web || !(s->prefix[0] & FLAG_TRAILERS) || s != &g->side[1])
+		return;
+	data = slice_first(data, room);
+	memcpy(g->trailers + g->trailers_n, data.p, data.n);
+	g->trailers_n += (uint16_t)data.n;
+}
+
+static void message_begin(struct grpc *g, struct grpc_side *s)
+{
+	s->prefix_n = 0;
+	s->left = h2_u32(s->prefix + 1);
+	if (g->web && (s->prefix[0] & FLAG_TRAILERS))
+		return;
+	s->messages++;
+	s->bytes += s->left;
+	s->compressed += s->prefix[0] & FLAG_COMPRESSED;
+}
+
+static void read_messages(struct grpc *g, struct grpc_side *s, struct slice data)
+{
+	while (data.n) {
+		struct slice part = slice_first(data, s->left);
+
+		keep_trailers(g, s, part);
+		data = slice_from(data, part.n);
+		s->left -= (uint32_t)part.n;
+		while (data.n && !s->left && s->prefix_n < sizeof(s->prefix)) {
+			s->prefix[s->prefix_n++] = data.p[0];
 			data = slice_from(data, 1);
 		}
-		if (g->prefix_n < sizeof(g->prefix))
-			continue;
-		g->prefix_n = 0;
-		g->left = (uint32_t)g->prefix[1] << 24 | (uint32_t)g->prefix[2] << 16 | (uint32_t)g->prefix[3] << 8 | g->prefix[4];
-		g->messages++;
-		g->bytes += g->left;
-		g->compressed |= g->prefix[0] & 1;
+		if (s->prefix_n == sizeof(s->prefix))
+			message_begin(g, s);
 	}
 }
 
-void grpc_gap(struct grpc_side *g, uint64_t n)
+static int sextet(uint8_t c)
 {
-	if (n <= g->left)
-		g->left -= (uint32_t)n;
-	else
-		g->doubt = true;
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
 }
 
-static bool is_grpc(const struct draft *d)
+/* Base64 in pieces, each of which may be padded (RFC 4648 section 4). */
+static void read_text(struct grpc *g, struct grpc_side *s, struct slice data)
 {
-	struct slice type = draft_header(d, SLICE("content-type"));
+	for (size_t i = 0; i < data.n; i++) {
+		int v = sextet(data.p[i]);
+		uint8_t byte;
 
-	return slice_starts(type, SLICE("application/grpc")) && !slice_starts(type, SLICE("application/grpc-web"));
+		if (v < 0) { /* padding ends a piece; what is no digit is nothing */
+			s->sextets = data.p[i] == '=' ? 0 : s->sextets;
+			continue;
+		}
+		s->bits = s->bits << 6 | (uint32_t)v;
+		s->sextets = (s->sextets + 1) % 4;
+		if (s->sextets == 1)
+			continue;
+		byte = (uint8_t)(s->bits >> (s->sextets == 2 ? 4 : s->sextets == 3 ? 2 : 0));
+		read_messages(g, s, slice_of(&byte, 1));
+	}
+}
+
+void grpc_data(struct grpc *g, unsigned side, struct slice data)
+{
+	struct grpc_side *s = g ? &g->side[side] : NULL;
+
+	if (!s || s->doubt)
+		return;
+	if (s->text)
+		read_text(g, s, data);
+	else
+		read_messages(g, s, data);
+}
+
+void grpc_gap(struct grpc *g, unsigned side, uint64_t n)
+{
+	struct grpc_side *s = g ? &g->side[side] : NULL;
+
+	if (s && !s->text && n <= s->left)
+		s->left -= (uint32_t)n;
+	else if (s)
+		s->doubt = true;
+}
+
+/* --- what a call was ------------------------------------------------------------------------------------------------ */
+
+/* "application/grpc", perhaps "-web" or "-web-text", and what follows: "+proto", ";charset=...". */
+static bool is_call(struct slice type, bool *web, bool *text)
+{
+	if (!slice_starts(type, SLICE("application/grpc")))
+		return false;
+	type = slice_from(type, strlen("application/grpc"));
+	*web = slice_starts(type, SLICE("-web"));
+	if (*web)
+		type = slice_from(type, strlen("-web"));
+	*text = *web && slice_starts(type, SLICE("-text"));
+	if (*text)
+		type = slice_from(type, strlen("-text"));
+	return !type.n || type.p[0] == '+' || type.p[0] == ';' || type.p[0] == ' ';
+}
+
+void grpc_headers(struct conn *c, struct exchange *x, unsigned side)
+{
+	const struct draft *d = side ? &x->response : &x->request;
+	bool web = false, text = false;
+
+	if (!is_call(draft_header(d, SLICE("content-type")), &web, &text))
+		return;
+	if (!x->grpc) {
+		x->grpc = conn_alloc(c, sizeof(*x->grpc));
+		if (!x->grpc)
+			return;
+		memset(x->grpc, 0, offsetof(struct grpc, trailers));
+	}
+	x->grpc->web |= web;
+	x->grpc->side[side].begun = true;
+	x->grpc->side[side].text = text;
 }
 
 /* "/package.Service/Method" */
@@ -48,27 +150,54 @@ static void split_path(struct slice path, struct grpc_record *ret)
 	ret->method = slice_from(path, (size_t)(slash + 1 - path.p));
 }
 
-static int read_status(struct slice s)
+static bool read_number(struct slice s, size_t digits, uint64_t *ret)
 {
-	int n = 0;
-
-	if (!s.n || s.n > 4)
-		return -1;
+	*ret = 0;
+	if (!s.n || s.n > digits)
+		return false;
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] < '0' || s.p[i] > '9')
-			return -1;
-		n = n * 10 + s.p[i] - '0';
+			return false;
+		*ret = *ret * 10 + s.p[i] - '0';
 	}
-	return n;
+	return true;
+}
+
+static struct slice trim(struct slice s)
+{
+	while (s.n && is_space(s.p[0]))
+		s = slice_from(s, 1);
+	while (s.n && is_space(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+/* A field of the trailers that gRPC-Web sends as content: "name: value\r\n". */
+static struct slice web_trailer(const struct grpc *g, struct slice name)
+{
+	struct slice in = slice_of(g->trailers, g->trailers_n);
+
+	while (in.n) {
+		const uint8_t *lf = memchr(in.p, '\n', in.n);
+		struct slice line = slice_first(in, lf ? (size_t)(lf - in.p) : in.n);
+
+		if (line.n > name.n && line.p[name.n] == ':' && slice_ieq(slice_first(line, name.n), name))
+			return trim(slice_from(line, name.n + 1));
+		in = slice_from(in, line.n + 1);
+	}
+	return (struct slice){NULL, 0};
 }
 
 /* In the trailers, or in the header section when there are none (Trailers-Only). */
-static struct slice trailing(const struct draft *d, struct slice name)
+static struct slice trailing(const struct exchange *x, struct slice name)
 {
+	const struct draft *d = &x->response;
 	struct fields trailers = {d->text, d->fields + d->headers_n, d->in_trailers ? d->fields_n - d->headers_n : 0};
 	struct slice v = fields_get(&trailers, name);
 
-	return v.p ? v : draft_header(d, name);
+	if (!v.p)
+		v = draft_header(d, name);
+	return v.p || !x->grpc || !x->grpc->web ? v : web_trailer(x->grpc, name);
 }
 
 static int hex(uint8_t c)
@@ -77,7 +206,7 @@ static int hex(uint8_t c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Percent-decoded (the protocol document's "Percent-Encoded"), behind the rest of the text; what is no escape stays. */
+/* Percent-decoded ("Percent-Encoded" in the protocol document), behind the rest of the text; what is no escape stays. */
 static struct slice decode_message(struct conn *c, struct draft *d, struct slice s)
 {
 	uint8_t out[1024];
@@ -90,23 +219,63 @@ static struct slice decode_message(struct conn *c, struct draft *d, struct slice
 		i += low >= 0 ? 2 : 0;
 	}
 	draft_text(c, d, out, n);
-	return slice_of(d->text + at, d->text_n - at);
+	d->text_n = (uint32_t)at; /* lent: nothing is added to it before the record is written */
+	return slice_first(slice_of(d->text + at, n), d->text_size - at);
 }
 
-void grpc_fill(struct conn *c, struct exchange *x, const struct grpc_side side[2], struct exchange_record *r)
+/* "100m": digits and a unit. False: there is none that makes sense. */
+static bool read_timeout(struct slice s, uint64_t *ns)
+{
+	static const struct {
+		char unit;
+		uint64_t ns;
+	} units[] = {{'H', 3600 * SECOND}, {'M', 60 * SECOND}, {'S', SECOND}, {'m', 1000000}, {'u', 1000}, {'n', 1}};
+
+	if (s.n < 2 || !read_number(slice_first(s, s.n - 1), 8, ns))
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (units[i].unit == s.p[s.n - 1]) {
+			*ns = *ns > UINT64_MAX / units[i].ns ? UINT64_MAX : *ns * units[i].ns;
+			return true;
+		}
+	return false;
+}
+
+/* The client's clock starts a little before its first byte is seen. */
+static bool is_exceeded(uint64_t elapsed_ns, uint64_t timeout_ns, bool given_up)
+{
+	uint64_t slack = given_up ? timeout_ns / 50 + SECOND / 1000 : 0;
+
+	return elapsed_ns >= timeout_ns || timeout_ns - elapsed_ns <= slack;
+}
+
+void grpc_fill(struct conn *c, struct exchange *x, uint64_t now_ns, struct exchange_record *r)
 {
 	struct grpc_record *g = &r->grpc;
+	struct slice status = trailing(x, SLICE("grpc-status"));
+	uint64_t n, first_ns = x->request.first_ns;
+	bool by_client = r->was_reset && r->reset_code == H2_CANCEL && r->ended_by == 0;
 
-	r->is_grpc = is_grpc(&x->request) || is_grpc(&x->response) || trailing(&x->response, SLICE("grpc-status")).p;
+	r->is_grpc = x->grpc || status.p;
 	if (!r->is_grpc)
 		return;
-	split_path(slice_of(x->request.text + x->request.start.value, x->request.start.value_len), g);
-	g->status = read_status(trailing(&x->response, SLICE("grpc-status")));
-	g->message = decode_message(c, &x->response, trailing(&x->response, SLICE("grpc-message")));
-	for (unsigned i = 0; i < 2; i++) {
-		g->counted[i] = !side[i].doubt && (i ? x->response.seen : x->request.seen);
-		g->messages[i] = side[i].messages;
-		g->bytes[i] = side[i].bytes;
+	split_path(draft_place(&x->request, x->request.start.value, x->request.start.value_len), g);
+	g->status = read_number(status, 4, &n) ? (int)n : -1;
+	g->message = decode_message(c, &x->response, trailing(x, SLICE("grpc-message")));
+	g->encoding[0] = draft_header(&x->request, SLICE("grpc-encoding"));
+	g->encoding[1] = draft_header(&x->response, SLICE("grpc-encoding"));
+	g->has_timeout = first_ns && read_timeout(draft_header(&x->request, SLICE("grpc-timeout")), &g->timeout_ns);
+	g->timed_out = g->has_timeout && (g->status == STATUS_DEADLINE_EXCEEDED ||
+					  is_exceeded(now_ns > first_ns ? now_ns - first_ns : 0, g->timeout_ns, by_client));
+	g->cancelled_by = by_client ? 0 : g->status == STATUS_CANCELLED ? 1 : -1;
+	g->web = x->grpc && x->grpc->web;
+	for (unsigned i = 0; i < 2 && x->grpc; i++) {
+		const struct grpc_side *s = &x->grpc->side[i];
+
+		g->counted[i] = s->begun && !s->doubt;
+		g->messages[i] = s->messages;
+		g->bytes[i] = s->bytes;
+		g->compressed[i] = s->compressed;
 	}
-	g->kind = (uint8_t)((side[0].messages > 1 ? GRPC_CLIENT_STREAMING : 0) | (side[1].messages > 1 ? GRPC_SERVER_STREAMING : 0));
+	g->kind = (uint8_t)((g->messages[0] > 1 ? GRPC_CLIENT_STREAMING : 0) | (g->messages[1] > 1 ? GRPC_SERVER_STREAMING : 0));
 }

@@ -1,10 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/h2frame.h"
 
-#define LENGTH_MAX 16384u /* SETTINGS_MAX_FRAME_SIZE where nobody asked for more (RFC 9113 section 6.5.2) */
-#define CHAIN_MAX 16u
+uint8_t h2frame_lead(const struct h2frame *f)
+{
+	bool padded = f->flags & H2_PADDED;
 
-bool h2frame_plausible(const uint8_t *p)
+	switch (f->type) {
+	case H2_DATA:
+		return padded;
+	case H2_HEADERS:
+		return (uint8_t)(padded + (f->flags & H2_PRIO ? 5 : 0));
+	case H2_PUSH_PROMISE:
+		return (uint8_t)(padded + 4);
+	case H2_RST_STREAM:
+		return 4;
+	case H2_GOAWAY:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+bool h2frame_plausible(const uint8_t *p, uint32_t max)
 {
 	static const uint8_t flags[] = {
 		[H2_DATA] = H2_END_STREAM | H2_PADDED,
@@ -20,10 +37,11 @@ bool h2frame_plausible(const uint8_t *p)
 	};
 	struct h2frame f = h2frame_read(p);
 
-	if (f.type >= sizeof(flags) || (f.flags & ~flags[f.type]) || (p[5] & 0x80) || f.length > LENGTH_MAX)
+	if (f.type >= sizeof(flags) || (f.flags & ~flags[f.type]) || (p[5] & 0x80) || f.length > max)
 		return false;
 	switch (f.type) {
 	case H2_DATA:
+		return f.stream && (f.length || f.flags);
 	case H2_CONTINUATION:
 		return f.stream;
 	case H2_HEADERS:
@@ -45,23 +63,29 @@ bool h2frame_plausible(const uint8_t *p)
 	}
 }
 
-unsigned h2frame_chain(struct slice data, bool *exact)
+/*
+ * Two frames that follow each other are no accident, unless both are DATA of different streams: tables of numbers look so.
+ * Nor is one, other than DATA, that fills a packet from its begin to its end.
+ */
+enum h2_chain h2frame_chain(struct slice data, bool begin, uint32_t max)
 {
-	unsigned n = 0;
+	struct h2frame first, next;
+	size_t whole;
 
-	*exact = false;
-	while (data.n >= H2_HEADER && n < CHAIN_MAX) {
-		size_t whole;
-
-		if (!h2frame_plausible(data.p))
-			return 0;
-		n++;
-		whole = H2_HEADER + h2frame_read(data.p).length;
-		if (data.n <= whole) {
-			*exact = data.n == whole;
-			break;
-		}
-		data = slice_from(data, whole);
-	}
-	return n;
+	if (data.n < H2_HEADER)
+		return H2_CHAIN_MORE;
+	if (!h2frame_plausible(data.p, max))
+		return H2_CHAIN_NO;
+	first = h2frame_read(data.p);
+	whole = H2_HEADER + first.length;
+	if (data.n == whole && begin && first.type != H2_DATA)
+		return H2_CHAIN_YES;
+	if (data.n < whole + H2_HEADER)
+		return H2_CHAIN_MORE;
+	if (!h2frame_plausible(data.p + whole, max))
+		return H2_CHAIN_NO;
+	next = h2frame_read(data.p + whole);
+	if (first.type != H2_DATA || next.type != H2_DATA || first.stream == next.stream)
+		return H2_CHAIN_YES;
+	return h2frame_chain(slice_from(data, whole), false, max);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/h2stream.h"
 
+#define BUCKETS_FIRST 64u
+
 static struct h2stream **slot(const struct h2streams *t, uint32_t id)
 {
-	return &t->bucket[(id >> 1) % H2_BUCKETS];
+	return &t->bucket[(id >> 1) & (t->buckets - 1)];
 }
 
 struct h2stream *h2streams_find(const struct h2streams *t, uint32_t id)
@@ -15,19 +17,35 @@ struct h2stream *h2streams_find(const struct h2streams *t, uint32_t id)
 	return s;
 }
 
-static bool table_ready(struct conn *c, struct h2streams *t)
+static void link_in(const struct h2streams *t, struct h2stream *s)
 {
-	if (!t->bucket) {
-		t->bucket = conn_alloc(c, H2_BUCKETS * sizeof(*t->bucket));
-		if (t->bucket)
-			memset(t->bucket, 0, H2_BUCKETS * sizeof(*t->bucket));
-	}
-	return t->bucket;
+	s->chain = *slot(t, s->id);
+	*slot(t, s->id) = s;
+}
+
+/* Room for one more; a table that can not grow goes on as it is. */
+static bool widen(struct conn *c, struct h2streams *t)
+{
+	uint32_t n = t->bucket ? t->buckets * 4 : BUCKETS_FIRST;
+	struct h2stream **bucket;
+
+	if (t->n < t->buckets * 2)
+		return true;
+	bucket = conn_alloc(c, n * sizeof(*bucket));
+	if (!bucket)
+		return t->bucket;
+	memset(bucket, 0, n * sizeof(*bucket));
+	conn_free(c, t->bucket, t->buckets * sizeof(*t->bucket));
+	t->bucket = bucket;
+	t->buckets = n;
+	for (struct h2stream *s = t->oldest; s; s = s->newer)
+		link_in(t, s);
+	return true;
 }
 
 struct h2stream *h2streams_add(struct conn *c, struct h2streams *t, uint32_t id, struct exchange *x)
 {
-	struct h2stream *s = table_ready(c, t) ? conn_alloc(c, sizeof(*s)) : NULL;
+	struct h2stream *s = widen(c, t) ? conn_alloc(c, sizeof(*s)) : NULL;
 	bool given = x;
 
 	if (s && !given)
@@ -40,8 +58,9 @@ struct h2stream *h2streams_add(struct conn *c, struct h2streams *t, uint32_t id,
 		h2streams_end(c, t, t->oldest, ENDED_EVICTED, -1);
 	if (!given)
 		x->request.protocol = x->response.protocol = HTTP_20;
-	*s = (struct h2stream){.id = id, .x = x, .chain = *slot(t, id), .older = t->newest};
-	*slot(t, id) = s;
+	x->stream_id = id;
+	*s = (struct h2stream){.id = id, .x = x, .older = t->newest};
+	link_in(t, s);
 	if (t->newest)
 		t->newest->newer = s;
 	else
@@ -49,6 +68,14 @@ struct h2stream *h2streams_add(struct conn *c, struct h2streams *t, uint32_t id,
 	t->newest = s;
 	t->n++;
 	return s;
+}
+
+const struct h2closed *h2streams_closed(const struct h2streams *t, uint32_t id)
+{
+	for (uint32_t i = 0; i < H2_CLOSED && i < t->closed_n; i++)
+		if (t->closed[i].id == id)
+			return &t->closed[i];
+	return NULL;
 }
 
 static void forget(struct conn *c, struct h2streams *t, struct h2stream *s)
@@ -61,23 +88,17 @@ static void forget(struct conn *c, struct h2streams *t, struct h2stream *s)
 	*(s->older ? &s->older->newer : &t->oldest) = s->newer;
 	*(s->newer ? &s->newer->older : &t->newest) = s->older;
 	t->n--;
+	t->closed[t->closed_n++ % H2_CLOSED] = (struct h2closed){s->id, s->x->request.seen};
 	conn_free(c, s, sizeof(*s));
 }
 
 void h2streams_end(struct conn *c, struct h2streams *t, struct h2stream *s, enum ended how, int by)
 {
 	struct exchange *x = s->x;
-	struct record r = {0};
 
-	r.exchange.stream_id = s->id;
-	r.exchange.was_reset = s->was_reset;
-	r.exchange.reset_code = s->reset_code;
-	draft_fields_end(&x->request);
-	draft_fields_end(&x->response);
-	grpc_fill(c, x, s->grpc, &r.exchange);
 	forget(c, t, s);
 	if (x->request.seen || x->response.seen)
-		exchange_emit_record(c, x, how, by, &r);
+		exchange_emit(c, x, how, by);
 	else
 		exchange_free(c, x);
 }
@@ -86,20 +107,25 @@ void h2streams_release(struct conn *c, struct h2streams *t, enum ended how, int 
 {
 	while (t->oldest)
 		h2streams_end(c, t, t->oldest, how, by);
-	conn_free(c, t->bucket, H2_BUCKETS * sizeof(*t->bucket));
+	conn_free(c, t->bucket, t->buckets * sizeof(*t->bucket));
 	t->bucket = NULL;
+	t->buckets = 0;
 }
 
 void h2stream_turn_round(struct h2stream *s)
 {
-	struct draft d = s->x->request;
-	struct grpc_side g = s->grpc[0];
+	struct exchange *x = s->x;
+	struct draft d = x->request;
 	bool headers = s->headers[0], ended = s->ended[0];
 
-	s->x->request = s->x->response;
-	s->x->response = d;
-	s->grpc[0] = s->grpc[1];
-	s->grpc[1] = g;
+	x->request = x->response;
+	x->response = d;
+	if (x->grpc) {
+		struct grpc_side side = x->grpc->side[0];
+
+		x->grpc->side[0] = x->grpc->side[1];
+		x->grpc->side[1] = side;
+	}
 	s->headers[0] = s->headers[1];
 	s->headers[1] = headers;
 	s->ended[0] = s->ended[1];
@@ -114,7 +140,7 @@ static void keep(struct conn *c, struct draft *d, struct slice v, uint32_t *plac
 
 	draft_text(c, d, v.p, v.n);
 	*place = at;
-	*n = d->text_n - at;
+	*n = d->cut ? 0 : d->text_n - at;
 }
 
 static uint16_t read_status(struct slice v)
@@ -124,7 +150,7 @@ static uint16_t read_status(struct slice v)
 	return (uint16_t)((v.p[0] - '0') * 100 + (v.p[1] - '0') * 10 + v.p[2] - '0');
 }
 
-static void pseudo_field(struct conn *c, struct draft *d, struct slice name, struct slice value)
+static void pseudo_field(struct conn *c, struct exchange *x, struct draft *d, struct slice name, struct slice value)
 {
 	if (slice_eq(name, SLICE(":method")))
 		keep(c, d, value, &d->start.name, &d->start.name_len);
@@ -136,9 +162,11 @@ static void pseudo_field(struct conn *c, struct draft *d, struct slice name, str
 		keep(c, d, value, &d->authority.value, &d->authority.value_len);
 	else if (slice_eq(name, SLICE(":status")))
 		d->status = read_status(value);
+	else if (slice_eq(name, SLICE(":protocol"))) /* extended CONNECT (RFC 8441 section 4) */
+		x->turned = slice_ieq(value, SLICE("websocket")) ? TURNED_WEBSOCKET : TURNED_OTHER;
 }
 
-void h2stream_field(struct conn *c, struct draft *d, struct slice name, struct slice value)
+void h2stream_field(struct conn *c, struct exchange *x, struct draft *d, struct slice name, struct slice value)
 {
 	struct field *f;
 
@@ -147,7 +175,7 @@ void h2stream_field(struct conn *c, struct draft *d, struct slice name, struct s
 		return;
 	}
 	if (name.n && name.p[0] == ':') {
-		pseudo_field(c, d, name, value);
+		pseudo_field(c, x, d, name, value);
 		return;
 	}
 	f = draft_field(c, d);

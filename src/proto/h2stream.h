@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The streams of an HTTP/2 connection (RFC 9113 section 5), each an exchange in the making; gRPC is told on the way. */
+/* The streams of an HTTP/2 connection (RFC 9113 section 5), each an exchange in the making. */
 #ifndef PERISCO_PROTO_H2STREAM_H
 #define PERISCO_PROTO_H2STREAM_H
 
 #include "proto/exchange.h"
-#include "proto/grpc.h"
 
-#define H2_BUCKETS 64u
 #define H2_STREAMS_MAX 16384u /* open at once on a connection; then the oldest is let go */
+#define H2_CLOSED 64u
 
 struct h2stream {
 	struct h2stream *chain;
@@ -15,15 +14,18 @@ struct h2stream {
 	uint32_t id;
 	struct exchange *x;
 	bool headers[2], ended[2];    /* by role: 0 client, 1 server: a header section, the end of the stream was seen */
-	bool was_reset;               /* by RST_STREAM, with ... */
-	uint32_t reset_code;
-	struct grpc_side grpc[2];
+	bool gap[2];                  /* its end may be in what is missing */
 };
 
 struct h2streams {
-	struct h2stream **bucket;     /* H2_BUCKETS of them; NULL until the first stream */
+	struct h2stream **bucket;     /* a power of two of them; NULL until the first stream */
 	struct h2stream *oldest, *newest;
-	uint32_t n;
+	uint32_t n, buckets;
+	struct h2closed {
+		uint32_t id;
+		bool request;         /* its request was seen */
+	} closed[H2_CLOSED];          /* the latest that are over, ... */
+	uint32_t closed_n;            /* ... of so many */
 };
 
 /* The stream, or NULL. */
@@ -33,6 +35,8 @@ struct h2stream *h2streams_find(const struct h2streams *t, uint32_t id);
  * NULL: no memory.
  */
 struct h2stream *h2streams_add(struct conn *c, struct h2streams *t, uint32_t id, struct exchange *x);
+/* The stream, if it is among the latest that are over; or NULL. */
+const struct h2closed *h2streams_closed(const struct h2streams *t, uint32_t id);
 /* Emits the exchange and forgets the stream. `by`: the side of the flow that ended it early, or -1. */
 void h2streams_end(struct conn *c, struct h2streams *t, struct h2stream *s, enum ended how, int by);
 /* Ends all; frees the table. */
@@ -42,6 +46,6 @@ void h2streams_release(struct conn *c, struct h2streams *t, enum ended how, int 
 void h2stream_turn_round(struct h2stream *s);
 
 /* A field of a header section or trailers (RFC 9113 section 8.3); NULL slices as in hpack_fn. */
-void h2stream_field(struct conn *c, struct draft *d, struct slice name, struct slice value);
+void h2stream_field(struct conn *c, struct exchange *x, struct draft *d, struct slice name, struct slice value);
 
 #endif

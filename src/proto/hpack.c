@@ -3,8 +3,9 @@
 
 #include <nghttp2/nghttp2.h>
 
-#define TABLE_MAX ((size_t)1 << 16)   /* the largest table that an encoder may ask for */
+#define TABLE_MAX ((size_t)1 << 20)   /* the largest table that an encoder may ask for */
 #define TABLE_DEFAULT 4096u           /* RFC 9113 section 6.5.2 */
+#define TABLE_LARGE 65536u            /* what those ask for that want more */
 #define PLACEHOLDER 0x01              /* the name of a placeholder: no field is called so */
 #define PLACEHOLDER_SIZE 33u          /* RFC 7541 section 4.1: no real entry is smaller */
 
@@ -12,6 +13,7 @@ struct hpack {
 	nghttp2_hd_inflater *inflater;
 	nghttp2_mem mem;
 	struct conn *conn;
+	uint32_t primed;              /* with placeholders for a table of this size; 0: not */
 };
 
 /* --- nghttp2's memory comes from the pool; each block tells its size ------------------------------------------------ */
@@ -85,25 +87,48 @@ static int inflate(struct hpack *h, struct slice in, bool last, hpack_fn fn, voi
 	}
 }
 
-/* A literal with incremental indexing (RFC 7541 section 6.2.1) for each place that the table can have. */
-static int prime(struct hpack *h)
+/* Literals with incremental indexing (RFC 7541 section 6.2.1) for as many entries as a table of the default size can have. */
+static int fill(struct hpack *h)
 {
 	static const uint8_t literal[] = {0x40, 1, PLACEHOLDER, 0};
-	uint8_t block[(TABLE_DEFAULT / PLACEHOLDER_SIZE) * sizeof(literal)];
+	uint8_t block[(TABLE_DEFAULT / PLACEHOLDER_SIZE + 1) * sizeof(literal)];
 
 	for (size_t i = 0; i < sizeof(block); i += sizeof(literal))
 		memcpy(block + i, literal, sizeof(literal));
 	return inflate(h, slice_of(block, sizeof(block)), true, NULL, NULL);
 }
 
-static int start(struct hpack *h, bool joined)
+/* A table of the size `primed` full of placeholders. */
+static int prime(struct hpack *h)
+{
+	static const uint8_t large[] = {0x3f, 0xe1, 0xff, 0x03}; /* TABLE_LARGE, as a table size update (section 6.3) */
+	int r = 0;
+
+	if (h->primed == TABLE_LARGE)
+		r = inflate(h, slice_of(large, sizeof(large)), true, NULL, NULL);
+	for (unsigned i = 0; i < h->primed / TABLE_DEFAULT && r == 0; i++)
+		r = fill(h);
+	return r;
+}
+
+static void stop(struct hpack *h)
+{
+	if (h->inflater)
+		nghttp2_hd_inflate_del(h->inflater);
+	h->inflater = NULL;
+}
+
+static int start(struct hpack *h)
 {
 	if (nghttp2_hd_inflate_new2(&h->inflater, &h->mem) != 0) {
 		h->inflater = NULL;
 		return -1;
 	}
 	nghttp2_hd_inflate_change_table_size(h->inflater, TABLE_MAX);
-	return joined ? prime(h) : 0;
+	if (prime(h) == 0)
+		return 0;
+	stop(h);
+	return -1;
 }
 
 struct hpack *hpack_new(struct conn *c, bool joined)
@@ -112,10 +137,10 @@ struct hpack *hpack_new(struct conn *c, bool joined)
 
 	if (!h)
 		return NULL;
-	*h = (struct hpack){.conn = c,
+	*h = (struct hpack){.conn = c, .primed = joined ? TABLE_DEFAULT : 0,
 			    .mem = {.mem_user_data = h, .malloc = mem_malloc, .free = mem_free, .calloc = mem_calloc,
 				    .realloc = mem_realloc}};
-	if (start(h, joined) == 0)
+	if (start(h) == 0)
 		return h;
 	hpack_free(c, h);
 	return NULL;
@@ -125,18 +150,17 @@ void hpack_free(struct conn *c, struct hpack *h)
 {
 	if (!h)
 		return;
-	if (h->inflater)
-		nghttp2_hd_inflate_del(h->inflater);
+	stop(h);
 	conn_free(c, h, sizeof(*h));
 }
 
 int hpack_feed(struct hpack *h, struct slice block, bool last, hpack_fn fn, void *ctx)
 {
-	if (!h->inflater && start(h, true) < 0)
+	if (!h->inflater && start(h) < 0)
 		return -1;
 	if (inflate(h, block, last, fn, ctx) == 0)
 		return 0;
-	nghttp2_hd_inflate_del(h->inflater);
-	h->inflater = NULL;
+	stop(h);
+	h->primed = h->primed == TABLE_DEFAULT ? TABLE_LARGE : TABLE_DEFAULT;
 	return -1;
 }

@@ -2,7 +2,8 @@
 /*
  * HPACK (RFC 7541) for one direction of a connection, on nghttp2's inflater. Joined in the middle, the dynamic table is
  * filled with placeholders: an index that refers to what was not seen gives an unknown field, never a wrong one, and fields
- * that come later are right, because a table is counted from its newest entry.
+ * that come later are right, because a table is counted from its newest entry. A table larger than the default size is
+ * found out by an index beyond it, which costs one header block.
  */
 #ifndef PERISCO_PROTO_HPACK_H
 #define PERISCO_PROTO_HPACK_H

@@ -250,6 +250,23 @@ static void hand_over(struct conn *c, struct exchange *x)
 	conn_again(c, &proto_http2, x);
 }
 
+/* The preface: the 101 was not seen, or there was none. The request that asked for it is that of stream 1 all the same. */
+void http1_preface(struct conn *c)
+{
+	struct http1 *h = c->state;
+	struct exchange *x = h->head;
+	bool asked = x && !x->next && x->request.done && !x->response.seen &&
+		     slice_ieq(slice_first(draft_header(&x->request, SLICE("upgrade")), 3), SLICE("h2c"));
+
+	if (asked) {
+		x = queue_pop(h);
+		x->turned = TURNED_H2C;
+		x->response.protocol = HTTP_20;
+	}
+	c->gapped = true;
+	conn_again(c, &proto_http2, asked ? x : NULL);
+}
+
 /* The connection is something else from here on (RFC 9110 sections 7.8 and 9.3.6). */
 static bool turn(struct conn *c, struct exchange *x)
 {

@@ -37,6 +37,7 @@ struct http1_side {
 	bool interim;           /* the message is an interim response (RFC 9110 section 15.2), ... */
 	struct exchange *announced; /* ... for this request; NULL when that is not known */
 	uint64_t left;          /* in LENGTH: content bytes to come */
+	uint64_t now_ns;        /* of the packet at hand */
 };
 
 struct http1 {
@@ -82,6 +83,9 @@ void http1_missed(struct http1 *h, struct http1_side *s, const struct chunk *gap
 
 /* Was the answer to the oldest request certainly sent before offset `off` of the server's stream? */
 bool http1_answered_before(const struct http1 *h, uint64_t off);
+
+/* The client begins to speak HTTP/2 here (RFC 9113 section 3.4). */
+void http1_preface(struct conn *c);
 
 /* The message is over: makes of s->x what it is now. */
 void http1_done(struct conn *c, struct http1_side *s, bool complete);

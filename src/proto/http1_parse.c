@@ -82,11 +82,16 @@ static int on_headers_complete(llhttp_t *p)
 	return HPE_PAUSED;
 }
 
+static void content(struct http1_side *s, struct slice data)
+{
+	if (!s->draft->body_bytes)
+		grpc_headers(s->conn, s->x, s->role);
+	exchange_content(s->conn, s->x, s->role, data, s->now_ns);
+}
+
 static int on_body(llhttp_t *p, const char *at, size_t n)
 {
-	struct http1_side *s = p->data;
-
-	draft_body(s->conn, s->draft, at, n);
+	content(p->data, slice_of(at, n));
 	return 0;
 }
 
@@ -267,6 +272,10 @@ static size_t feed_start(struct conn *c, struct http1_side *s, const struct chun
 	lf = memchr(in.p, '\n', in.n < LINE_MAX ? in.n : LINE_MAX);
 	if (!lf && in.n < LINE_MAX && (s->trusted || probe_side(s, in) != VERDICT_NO))
 		return at;
+	if (s->role == 0 && slice_starts(in, SLICE("PRI * HTTP/2.0\r\n"))) {
+		http1_preface(c);
+		return at;
+	}
 	if (!lf || !startline_parse(slice_of(in.p, (size_t)(lf - in.p)), s->trusted, &line) || line.response != s->role ||
 	    (line.version == HTTP_20 && !line.response)) {
 		http1_lose(c, s);
@@ -439,7 +448,7 @@ static size_t feed_length(struct conn *c, struct http1_side *s, const struct chu
 
 	if (n > s->left)
 		n = s->left;
-	draft_body(c, s->draft, ch->data.p + at, n);
+	content(s, slice_of(ch->data.p + at, n));
 	count(s, ch, n);
 	s->left -= n;
 	if (!s->left)
@@ -567,7 +576,7 @@ static size_t chunk_border(struct slice in)
 }
 
 /* Chunked content behind a hole: it goes on with the next size line that is seen. */
-static size_t feed_rechunk(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+static size_t feed_rechunk(struct http1_side *s, const struct chunk *ch, size_t at)
 {
 	struct slice in = slice_from(ch->data, at);
 	size_t border = 0;
@@ -580,7 +589,7 @@ static size_t feed_rechunk(struct conn *c, struct http1_side *s, const struct ch
 		if (in.n && !border)
 			in = slice_from(in, 1);
 	}
-	draft_body(c, s->draft, ch->data.p + at, ch->data.n - at - in.n);
+	content(s, slice_of(ch->data.p + at, ch->data.n - at - in.n));
 	count(s, ch, ch->data.n - at - in.n);
 	if (!border || border > in.n)
 		return ch->data.n - in.n;
@@ -592,9 +601,9 @@ static size_t feed_rechunk(struct conn *c, struct http1_side *s, const struct ch
 	return ch->data.n - in.n + 2;
 }
 
-static size_t feed_until_end(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+static size_t feed_until_end(struct http1_side *s, const struct chunk *ch, size_t at)
 {
-	draft_body(c, s->draft, ch->data.p + at, ch->data.n - at);
+	content(s, slice_of(ch->data.p + at, ch->data.n - at));
 	count(s, ch, ch->data.n - at);
 	return ch->data.n;
 }
@@ -611,9 +620,9 @@ static size_t feed(struct conn *c, struct http1_side *s, const struct chunk *ch,
 	case HTTP1_CHUNKED:
 		return feed_chunked(c, s, ch, at);
 	case HTTP1_RECHUNK:
-		return feed_rechunk(c, s, ch, at);
+		return feed_rechunk(s, ch, at);
 	case HTTP1_UNTIL_END:
-		return feed_until_end(c, s, ch, at);
+		return feed_until_end(s, ch, at);
 	default:
 		return feed_search(c, s, ch, at);
 	}
@@ -639,6 +648,7 @@ size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
 {
 	enum verdict next = next_message(c, s, ch);
 
+	s->now_ns = ch->ts_ns;
 	if (next == VERDICT_MORE && ch->data.n < LINE_MAX)
 		return 0;
 	if (next == VERDICT_YES)
@@ -689,6 +699,7 @@ bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch
 	if (s->state != HTTP1_LENGTH || ch->n < left)
 		left_out = ch->n;
 	draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, ch->cause, left_out);
+	grpc_gap(s->x->grpc, s->role, left_out);
 	if (ch->n > left || s->state == HTTP1_UNTIL_END || !s->x->request.seen)
 		http1_missed(c->state, s, ch);
 	if (s->state == HTTP1_RECHUNK || (s->state == HTTP1_CHUNKED && !s->last_chunk && (ch->n > left || !left))) {

@@ -1,42 +1,61 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HTTP/2 in clear (RFC 9113), as a third party sees it: frames are walked, header blocks inflated, streams become exchanges.
- * Nothing is expected of either end. Where bytes are missing the walk goes on inside a DATA frame of known length, or at the
- * next place where frames follow each other; what the lost header blocks taught the table is unknown from there on.
+ * HTTP/2 in clear (RFC 9113), as a third party sees it: header blocks are inflated, streams become exchanges. Nothing is
+ * expected of either end. Where bytes are missing it goes on inside a DATA frame of known length, or at the next place where
+ * frames follow each other; what the lost header blocks taught the table is unknown from there on.
  */
-#include "proto/h2frame.h"
-#include "proto/h2stream.h"
-#include "proto/hpack.h"
+#include "proto/http2.h"
 
-enum walk {
-	WALK_PREFACE, /* the client's first bytes (RFC 9113 section 3.4) */
-	WALK_HEADER,  /* in the nine bytes before a frame */
-	WALK_LEAD,    /* in the bytes before its content: pad length, priority, promised stream */
-	WALK_BODY,    /* in its content */
-	WALK_PAD,
-	WALK_SEARCH,  /* lost: looking for frames */
-};
+#include "proto/list.h"
 
-struct h2side {
-	struct hpack *hpack;
-	struct h2frame frame;         /* at hand */
-	uint8_t state;                /* enum walk */
-	uint8_t lead[16], lead_n, lead_want;
-	uint32_t left;                /* of its content */
-	uint32_t pad;                 /* behind that */
-	uint32_t block_stream;        /* of a header block that goes on in CONTINUATION frames; 0: none */
-	bool block_end_stream, block_broken, block_push;
-	struct draft *block;          /* where its fields go; NULL: nowhere */
-	bool joined;                  /* its begin was not seen, or it was lost */
-};
+/* --- streams -------------------------------------------------------------------------------------------------------- */
 
-struct http2 {
-	struct h2side side[2];
-	struct h2streams streams;
-	bool sure;                    /* it is known who the client is */
-	const struct chunk *chunk;    /* being fed */
-	unsigned feeding;             /* the side of it */
-};
+/* Is the stream over, so that this is only late? `request`: it would be its request. */
+static bool is_over(const struct http2 *h, uint32_t id, bool request)
+{
+	const struct h2closed *closed = h2streams_closed(&h->streams, id);
+
+	if (closed)
+		return closed->request || !request;
+	return (id & 1) && h->fresh_from && id >= h->fresh_from && id <= h->max_id;
+}
+
+/* The stream, a new one if need be; NULL when it is over, or there is no memory. */
+static struct h2stream *stream_get(struct conn *c, struct http2 *h, uint32_t id, bool request)
+{
+	struct h2stream *st = h2streams_find(&h->streams, id);
+
+	return st || !id || is_over(h, id, request) ? st : h2streams_add(c, &h->streams, id, NULL);
+}
+
+static void finish(struct conn *c, struct http2 *h, struct h2stream *st, enum ended how, int by)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (h->side[i].block_x == st->x)
+			h->side[i].block = NULL, h->side[i].block_x = NULL;
+	h2streams_end(c, &h->streams, st, how, by);
+}
+
+/* One side of the stream has said all. */
+static void side_ended(struct conn *c, struct http2 *h, struct h2stream *st, unsigned role)
+{
+	struct draft *d = exchange_side(st->x, role);
+
+	st->ended[role] = true;
+	d->done = true;
+	d->complete = d->seen;
+	if (st->ended[1] && (st->ended[0] || st->gap[0] || !st->x->request.seen))
+		finish(c, h, st, ENDED_WELL, -1);
+}
+
+/* Bytes of the message are here: the frame at hand. */
+static void touch(const struct http2 *h, const struct h2side *s, struct draft *d)
+{
+	if (!d->first_ns)
+		d->first_ns = s->frame_ns;
+	d->last_ns = h->now_ns;
+	d->wire_bytes += H2_HEADER + s->frame.length;
+}
 
 /* --- header blocks -------------------------------------------------------------------------------------------------- */
 
@@ -63,12 +82,10 @@ static void turn_round(struct conn *c, struct http2 *h)
 {
 	for (struct h2stream *st = h->streams.oldest; st; st = st->newer)
 		h2stream_turn_round(st);
-	for (unsigned i = 0; i < 2; i++) {
-		struct h2stream *st = h->side[i].block ? h2streams_find(&h->streams, h->side[i].block_stream) : NULL;
-
-		if (st)
-			h->side[i].block = h->side[i].block == &st->x->request ? &st->x->response : &st->x->request;
-	}
+	for (unsigned i = 0; i < 2; i++)
+		if (h->side[i].block)
+			h->side[i].block = exchange_side(h->side[i].block_x, h->side[i].block == &h->side[i].block_x->request);
+	h->fresh_from = h->max_id = 0;
 	c->client = !c->client;
 }
 
@@ -85,145 +102,148 @@ static void on_field(void *ctx, struct slice name, struct slice value)
 			turn_round(c, h);
 	}
 	if (s->block)
-		h2stream_field(c, s->block, name, value);
+		h2stream_field(c, s->block_x, s->block, name, value);
 }
 
-static struct h2stream *stream_get(struct conn *c, struct http2 *h, uint32_t id)
+/* A request of the client, whose streams are counted upwards (RFC 9113 section 5.1.1). */
+static void note_request(struct http2 *h, uint32_t id)
 {
-	struct h2stream *st = h2streams_find(&h->streams, id);
-
-	return st ? st : h2streams_add(c, &h->streams, id, NULL);
-}
-
-static void touch(struct http2 *h, struct draft *d, size_t n)
-{
-	if (!d->first_ns)
-		d->first_ns = h->chunk->ts_ns;
-	d->last_ns = h->chunk->ts_ns;
-	d->wire_bytes += n;
-}
-
-static void finish(struct conn *c, struct http2 *h, struct h2stream *st, enum ended how, int by)
-{
-	for (unsigned i = 0; i < 2; i++)
-		if (h->side[i].block == &st->x->request || h->side[i].block == &st->x->response)
-			h->side[i].block = NULL;
-	h2streams_end(c, &h->streams, st, how, by);
-}
-
-/* One side of the stream has said all. */
-static void side_ended(struct conn *c, struct http2 *h, struct h2stream *st, unsigned role)
-{
-	struct draft *d = role ? &st->x->response : &st->x->request;
-
-	st->ended[role] = true;
-	d->done = true;
-	d->complete = d->seen;
-	if (st->ended[1] && (st->ended[0] || !st->x->request.seen))
-		finish(c, h, st, ENDED_WELL, -1);
+	if (id <= h->max_id)
+		return;
+	h->max_id = id;
+	if (!h->fresh_from)
+		h->fresh_from = id;
 }
 
 /* The first header block of a side begins its message, a later one is its trailers (RFC 9113 section 8.1). */
-static void block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsigned role, uint32_t id, bool push)
+static void block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsigned role, uint32_t id)
 {
-	struct h2stream *st = stream_get(c, h, id);
+	bool request = role == 0 || s->block_push;
+	struct h2stream *st = stream_get(c, h, id, request);
 
 	s->block_stream = id;
+	s->in_block = true;
 	s->block_broken = false;
-	s->block_push = push;
 	s->block = NULL;
+	s->block_x = NULL;
+	if (role == 0)
+		note_request(h, id);
 	if (!st)
 		return;
-	s->block = role && !push ? &st->x->response : &st->x->request;
-	if (st->headers[role && !push])
+	s->block_x = st->x;
+	s->block = exchange_side(st->x, !request);
+	if (st->headers[!request])
 		draft_trailers(s->block);
-	if (role == 0 || push)
-		st->x->request_off = h->chunk->off;
+	touch(h, s, s->block);
 }
 
 /* An interim response (RFC 9113 section 8.1): its fields go again, the final one is to come. */
 static void block_interim(struct http2 *h, struct draft *d)
 {
 	if (d->interims < INTERIM_MAX)
-		d->interim[d->interims] = (struct interim){h->chunk->ts_ns, d->status};
+		d->interim[d->interims] = (struct interim){h->now_ns, d->status};
 	d->interims += d->interims < UINT8_MAX;
 	d->status = 0;
-	d->fields_n = d->text_n = 0;
+	d->fields_n = d->checked_n = d->text_n = d->unknown_fields = 0;
 	d->first_ns = 0;
 }
 
-static void block_end(struct conn *c, struct http2 *h, struct h2side *s, unsigned role)
+/* Trailers whose header section was not seen: no status, but the status of a call, or the end and nothing unknown. */
+static bool is_lone_trailers(const struct h2side *s, const struct h2stream *st, const struct draft *d)
 {
-	struct h2stream *st = h2streams_find(&h->streams, s->block_stream);
-	struct draft *d = s->block;
-	unsigned as = role && !s->block_push;
+	return s->joined && !st->headers[1] && !d->status && !d->in_trailers &&
+	       (draft_header(d, SLICE("grpc-status")).p || (s->block_end_stream && !d->unknown_fields));
+}
 
-	s->block_stream = 0;
+/* What a response says of extended CONNECT and of CONNECT (RFC 8441 section 5, RFC 9113 section 8.5). */
+static void settle_connect(struct exchange *x)
+{
+	if (x->response.status / 100 != 2)
+		x->turned = TURNED_NOT;
+	else if (!x->turned && slice_eq(draft_method(&x->request), SLICE("CONNECT")))
+		x->turned = TURNED_TUNNEL;
+}
+
+static void block_end(struct conn *c, struct http2 *h, unsigned side)
+{
+	struct h2side *s = &h->side[side];
+	struct h2stream *st = s->block ? h2streams_find(&h->streams, s->block_stream) : NULL;
+	struct draft *d = s->block;
+	unsigned role = conn_role(c, side), as = role && !s->block_push;
+
+	s->in_block = false;
 	s->block = NULL;
-	if (!st || !d)
+	s->block_x = NULL;
+	if (!st)
 		return;
 	if (as && d->status / 100 == 1 && d->status != 101) {
 		block_interim(h, d);
 		return;
 	}
-	/* trailers whose header section was not seen: no status, but the end, or the status of a call */
-	if (!st->headers[as] && as && !d->status && (s->block_end_stream || draft_header(d, SLICE("grpc-status")).p) &&
-	    s->joined && !d->in_trailers) {
+	if (as && is_lone_trailers(s, st, d)) {
 		d->in_trailers = true;
 		d->headers_n = 0;
+		draft_missing(d, PART_HEADERS, CAUSE_NETWORK, 0);
 	}
 	d->seen = true;
-	st->headers[as] = true;
+	d->last_ns = h->now_ns;
 	draft_fields_end(d);
-	if (s->block_push)
+	if (!st->headers[as])
+		grpc_headers(c, st->x, as);
+	if (as && !st->headers[1])
+		settle_connect(st->x);
+	st->headers[as] = true;
+	if (s->block_push) {
+		st->x->pushed = true;
 		st->ended[0] = st->x->request.done = st->x->request.complete = true;
-	if (s->block_end_stream)
+	} else if (s->block_end_stream) {
 		side_ended(c, h, st, role);
+	}
 }
 
-static void block_feed(struct conn *c, struct http2 *h, struct h2side *s, unsigned role, struct slice in, bool last)
+/* The rest of the header block is of no use, and nor is what it would have taught the table. */
+static void block_break(struct conn *c, struct h2side *s, size_t n)
 {
+	c->env->stats->head_errors++;
+	s->block_broken = s->joined = true;
+	if (s->block)
+		draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_GRAMMAR, n);
+}
+
+static void block_feed(struct conn *c, struct http2 *h, unsigned side, struct slice in, bool last)
+{
+	struct h2side *s = &h->side[side];
+
 	if (!s->block_broken) {
 		if (!s->hpack)
 			s->hpack = hpack_new(c, s->joined);
-		if (!s->hpack || hpack_feed(s->hpack, in, last, on_field, c) < 0) {
-			s->block_broken = s->joined = true;
-			c->env->stats->head_errors++;
-			if (s->block)
-				draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_GRAMMAR, in.n);
-		}
+		if (!s->hpack || hpack_feed(s->hpack, in, last, on_field, c) < 0)
+			block_break(c, s, in.n);
 	}
 	if (last)
-		block_end(c, h, s, role);
+		block_end(c, h, side);
+}
+
+/* What the table should have been taught is not known: it begins anew. */
+static void table_lost(struct conn *c, struct h2side *s)
+{
+	s->joined = true;
+	hpack_free(c, s->hpack);
+	s->hpack = NULL;
+}
+
+/* A header block that is not completed. */
+static void block_abort(struct conn *c, struct http2 *h, unsigned side)
+{
+	struct h2side *s = &h->side[side];
+
+	block_break(c, s, 0);
+	s->block_end_stream = false;
+	block_end(c, h, side);
+	table_lost(c, s);
 }
 
 /* --- frames --------------------------------------------------------------------------------------------------------- */
-
-static uint32_t u32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-/* How many bytes stand before the content of this frame, that are to be read as a whole. */
-static uint8_t lead_of(const struct h2frame *f)
-{
-	bool padded = f->flags & H2_PADDED;
-
-	switch (f->type) {
-	case H2_DATA:
-		return padded;
-	case H2_HEADERS:
-		return (uint8_t)(padded + (f->flags & H2_PRIO ? 5 : 0));
-	case H2_PUSH_PROMISE:
-		return (uint8_t)(padded + 4);
-	case H2_RST_STREAM:
-		return 4;
-	case H2_GOAWAY:
-		return 8;
-	default:
-		return 0;
-	}
-}
 
 static bool is_block(const struct h2frame *f)
 {
@@ -237,15 +257,15 @@ static void data_begin(struct conn *c, struct http2 *h, struct h2side *s, unsign
 
 	/* a stream that began before: its request or response is known to exist, no more */
 	if (!st && s->joined && s->frame.length)
-		st = h2streams_add(c, &h->streams, s->frame.stream, NULL);
+		st = stream_get(c, h, s->frame.stream, false);
 	if (!st)
 		return;
-	d = role ? &st->x->response : &st->x->request;
+	d = exchange_side(st->x, role);
 	if (!d->seen && s->frame.length) {
 		draft_missing(d, PART_HEADERS, CAUSE_NETWORK, 0);
 		d->seen = true;
 	}
-	touch(h, d, H2_HEADER + s->frame.length);
+	touch(h, s, d);
 }
 
 static void rst_stream(struct conn *c, struct http2 *h, struct h2side *s, unsigned side)
@@ -254,228 +274,199 @@ static void rst_stream(struct conn *c, struct http2 *h, struct h2side *s, unsign
 
 	if (!st)
 		return;
-	st->was_reset = true;
-	st->reset_code = u32(s->lead);
+	st->x->was_reset = true;
+	st->x->reset_code = h2_u32(s->lead);
+	st->x->reset_ns = h->now_ns;
 	/* NO_ERROR after a whole response only says: stop sending (RFC 9113 section 8.1) */
-	finish(c, h, st, st->ended[1] && !st->reset_code ? ENDED_WELL : ENDED_RESET, (int)side);
+	if (st->ended[1] && st->x->reset_code == H2_NO_ERROR)
+		finish(c, h, st, ENDED_WELL, -1);
+	else
+		finish(c, h, st, ENDED_RESET, (int)side);
 }
 
-/* The bytes before the content are here. */
-static void lead_done(struct conn *c, struct http2 *h, unsigned side)
+/* The streams that the other side began beyond the last one that is handled (RFC 9113 section 6.8). */
+static void goaway(struct conn *c, struct http2 *h, struct h2side *s, unsigned side)
+{
+	uint32_t last = h2_u32(s->lead) & 0x7fffffff, odd = conn_role(c, side) == 1, code = h2_u32(s->lead + 4);
+
+	for (struct h2stream *st = h->streams.oldest, *next; st; st = next) {
+		next = st->newer;
+		if (st->id <= last || (st->id & 1) != odd || st->headers[odd])
+			continue;
+		st->x->was_reset = code != H2_NO_ERROR;
+		st->x->reset_code = code;
+		st->x->reset_ns = h->now_ns;
+		finish(c, h, st, ENDED_GOAWAY, (int)side);
+	}
+}
+
+/* Header blocks are not interrupted (RFC 9113 section 4.3). */
+static bool keeps_order(struct conn *c, struct http2 *h, unsigned side)
 {
 	struct h2side *s = &h->side[side];
-	unsigned role = conn_role(c, side);
-	const uint8_t *p = s->lead;
+	bool goes_on = s->frame.type == H2_CONTINUATION && s->in_block && s->frame.stream == s->block_stream;
 
-	s->left = s->frame.length - s->lead_n;
-	s->pad = 0;
-	if ((s->frame.flags & H2_PADDED) && (s->frame.type == H2_DATA || s->frame.type == H2_HEADERS ||
-					     s->frame.type == H2_PUSH_PROMISE) && s->lead_n)
-		s->pad = *p++;
-	if (s->pad > s->left)
-		s->pad = s->left;
-	s->left -= s->pad;
-	s->state = WALK_BODY;
+	if (s->in_block && !goes_on)
+		block_abort(c, h, side);
+	return goes_on || s->frame.type != H2_CONTINUATION;
+}
+
+void http2_malformed(struct conn *c, unsigned side)
+{
+	struct http2 *h = c->state;
+	struct h2side *s = &h->side[side];
+
+	c->env->stats->frame_errors++;
+	if (s->in_block)
+		block_abort(c, h, side);
+	if (is_block(&s->frame))
+		table_lost(c, s);
+}
+
+bool http2_frame(struct conn *c, unsigned side)
+{
+	struct http2 *h = c->state;
+	struct h2side *s = &h->side[side];
+	unsigned role = conn_role(c, side);
+	const uint8_t *promised = s->lead + (s->frame.flags & H2_PADDED ? 1 : 0);
+
+	if (!keeps_order(c, h, side))
+		return false;
+	s->setting_n = 0;
 	switch (s->frame.type) {
 	case H2_DATA:
 		data_begin(c, h, s, role);
-		break;
+		return s->frame.stream;
 	case H2_HEADERS:
 		s->block_end_stream = s->frame.flags & H2_END_STREAM;
-		block_begin(c, h, s, role, s->frame.stream, false);
-		break;
+		s->block_push = false;
+		block_begin(c, h, s, role, s->frame.stream);
+		return true;
 	case H2_PUSH_PROMISE:
 		s->block_end_stream = false;
-		block_begin(c, h, s, role, u32(p) & 0x7fffffff, true);
-		break;
+		s->block_push = true;
+		block_begin(c, h, s, role, h2_u32(promised) & 0x7fffffff);
+		return true;
+	case H2_CONTINUATION:
+		if (s->block)
+			touch(h, s, s->block);
+		return true;
 	case H2_RST_STREAM:
 		rst_stream(c, h, s, side);
-		break;
+		return true;
+	case H2_GOAWAY:
+		goaway(c, h, s, side);
+		return true;
 	default:
-		break;
+		return true;
 	}
-	if (is_block(&s->frame) && s->block)
-		touch(h, s->block, H2_HEADER + s->frame.length);
 }
 
-static void frame_begin(struct conn *c, struct http2 *h, unsigned side)
+/* What one side announces is for the frames of the other (RFC 9113 section 6.5.2). */
+static void setting(struct h2side *other, const uint8_t *p)
+{
+	uint32_t value = h2_u32(p + 2);
+
+	if (p[0] == 0 && p[1] == H2_SETTINGS_MAX_FRAME_SIZE && value > other->max_frame && value >> 24 == 0)
+		other->max_frame = value;
+}
+
+static void settings(struct http2 *h, unsigned side, struct slice in)
 {
 	struct h2side *s = &h->side[side];
 
-	s->frame = h2frame_read(s->lead);
-	s->lead_n = 0;
-	s->lead_want = lead_of(&s->frame);
-	if (s->lead_want > s->frame.length)
-		s->lead_want = (uint8_t)s->frame.length;
-	s->state = WALK_LEAD;
-	if (!s->lead_want)
-		lead_done(c, h, side);
+	for (size_t i = 0; i < in.n; i++) {
+		s->setting[s->setting_n++] = in.p[i];
+		if (s->setting_n < sizeof(s->setting))
+			continue;
+		s->setting_n = 0;
+		setting(&h->side[!side], s->setting);
+	}
 }
 
-/* The frame is over. */
-static void frame_end(struct conn *c, struct http2 *h, unsigned side)
+static void data(struct conn *c, struct http2 *h, struct h2side *s, unsigned role, struct slice in)
 {
+	struct h2stream *st = in.n ? h2streams_find(&h->streams, s->frame.stream) : NULL;
+
+	if (!st)
+		return;
+	exchange_side(st->x, role)->last_ns = h->now_ns;
+	exchange_content(c, st->x, role, in, h->now_ns);
+}
+
+void http2_content(struct conn *c, unsigned side, struct slice in, bool last)
+{
+	struct http2 *h = c->state;
+	struct h2side *s = &h->side[side];
+
+	if (s->frame.type == H2_DATA)
+		data(c, h, s, conn_role(c, side), in);
+	else if (is_block(&s->frame) && s->in_block)
+		block_feed(c, h, side, in, last && (s->frame.flags & H2_END_HEADERS));
+	else if (s->frame.type == H2_SETTINGS)
+		settings(h, side, in);
+}
+
+void http2_frame_end(struct conn *c, unsigned side)
+{
+	struct http2 *h = c->state;
 	struct h2side *s = &h->side[side];
 	struct h2stream *st;
 
-	s->state = WALK_HEADER;
-	s->lead_n = 0;
 	if (s->frame.type != H2_DATA || !(s->frame.flags & H2_END_STREAM))
 		return;
 	st = h2streams_find(&h->streams, s->frame.stream);
-	if (st)
-		side_ended(c, h, st, conn_role(c, side));
+	if (!st)
+		return;
+	exchange_side(st->x, conn_role(c, side))->last_ns = h->now_ns;
+	side_ended(c, h, st, conn_role(c, side));
 }
 
-/* Content of the frame; `last`: all of it is here now. */
-static void frame_content(struct conn *c, struct http2 *h, unsigned side, struct slice in, bool last)
+/* A server that does not speak HTTP/2 answers the preface as it can. */
+static bool is_refused(struct conn *c, unsigned side, const struct chunk *ch)
 {
-	struct h2side *s = &h->side[side];
-	unsigned role = conn_role(c, side);
-	struct h2stream *st;
-
-	if (s->frame.type == H2_DATA) {
-		st = h2streams_find(&h->streams, s->frame.stream);
-		if (!st)
-			return;
-		draft_body(c, role ? &st->x->response : &st->x->request, in.p, in.n);
-		(role ? &st->x->response : &st->x->request)->last_ns = h->chunk->ts_ns;
-		grpc_data(&st->grpc[role], in);
-	} else if (is_block(&s->frame) && s->block_stream) {
-		block_feed(c, h, s, role, in, last && (s->frame.flags & H2_END_HEADERS));
-	}
-}
-
-/* --- the walk ------------------------------------------------------------------------------------------------------- */
-
-static size_t walk_preface(struct h2side *s, struct slice in)
-{
-	size_t n = H2_PREFACE.n - s->left;
-
-	if (in.n < n)
-		n = in.n;
-	s->left += (uint32_t)n;
-	if (s->left == H2_PREFACE.n)
-		s->state = WALK_HEADER;
-	return n;
-}
-
-static size_t walk_lead(struct h2side *s, struct slice in, size_t want)
-{
-	size_t n = want - s->lead_n;
-
-	if (in.n < n)
-		n = in.n;
-	memcpy(s->lead + s->lead_n, in.p, n);
-	s->lead_n += (uint8_t)n;
-	return n;
-}
-
-static size_t walk_body(struct conn *c, struct http2 *h, unsigned side, struct slice in)
-{
-	struct h2side *s = &h->side[side];
-	struct slice part = slice_first(in, s->left);
-
-	s->left -= (uint32_t)part.n;
-	frame_content(c, h, side, part, !s->left);
-	if (!s->left)
-		s->state = WALK_PAD;
-	return part.n;
-}
-
-static size_t walk_pad(struct conn *c, struct http2 *h, unsigned side, struct slice in)
-{
-	struct h2side *s = &h->side[side];
-	size_t n = in.n < s->pad ? in.n : s->pad;
-
-	s->pad -= (uint32_t)n;
-	if (!s->pad)
-		frame_end(c, h, side);
-	return n;
-}
-
-/* Frames are found again where two follow each other, or one fills a packet to its end. */
-static size_t walk_search(struct conn *c, struct h2side *s, struct slice in)
-{
-	for (size_t at = 0; at < in.n; at++) {
-		bool exact;
-		unsigned n = h2frame_chain(slice_from(in, at), &exact);
-
-		if (n >= 3 || (n == 2 && (exact || !at)) || (n == 1 && exact && !at)) {
-			s->state = WALK_HEADER;
-			s->lead_n = 0;
-			c->env->stats->garbage += at;
-			return at;
-		}
-	}
-	c->env->stats->garbage += in.n;
-	return in.n;
-}
-
-static size_t walk(struct conn *c, struct http2 *h, unsigned side, struct slice in)
-{
-	struct h2side *s = &h->side[side];
-	size_t n;
-
-	switch (s->state) {
-	case WALK_PREFACE:
-		return walk_preface(s, in);
-	case WALK_HEADER:
-		n = walk_lead(s, in, H2_HEADER);
-		if (s->lead_n == H2_HEADER)
-			frame_begin(c, h, side);
-		return n;
-	case WALK_LEAD:
-		n = walk_lead(s, in, s->lead_want);
-		if (s->lead_n == s->lead_want)
-			lead_done(c, h, side);
-		return n;
-	case WALK_BODY:
-		return walk_body(c, h, side, in);
-	case WALK_PAD:
-		return walk_pad(c, h, side, in);
-	default:
-		return walk_search(c, s, in);
-	}
-}
-
-/* States that need no more bytes to move on. */
-static bool restless(const struct h2side *s)
-{
-	return (s->state == WALK_BODY && !s->left) || (s->state == WALK_PAD && !s->pad);
+	return conn_role(c, side) == 1 && ch->off == c->begin[side] && slice_starts(ch->data, SLICE("HTTP/1."));
 }
 
 static size_t http2_data(struct conn *c, unsigned side, const struct chunk *ch)
 {
-	struct http2 *h = c->state;
-	size_t at = 0;
-
-	h->chunk = ch;
-	h->feeding = side;
-	while (at < ch->data.n || restless(&h->side[side]))
-		at += walk(c, h, side, slice_from(ch->data, at));
-	return at;
+	if (is_refused(c, side, ch)) {
+		conn_again(c, &proto_http1, NULL);
+		return 0;
+	}
+	((struct http2 *)c->state)->feeding = side;
+	return http2_walk(c, side, ch);
 }
 
 /* --- what is missing ------------------------------------------------------------------------------------------------ */
 
-/* The hole lies in the content of a DATA frame. */
-static bool data_gap(struct conn *c, struct http2 *h, unsigned side, const struct chunk *ch)
+/* The hole lies inside a frame whose content teaches nothing: it costs its bytes. */
+static bool frame_gap(struct conn *c, struct http2 *h, unsigned side, const struct chunk *ch)
 {
 	struct h2side *s = &h->side[side];
-	struct h2stream *st = h2streams_find(&h->streams, s->frame.stream);
+	struct h2stream *st = s->frame.type == H2_DATA ? h2streams_find(&h->streams, s->frame.stream) : NULL;
 	unsigned role = conn_role(c, side);
 
-	if (s->state != WALK_BODY || s->frame.type != H2_DATA)
+	if ((s->state != H2_WALK_CONTENT && s->state != H2_WALK_PAD) || is_block(&s->frame))
 		return false;
-	if (st) {
-		draft_missing(role ? &st->x->response : &st->x->request, PART_BODY, ch->cause, ch->n < s->left ? ch->n : s->left);
-		grpc_gap(&st->grpc[role], ch->n);
+	if (st && s->left) {
+		draft_missing(exchange_side(st->x, role), PART_BODY, ch->cause, ch->n < s->left ? ch->n : s->left);
+		grpc_gap(st->x->grpc, role, ch->n);
 	}
-	if (ch->n > s->left)
-		return false;
-	s->left -= (uint32_t)ch->n;
-	return true;
+	return http2_walk_skip(c, side, ch->n);
+}
+
+/* Any stream may have gone on, and ended, in the hole. */
+static void streams_gap(struct http2 *h, unsigned role, enum cause cause)
+{
+	for (struct h2stream *st = h->streams.oldest; st; st = st->newer) {
+		if (st->ended[role])
+			continue;
+		st->gap[role] = true;
+		if (st->headers[role])
+			draft_missing(exchange_side(st->x, role), PART_BODY, cause, 0);
+		grpc_gap(st->x->grpc, role, UINT64_MAX);
+	}
 }
 
 static void http2_gap(struct conn *c, unsigned side, const struct chunk *ch)
@@ -483,33 +474,31 @@ static void http2_gap(struct conn *c, unsigned side, const struct chunk *ch)
 	struct http2 *h = c->state;
 	struct h2side *s = &h->side[side];
 
-	h->chunk = ch;
 	h->feeding = side;
-	if (data_gap(c, h, side, ch))
+	h->now_ns = ch->ts_ns;
+	c->env->stats->garbage += ch->data.n;
+	if (frame_gap(c, h, side, ch))
 		return;
-	if (s->block_stream && s->block) {
+	if (s->in_block && s->block)
 		draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, ch->cause, ch->n);
+	if (s->in_block) {
 		s->block_end_stream = false;
-		block_end(c, h, s, conn_role(c, side));
+		block_end(c, h, side);
 	}
-	for (struct h2stream *st = h->streams.oldest; st; st = st->newer)
-		st->grpc[conn_role(c, side)].doubt = true;
-	s->block_stream = 0;
-	s->block = NULL;
-	s->state = WALK_SEARCH;
-	s->joined = true;
-	hpack_free(c, s->hpack);
-	s->hpack = NULL;
+	streams_gap(h, conn_role(c, side), ch->cause);
+	if (conn_role(c, side) == 0)
+		h->fresh_from = 0;
+	table_lost(c, s);
+	http2_walk_lost(s);
 }
 
 static void http2_end(struct conn *c, unsigned side, const struct chunk *ch)
 {
 	struct http2 *h = c->state;
-	bool server = conn_role(c, side) == 1;
 
-	h->chunk = ch;
-	h->feeding = side;
-	if (server)
+	h->now_ns = ch->ts_ns;
+	c->env->stats->garbage += ch->data.n;
+	if (conn_role(c, side) == 1)
 		h2streams_release(c, &h->streams, c->how ? (enum ended)c->how : ENDED_CLOSED, c->how ? c->by : (int)side);
 }
 
@@ -522,11 +511,14 @@ static void http2_close(struct conn *c)
 	hpack_free(c, h->side[1].hpack);
 }
 
+/* --- the begin ------------------------------------------------------------------------------------------------------ */
+
 /* The request that upgraded the connection is that of stream 1 (RFC 7540 section 3.2). */
 static void take_stream_1(struct conn *c, struct http2 *h)
 {
 	struct h2stream *st = h2streams_add(c, &h->streams, 1, c->handed);
 
+	h->max_id = 1;
 	if (!st) {
 		exchange_free(c, c->handed);
 		return;
@@ -538,13 +530,16 @@ static void take_stream_1(struct conn *c, struct http2 *h)
 static void http2_open(struct conn *c)
 {
 	struct http2 *h = c->state;
+	bool joined = c->midstream || c->gapped;
 
 	h->sure = !c->midstream;
+	h->fresh_from = !joined;
 	if (c->handed)
 		take_stream_1(c, h);
 	for (unsigned i = 0; i < 2; i++) {
-		h->side[i].joined = c->midstream;
-		h->side[i].state = c->midstream ? WALK_SEARCH : conn_role(c, i) == 0 ? WALK_PREFACE : WALK_HEADER;
+		h->side[i].joined = joined;
+		h->side[i].max_frame = H2_FRAME_SIZE;
+		h->side[i].state = joined ? H2_WALK_SEARCH : conn_role(c, i) == 0 ? H2_WALK_PREFACE : H2_WALK_HEADER;
 	}
 }
 
@@ -553,7 +548,7 @@ static int sender(struct slice data)
 {
 	while (data.n > H2_HEADER) {
 		struct h2frame f = h2frame_read(data.p);
-		size_t at = H2_HEADER + lead_of(&f);
+		size_t at = H2_HEADER + h2frame_lead(&f);
 
 		if (f.type == H2_HEADERS && data.n > at && data.p[at] >= 0x82 && data.p[at] <= 0x8e)
 			return data.p[at] <= 0x87;
@@ -566,21 +561,19 @@ static int sender(struct slice data)
 
 static enum verdict http2_probe(const struct conn *c, struct slice data, bool first, bool cut, int *from_client)
 {
+	static const enum verdict verdicts[] = {
+		[H2_CHAIN_NO] = VERDICT_NO, [H2_CHAIN_MORE] = VERDICT_MORE, [H2_CHAIN_YES] = VERDICT_YES,
+	};
 	size_t n = data.n < H2_PREFACE.n ? data.n : H2_PREFACE.n;
-	bool exact;
-	unsigned frames;
 
 	if (n && memcmp(data.p, H2_PREFACE.p, n) == 0) {
 		*from_client = 1;
 		return n == H2_PREFACE.n ? VERDICT_YES : cut ? VERDICT_NO : VERDICT_MORE;
 	}
-	if (!c->midstream || first)
+	if ((!c->midstream && !c->gapped) || first || data.n < H2_HEADER)
 		return VERDICT_NO;
-	frames = h2frame_chain(data, &exact);
 	*from_client = sender(data);
-	if (frames >= 3 || (frames == 2 && (exact || *from_client >= 0)) || (frames && exact && *from_client >= 0))
-		return VERDICT_YES;
-	return VERDICT_NO;
+	return verdicts[h2frame_chain(data, true, H2_FRAME_SIZE)];
 }
 
 const struct proto proto_http2 = {

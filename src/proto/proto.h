@@ -17,6 +17,7 @@ struct conn_env {
 	struct pool *pool;
 	struct stats *stats;
 	uint32_t body_keep;           /* first bytes of each body to keep */
+	uint64_t stream_interval_ns;  /* an exchange that goes on says so each time this has passed; 0: never */
 	void *ctx;
 	/* Makes room in the pool at the cost of other connections than `c`; false when there is nothing to give. */
 	bool (*reclaim)(void *ctx, struct conn *c);

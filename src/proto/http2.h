@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two rooms of HTTP/2: http2_walk.c finds the frames in one side's bytes, http2.c makes exchanges of them. Private to both.
+ */
+#ifndef PERISCO_PROTO_HTTP2_H
+#define PERISCO_PROTO_HTTP2_H
+
+#include "proto/h2frame.h"
+#include "proto/h2stream.h"
+#include "proto/hpack.h"
+
+enum h2_walk {
+	H2_WALK_HEADER,  /* in the nine bytes before a frame */
+	H2_WALK_PREFACE, /* in the client's first bytes (RFC 9113 section 3.4) */
+	H2_WALK_LEAD,    /* in the bytes before its content */
+	H2_WALK_CONTENT,
+	H2_WALK_PAD,
+	H2_WALK_SEARCH,  /* lost: looking for frames */
+};
+
+/* One side of the connection. */
+struct h2side {
+	struct hpack *hpack;          /* NULL: begins with the next header block */
+	struct draft *block;          /* where the fields of the header block at hand go; NULL: nowhere */
+	struct exchange *block_x;     /* its exchange */
+	uint64_t frame_ns;            /* when the frame at hand began */
+	struct h2frame frame;         /* at hand */
+	uint8_t state;                /* enum h2_walk */
+	uint8_t lead_n, lead[H2_HEADER]; /* bytes of the frame header, or of what stands before the content */
+	uint8_t setting_n, setting[6];
+	uint32_t left, pad;           /* content and padding to come */
+	uint32_t max_frame;           /* no frame of this side was or may be larger */
+	uint32_t block_stream;        /* of the header block at hand */
+	bool in_block;                /* it goes on in CONTINUATION frames */
+	bool block_end_stream, block_broken, block_push;
+	bool joined;                  /* its begin was not seen, or it was lost */
+};
+
+struct http2 {
+	struct h2side side[2];        /* as those of the flow */
+	struct h2streams streams;
+	bool sure;                    /* it is known who the client is */
+	uint32_t max_id;              /* the highest stream of the client that was seen */
+	uint32_t fresh_from;          /* from here on each was seen to begin; 0: not known */
+	unsigned feeding;             /* the side that is read, ... */
+	uint64_t now_ns;              /* ... and the time of its bytes */
+};
+
+/* Reads a chunk of data; returns how much was taken. */
+size_t http2_walk(struct conn *c, unsigned side, const struct chunk *ch);
+
+/* So many bytes are missing. False: they are not all of the content at hand, and nobody knows where we are. */
+bool http2_walk_skip(struct conn *c, unsigned side, uint64_t n);
+
+/* Where we are in the side's stream is not known any more. */
+void http2_walk_lost(struct h2side *s);
+
+/* --- given by http2.c --- */
+
+/* A frame begins: what stands before its content is in s->lead. False: it makes no sense. */
+bool http2_frame(struct conn *c, unsigned side);
+
+/* The frame at hand breaks the rules, and is left out. */
+void http2_malformed(struct conn *c, unsigned side);
+
+/* Content of the frame at hand; `last`: all of it is here now. */
+void http2_content(struct conn *c, unsigned side, struct slice in, bool last);
+
+/* The frame at hand is over. */
+void http2_frame_end(struct conn *c, unsigned side);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Frames in the bytes of one side (RFC 9113 section 4), cut anywhere; and how to find them again when the place was lost. */
+#include "proto/http2.h"
+
+#define SEARCH_MAX ((size_t)48 << 10) /* so much may wait for what decides whether frames begin there */
+
+void http2_walk_lost(struct h2side *s)
+{
+	s->state = H2_WALK_SEARCH;
+	s->lead_n = 0;
+}
+
+static size_t preface(struct h2side *s, struct slice in)
+{
+	struct slice rest = slice_from(H2_PREFACE, s->lead_n);
+	size_t n = in.n < rest.n ? in.n : rest.n;
+
+	if (memcmp(in.p, rest.p, n) != 0) {
+		s->joined = true;
+		http2_walk_lost(s);
+		return 0;
+	}
+	s->lead_n += (uint8_t)n;
+	if (n == rest.n) {
+		s->state = H2_WALK_HEADER;
+		s->lead_n = 0;
+	}
+	return n;
+}
+
+/* Takes what is missing to `want` bytes of s->lead. */
+static size_t gather(struct h2side *s, struct slice in, size_t want)
+{
+	size_t n = want - s->lead_n;
+
+	if (in.n < n)
+		n = in.n;
+	memcpy(s->lead + s->lead_n, in.p, n);
+	s->lead_n += (uint8_t)n;
+	return n;
+}
+
+static void frame_end(struct conn *c, unsigned side)
+{
+	struct h2side *s = &((struct http2 *)c->state)->side[side];
+
+	s->state = H2_WALK_HEADER;
+	s->lead_n = 0;
+	http2_frame_end(c, side);
+}
+
+static void content_end(struct conn *c, struct h2side *s, unsigned side)
+{
+	s->state = H2_WALK_PAD;
+	if (!s->pad)
+		frame_end(c, side);
+}
+
+static void content(struct conn *c, struct h2side *s, unsigned side, struct slice in)
+{
+	s->left -= (uint32_t)in.n;
+	http2_content(c, side, in, !s->left);
+	if (!s->left)
+		content_end(c, s, side);
+}
+
+bool http2_walk_skip(struct conn *c, unsigned side, uint64_t n)
+{
+	struct h2side *s = &((struct http2 *)c->state)->side[side];
+
+	if (n > (uint64_t)s->left + s->pad)
+		return false;
+	if (n > s->left)
+		s->pad -= (uint32_t)n - s->left;
+	s->left = n > s->left ? 0 : s->left - (uint32_t)n;
+	if (!s->left)
+		content_end(c, s, side);
+	return true;
+}
+
+/* What stands before the content is here. */
+static void lead_done(struct conn *c, struct h2side *s, unsigned side)
+{
+	const struct h2frame *f = &s->frame;
+	bool padded = (f->flags & H2_PADDED) && (f->type == H2_DATA || f->type == H2_HEADERS || f->type == H2_PUSH_PROMISE);
+
+	s->left = f->length - s->lead_n;
+	s->pad = padded && s->lead_n ? s->lead[0] : 0;
+	s->state = H2_WALK_CONTENT;
+	if (s->pad > s->left || s->lead_n < h2frame_lead(f) || !http2_frame(c, side)) {
+		http2_malformed(c, side);
+		s->frame.type = UINT8_MAX;
+		s->pad = s->left;
+	}
+	s->left -= s->pad;
+	if (!s->left)
+		content(c, s, side, (struct slice){NULL, 0});
+}
+
+static void header_done(struct conn *c, struct h2side *s, unsigned side)
+{
+	s->frame = h2frame_read(s->lead);
+	s->lead_n = 0;
+	s->state = H2_WALK_LEAD;
+	if (s->frame.length > s->max_frame)
+		s->max_frame = s->frame.length;
+	if (!h2frame_lead(&s->frame) || !s->frame.length)
+		lead_done(c, s, side);
+}
+
+static size_t header(struct conn *c, struct h2side *s, unsigned side, struct slice in)
+{
+	size_t n;
+
+	if (!s->lead_n)
+		s->frame_ns = ((struct http2 *)c->state)->now_ns;
+	n = gather(s, in, H2_HEADER);
+	if (s->lead_n == H2_HEADER)
+		header_done(c, s, side);
+	return n;
+}
+
+static size_t lead(struct conn *c, struct h2side *s, unsigned side, struct slice in)
+{
+	uint32_t want = h2frame_lead(&s->frame);
+	size_t n;
+
+	if (want > s->frame.length)
+		want = s->frame.length;
+	n = gather(s, in, want);
+	if (s->lead_n == want)
+		lead_done(c, s, side);
+	return n;
+}
+
+static size_t pad(struct conn *c, struct h2side *s, unsigned side, struct slice in)
+{
+	size_t n = in.n < s->pad ? in.n : s->pad;
+
+	s->pad -= (uint32_t)n;
+	if (!s->pad)
+		frame_end(c, side);
+	return n;
+}
+
+/* Do frames, or the preface, begin here? */
+static enum h2_chain begins(const struct h2side *s, struct slice in, bool begin)
+{
+	size_t n = in.n < H2_PREFACE.n ? in.n : H2_PREFACE.n;
+
+	if (memcmp(in.p, H2_PREFACE.p, n) == 0)
+		return n == H2_PREFACE.n ? H2_CHAIN_YES : H2_CHAIN_MORE;
+	return h2frame_chain(in, begin, s->max_frame);
+}
+
+/* Sets *taken to the bytes that are certainly no frames. True: frames begin behind them. */
+static bool search(struct conn *c, struct h2side *s, struct slice in, size_t *taken)
+{
+	enum h2_chain found = H2_CHAIN_NO;
+	size_t at;
+
+	for (at = 0; at < in.n; at++) {
+		found = begins(s, slice_from(in, at), at == 0);
+		if (found == H2_CHAIN_YES || (found == H2_CHAIN_MORE && in.n - at < SEARCH_MAX))
+			break;
+	}
+	*taken = at;
+	c->env->stats->garbage += at;
+	if (at == in.n || found != H2_CHAIN_YES)
+		return false;
+	s->state = in.p[at] == 'P' ? H2_WALK_PREFACE : H2_WALK_HEADER;
+	if (s->state == H2_WALK_PREFACE) {
+		hpack_free(c, s->hpack);
+		s->hpack = NULL;
+		s->joined = false;
+	}
+	return true;
+}
+
+static size_t step(struct conn *c, struct h2side *s, unsigned side, struct slice in)
+{
+	struct slice part;
+
+	switch (s->state) {
+	case H2_WALK_HEADER:
+		return header(c, s, side, in);
+	case H2_WALK_PREFACE:
+		return preface(s, in);
+	case H2_WALK_LEAD:
+		return lead(c, s, side, in);
+	case H2_WALK_CONTENT:
+		part = slice_first(in, s->left);
+		content(c, s, side, part);
+		return part.n;
+	default:
+		return pad(c, s, side, in);
+	}
+}
+
+size_t http2_walk(struct conn *c, unsigned side, const struct chunk *ch)
+{
+	struct http2 *h = c->state;
+	struct h2side *s = &h->side[side];
+	size_t at = 0, n;
+
+	while (at < ch->data.n) {
+		struct slice in = slice_from(ch->data, at);
+
+		h->now_ns = chunk_ts(ch, at);
+		if (s->state != H2_WALK_SEARCH) {
+			at += step(c, s, side, in);
+			continue;
+		}
+		if (!search(c, s, in, &n))
+			return at + n;
+		at += n;
+	}
+	return at;
+}
