@@ -45,20 +45,20 @@ static bool widen(struct conn *c, struct h2streams *t)
 
 struct h2stream *h2streams_add(struct conn *c, struct h2streams *t, uint32_t id, struct exchange *x)
 {
-	struct h2stream *s = widen(c, t) ? conn_alloc(c, sizeof(*s)) : NULL;
 	bool given = x;
+	struct h2stream *s;
 
-	if (s && !given)
+	if (widen(c, t) && !given)
 		x = exchange_new(c);
-	if (!s || !x) {
-		conn_free(c, s, sizeof(*s));
+	if (!t->bucket || !x)
 		return NULL;
-	}
 	if (t->n >= H2_STREAMS_MAX)
 		h2streams_end(c, t, t->oldest, ENDED_EVICTED, -1);
 	if (!given)
 		x->request.protocol = x->response.protocol = HTTP_20;
 	x->stream_id = id;
+	_Static_assert(sizeof(*s) <= sizeof(x->room[0].scratch), "a stream fits into an exchange");
+	s = (struct h2stream *)x->room[0].scratch;
 	*s = (struct h2stream){.id = id, .x = x, .older = t->newest};
 	link_in(t, s);
 	if (t->newest)
@@ -78,7 +78,7 @@ const struct h2closed *h2streams_closed(const struct h2streams *t, uint32_t id)
 	return NULL;
 }
 
-static void forget(struct conn *c, struct h2streams *t, struct h2stream *s)
+static void forget(struct h2streams *t, struct h2stream *s)
 {
 	struct h2stream **p = slot(t, s->id);
 
@@ -89,14 +89,13 @@ static void forget(struct conn *c, struct h2streams *t, struct h2stream *s)
 	*(s->newer ? &s->newer->older : &t->newest) = s->older;
 	t->n--;
 	t->closed[t->closed_n++ % H2_CLOSED] = (struct h2closed){s->id, s->x->request.seen};
-	conn_free(c, s, sizeof(*s));
 }
 
 void h2streams_end(struct conn *c, struct h2streams *t, struct h2stream *s, enum ended how, int by)
 {
 	struct exchange *x = s->x;
 
-	forget(c, t, s);
+	forget(t, s);
 	if (x->request.seen || x->response.seen)
 		exchange_emit(c, x, how, by);
 	else

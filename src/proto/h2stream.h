@@ -8,6 +8,7 @@
 #define H2_STREAMS_MAX 16384u /* open at once on a connection; then the oldest is let go */
 #define H2_CLOSED 64u
 
+/* It lies in its exchange. */
 struct h2stream {
 	struct h2stream *chain;
 	struct h2stream *older, *newer;

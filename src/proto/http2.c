@@ -13,8 +13,11 @@
 /* Is the stream over, so that this is only late? `request`: it would be its request. */
 static bool is_over(const struct http2 *h, uint32_t id, bool request)
 {
-	const struct h2closed *closed = h2streams_closed(&h->streams, id);
+	const struct h2closed *closed;
 
+	if (request && (id & 1) && id > h->max_id)
+		return false;
+	closed = h2streams_closed(&h->streams, id);
 	if (closed)
 		return closed->request || !request;
 	return (id & 1) && h->fresh_from && id >= h->fresh_from && id <= h->max_id;
