@@ -77,15 +77,6 @@ void select_free(struct select *s)
 	free(s);
 }
 
-static struct slice trim(struct slice s)
-{
-	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = slice_from(s, 1);
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 static int add_method(struct select *s, struct slice item)
 {
 	return item.n ? strings_add(&s->methods, item) : -EINVAL;
@@ -140,7 +131,7 @@ static int add_each(struct select *s, const char *list, int (*add)(struct select
 	for (int r;; list++) {
 		size_t n = strcspn(list, ",");
 
-		r = add(s, trim(slice_of(list, n)));
+		r = add(s, slice_trim(slice_of(list, n)));
 		list += n;
 		if (r < 0 || !*list)
 			return r;
@@ -192,13 +183,13 @@ static int add_latency(struct select *s, const char *value)
 static int add_header(struct select *s, const char *value)
 {
 	size_t length = strcspn(value, ":");
-	struct slice name = trim(slice_of(value, length)), glob = {NULL, 0};
+	struct slice name = slice_trim(slice_of(value, length)), glob = {NULL, 0};
 	int r;
 
 	if (name.n == 0)
 		return -EINVAL;
 	if (value[length])
-		glob = trim(slice_str(value + length + 1));
+		glob = slice_trim(slice_str(value + length + 1));
 	r = strings_add(&s->values, glob);
 	return r < 0 ? r : strings_add(&s->names, name);
 }

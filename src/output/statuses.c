@@ -5,15 +5,6 @@
 
 #include "output/names.h"
 
-static struct slice trim(struct slice s)
-{
-	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = slice_from(s, 1);
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 /* Three characters: digits, the last ones perhaps "x" for any. Gives the first and the last number meant. */
 static bool parse_http(struct slice s, unsigned *first, unsigned *last)
 {
@@ -57,9 +48,9 @@ static int add(uint64_t *set, struct slice s, bool (*parse)(struct slice, unsign
 	size_t length = dash ? (size_t)(dash - s.p) : s.n;
 	unsigned first, last, end;
 
-	if (!parse(trim(slice_first(s, length)), &first, &last))
+	if (!parse(slice_trim(slice_first(s, length)), &first, &last))
 		return -EINVAL;
-	if (dash && !parse(trim(slice_from(s, length + 1)), &end, &last))
+	if (dash && !parse(slice_trim(slice_from(s, length + 1)), &end, &last))
 		return -EINVAL;
 	if (first > last)
 		return -EINVAL;
@@ -74,7 +65,7 @@ int statuses_add(struct statuses *s, struct slice item)
 	unsigned first, last;
 
 	if (slice_ieq(slice_first(item, prefix.n), prefix))
-		return add(s->grpc, trim(slice_from(item, prefix.n)), parse_grpc);
+		return add(s->grpc, slice_trim(slice_from(item, prefix.n)), parse_grpc);
 	if (item.n > 0 && item.p[0] > '9' && parse_grpc(item, &first, &last))
 		return add(s->grpc, item, parse_grpc);
 	return add(s->http, item, parse_http);
