@@ -104,6 +104,12 @@ static uint8_t *call(struct text *t, uint8_t *w, const struct exchange_record *x
 	return PRINT(fill(w, start, &t->request, REQUEST_WIDTH), "  ");
 }
 
+/* What was asked for: of HTTP/2's CONNECT, which has no target, the authority. */
+static struct slice target(const struct message *m)
+{
+	return m->target.n == 0 && slice_eq(m->method, SLICE("CONNECT")) ? m->authority : m->target;
+}
+
 static uint8_t *request(struct text *t, uint8_t *w, const struct exchange_record *x)
 {
 	const struct message *m = &x->request;
@@ -114,7 +120,7 @@ static uint8_t *request(struct text *t, uint8_t *w, const struct exchange_record
 	w = PRINT(fill(w, start, &protocol, protocol), " ");
 	w = shown(w, m->method, TOKEN_CHARS);
 	if (m->seen)
-		w = shown(PRINT(w, " "), m->target, TARGET_CHARS);
+		w = shown(PRINT(w, " "), target(m), TARGET_CHARS);
 	return PRINT(fill(w, start, &t->request, REQUEST_WIDTH), "  ");
 }
 
@@ -165,7 +171,7 @@ static uint8_t *host(uint8_t *w, const struct endpoints *e, const struct message
 	end = e->key.version == 4 ? ip : PRINT(ip, "[");
 	end = print_ip(end, e->key.addr[server], e->key.version);
 	end = e->key.version == 4 ? end : PRINT(end, "]");
-	if (authority.n == 0 || authority.p == m->target.p || target_parse(m->target).authority.n ||
+	if (authority.n == 0 || authority.p == target(m).p || target_parse(m->target).authority.n ||
 	    slice_eq(name, slice_of(ip, (size_t)(end - ip))))
 		return w;
 	return escape_text(PRINT(w, "  "), authority, NAME_CHARS);

@@ -158,6 +158,12 @@ static void test_host(void **state)
 	m->method = sample_text(&s, "CONNECT");
 	m->target = sample_text(&s, "h:443");
 	expect_alone(ENDS "HTTP/1.1 CONNECT h:443  200  1.2ms  4.3kB");
+	m->target.n = 0;
+	m->authority = sample_text(&s, "db:5432");
+	expect_alone(ENDS "HTTP/1.1 CONNECT db:5432  200  1.2ms  4.3kB");
+	m->target = sample_text(&s, "/chat");
+	expect_alone(ENDS "HTTP/1.1 CONNECT /chat  200  1.2ms  4.3kB  db:5432");
+	m->authority.n = 0;
 	m->target = sample_text(&s, "http://u:p@h/");
 	expect_alone(ENDS "HTTP/1.1 CONNECT http://u:p@h/  200  1.2ms  4.3kB");
 }
