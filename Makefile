@@ -94,7 +94,7 @@ $(UNITS): $B/unit/%: $B/obj/tests/unit/%.o $(EDGE) $(CORE)
 $(CORPUS): $B/corpus/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(EDGE) $(CORE)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(FUZZ): $B/fuzz/%: tests/fuzz/%.c $(CORE_SRC) $(EDGE_SRC) $(wildcard src/*/*.h src/*.h) | $(SKEL)
+$(FUZZ): $B/fuzz/%: tests/fuzz/%.c $(CORE_SRC) $(EDGE_SRC) $(wildcard src/*/*.h src/*.h tests/*.h tests/fuzz/*.h) | $(SKEL)
 	@mkdir -p $(@D)
 	$(CLANG) $(filter-out -Wvla -flto=auto,$(ALL_CFLAGS)) -O1 -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	  -o $@ $< $(CORE_SRC) $(EDGE_SRC) $(LLHTTP_SRC) $(LDLIBS)

@@ -225,7 +225,8 @@ static inline void print_half(const struct rig *r, const struct message *m)
 	print_fields(out, "field", &m->headers);
 }
 
-static const char *const ended_names[] = {"well", "closed", "reset", "timeout", "open", "evicted", "replaced", "lost"};
+static const char *const ended_names[] = {"well", "closed", "reset", "timeout", "open", "evicted", "replaced", "lost",
+					  "goaway"};
 
 static inline void print_exchange(const struct rig *r, const struct exchange_record *x)
 {

@@ -52,6 +52,7 @@ struct exchange {
 	bool unsure;                  /* whether a response is its own can not be told */
 	uint8_t turned;               /* enum turned */
 	bool was_reset, pushed;       /* see struct exchange_record */
+	int8_t reset_by;              /* side of the flow */
 	uint32_t stream_id, reset_code;
 	struct grpc *grpc;            /* of a call whose messages are counted, or NULL */
 	uint64_t reset_ns;            /* when it was, if it was */

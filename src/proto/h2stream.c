@@ -96,6 +96,10 @@ void h2streams_end(struct conn *c, struct h2streams *t, struct h2stream *s, enum
 	struct exchange *x = s->x;
 
 	forget(t, s);
+	if (x->was_reset && how != ENDED_GOAWAY) {
+		how = ENDED_RESET;
+		by = x->reset_by;
+	}
 	if (x->request.seen || x->response.seen)
 		exchange_emit(c, x, how, by);
 	else

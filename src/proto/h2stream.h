@@ -38,7 +38,10 @@ struct h2stream *h2streams_find(const struct h2streams *t, uint32_t id);
 struct h2stream *h2streams_add(struct conn *c, struct h2streams *t, uint32_t id, struct exchange *x);
 /* The stream, if it is among the latest that are over; or NULL. */
 const struct h2closed *h2streams_closed(const struct h2streams *t, uint32_t id);
-/* Emits the exchange and forgets the stream. `by`: the side of the flow that ended it early, or -1. */
+/*
+ * Emits the exchange and forgets the stream. `by`: the side of the flow that ended it early, or -1. One that was reset ended so,
+ * whatever is said here.
+ */
 void h2streams_end(struct conn *c, struct h2streams *t, struct h2stream *s, enum ended how, int by);
 /* Ends all; frees the table. */
 void h2streams_release(struct conn *c, struct h2streams *t, enum ended how, int by);

@@ -243,7 +243,7 @@ static void hand_over(struct conn *c, struct exchange *x)
 	d->interim[0] = (struct interim){d->first_ns, d->status};
 	d->interims = 1;
 	d->seen = d->complete = d->in_trailers = false;
-	d->text_n = d->fields_n = d->headers_n = d->status = 0;
+	d->text_n = d->fields_n = d->checked_n = d->headers_n = d->status = 0;
 	d->first_ns = d->last_ns = d->wire_bytes = 0;
 	d->start = (struct field){0};
 	d->protocol = HTTP_20;

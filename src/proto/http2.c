@@ -8,6 +8,8 @@
 
 #include "proto/list.h"
 
+#define RESET_NS UINT64_C(1000000000)
+
 /* --- streams -------------------------------------------------------------------------------------------------------- */
 
 /* Is the stream over, so that this is only late? `request`: it would be its request. */
@@ -46,18 +48,19 @@ static void side_ended(struct conn *c, struct http2 *h, struct h2stream *st, uns
 
 	st->ended[role] = true;
 	d->done = true;
-	d->complete = d->seen;
-	if (st->ended[1] && (st->ended[0] || st->gap[0] || !st->x->request.seen))
+	d->complete = st->headers[role];
+	if (st->ended[1] && (st->ended[0] || st->gap[0] || st->x->was_reset || !st->x->request.seen))
 		finish(c, h, st, ENDED_WELL, -1);
 }
 
-/* Bytes of the message are here: the frame at hand. */
+/* A frame of the message begins; its content is counted when it comes. */
 static void touch(const struct http2 *h, const struct h2side *s, struct draft *d)
 {
 	if (!d->first_ns)
 		d->first_ns = s->frame_ns;
 	d->last_ns = h->now_ns;
-	d->wire_bytes += H2_HEADER + s->frame.length;
+	d->wire_bytes += H2_HEADER + s->lead_n + s->pad;
+	d->seen = true;
 }
 
 /* --- header blocks -------------------------------------------------------------------------------------------------- */
@@ -148,7 +151,8 @@ static void block_interim(struct http2 *h, struct draft *d)
 	d->interims += d->interims < UINT8_MAX;
 	d->status = 0;
 	d->fields_n = d->checked_n = d->text_n = d->unknown_fields = 0;
-	d->first_ns = 0;
+	d->first_ns = d->wire_bytes = 0;
+	d->seen = false;
 }
 
 /* Trailers whose header section was not seen: no status, but the status of a call, or the end and nothing unknown. */
@@ -188,7 +192,6 @@ static void block_end(struct conn *c, struct http2 *h, unsigned side)
 		d->headers_n = 0;
 		draft_missing(d, PART_HEADERS, CAUSE_NETWORK, 0);
 	}
-	d->seen = true;
 	d->last_ns = h->now_ns;
 	draft_fields_end(d);
 	if (!st->headers[as])
@@ -217,6 +220,8 @@ static void block_feed(struct conn *c, struct http2 *h, unsigned side, struct sl
 {
 	struct h2side *s = &h->side[side];
 
+	if (s->block)
+		s->block->wire_bytes += in.n;
 	if (!s->block_broken) {
 		if (!s->hpack)
 			s->hpack = hpack_new(c, s->joined);
@@ -264,27 +269,54 @@ static void data_begin(struct conn *c, struct http2 *h, struct h2side *s, unsign
 	if (!st)
 		return;
 	d = exchange_side(st->x, role);
-	if (!d->seen && s->frame.length) {
+	if (!d->seen && !s->frame.length)
+		return;
+	if (!d->seen)
 		draft_missing(d, PART_HEADERS, CAUSE_NETWORK, 0);
-		d->seen = true;
-	}
 	touch(h, s, d);
+}
+
+/* The client does not want the oldest of these responses: it has had its time. */
+static void drop_reset(struct conn *c, struct http2 *h)
+{
+	struct h2stream *st = h2streams_find(&h->streams, h->reset[0]);
+
+	if (st && st->x->was_reset)
+		finish(c, h, st, ENDED_RESET, -1);
+	memmove(h->reset, h->reset + 1, --h->resets * sizeof(h->reset[0]));
+}
+
+/* ... which is a while, for what was under way when it was reset (RFC 9113 section 5.1). */
+static void drop_resets(struct conn *c, struct http2 *h, uint64_t now_ns)
+{
+	while (h->resets) {
+		const struct h2stream *st = h2streams_find(&h->streams, h->reset[0]);
+
+		if (st && st->x->was_reset && now_ns < st->x->reset_ns + RESET_NS)
+			return;
+		drop_reset(c, h);
+	}
 }
 
 static void rst_stream(struct conn *c, struct http2 *h, struct h2side *s, unsigned side)
 {
 	struct h2stream *st = h2streams_find(&h->streams, s->frame.stream);
+	uint32_t code = h2_u32(s->lead);
 
-	if (!st)
+	if (!st || st->x->was_reset)
 		return;
-	st->x->was_reset = true;
-	st->x->reset_code = h2_u32(s->lead);
-	st->x->reset_ns = h->now_ns;
 	/* NO_ERROR after a whole response only says: stop sending (RFC 9113 section 8.1) */
-	if (st->ended[1] && st->x->reset_code == H2_NO_ERROR)
+	st->x->was_reset = !st->ended[1] || code != H2_NO_ERROR;
+	st->x->reset_code = code;
+	st->x->reset_ns = h->now_ns;
+	st->x->reset_by = (int8_t)side;
+	if (conn_role(c, side) == 1 || st->ended[1]) {
 		finish(c, h, st, ENDED_WELL, -1);
-	else
-		finish(c, h, st, ENDED_RESET, (int)side);
+		return;
+	}
+	if (h->resets == H2_RESETS)
+		drop_reset(c, h);
+	h->reset[h->resets++] = st->id;
 }
 
 /* The streams that the other side began beyond the last one that is handled (RFC 9113 section 6.8). */
@@ -394,6 +426,7 @@ static void data(struct conn *c, struct http2 *h, struct h2side *s, unsigned rol
 	if (!st)
 		return;
 	exchange_side(st->x, role)->last_ns = h->now_ns;
+	exchange_side(st->x, role)->wire_bytes += in.n;
 	exchange_content(c, st->x, role, in, h->now_ns);
 }
 
@@ -433,11 +466,15 @@ static bool is_refused(struct conn *c, unsigned side, const struct chunk *ch)
 
 static size_t http2_data(struct conn *c, unsigned side, const struct chunk *ch)
 {
+	struct http2 *h = c->state;
+
 	if (is_refused(c, side, ch)) {
 		conn_again(c, &proto_http1, NULL);
 		return 0;
 	}
-	((struct http2 *)c->state)->feeding = side;
+	h->feeding = side;
+	if (h->resets)
+		drop_resets(c, h, ch->ts_ns);
 	return http2_walk(c, side, ch);
 }
 

@@ -9,6 +9,8 @@
 #include "proto/h2stream.h"
 #include "proto/hpack.h"
 
+#define H2_RESETS 8u
+
 enum h2_walk {
 	H2_WALK_HEADER,  /* in the nine bytes before a frame */
 	H2_WALK_PREFACE, /* in the client's first bytes (RFC 9113 section 3.4) */
@@ -39,6 +41,8 @@ struct h2side {
 struct http2 {
 	struct h2side side[2];        /* as those of the flow */
 	struct h2streams streams;
+	uint32_t reset[H2_RESETS];    /* streams that the client has reset, whose responses may still come, oldest first */
+	uint8_t resets;
 	bool sure;                    /* it is known who the client is */
 	uint32_t max_id;              /* the highest stream of the client that was seen */
 	uint32_t fresh_from;          /* from here on each was seen to begin; 0: not known */

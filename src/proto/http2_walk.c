@@ -94,7 +94,7 @@ static void lead_done(struct conn *c, struct h2side *s, unsigned side)
 	}
 	s->left -= s->pad;
 	if (!s->left)
-		content(c, s, side, (struct slice){NULL, 0});
+		content(c, s, side, SLICE(""));
 }
 
 static void header_done(struct conn *c, struct h2side *s, unsigned side)
