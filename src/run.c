@@ -100,8 +100,7 @@ static void on_record(void *ctx, const struct record *record)
 
 	if (is_done(r) || !select_match(r->config->select, record))
 		return;
-	if (record->kind == RECORD_EXCHANGE)
-		r->shown++;
+	r->shown += record->kind == RECORD_EXCHANGE && !record->exchange.progress;
 	if (record->kind == RECORD_EXCHANGE && r->tap_flows)
 		wrote_packets(r, tap_match(r->tap, record->ends.flow_id));
 	wrote_records(r, outputs_write(r->outputs, record));
@@ -245,7 +244,12 @@ static int open_packets(struct run *r, size_t hold)
 
 static int open_engine(struct run *r, size_t memory)
 {
-	struct engine_config config = {.memory = memory, .body_keep = (uint32_t)r->config->body, .flow_records = r->config->flows};
+	struct engine_config config = {
+		.memory = memory,
+		.body_keep = (uint32_t)r->config->body,
+		.flow_records = r->config->flows,
+		.stream_interval_ns = r->config->stream_interval_ns,
+	};
 	const struct engine_hooks hooks = {
 		.ctx = r,
 		.record = on_record,

@@ -96,6 +96,33 @@ static inline void sample_exchange(struct sample *s)
 	x->response.headers = sample_fields(s, "Content-Length: 4300\r\n");
 }
 
+/* The same as a unary gRPC call of greet.Greeter/SayHello on stream 3: OK, one message of 7 bytes there, of 13 back. */
+static inline void sample_grpc(struct sample *s)
+{
+	struct exchange_record *x = &s->r.exchange;
+	struct grpc_record *g = &x->grpc;
+
+	sample_exchange(s);
+	s->r.ends.key.port[1] = 50051;
+	x->latency_ns = 800000;
+	x->stream_id = 3;
+	x->request.protocol = x->response.protocol = sample_text(s, "HTTP/2.0");
+	x->request.method = sample_text(s, "POST");
+	x->request.target = sample_text(s, "/greet.Greeter/SayHello");
+	x->request.authority = sample_text(s, "10.0.0.2:50051");
+	x->request.scheme = sample_text(s, "http");
+	x->request.headers = sample_fields(s, "content-type: application/grpc\r\nte: trailers\r\n");
+	x->request.body_bytes = 12;
+	x->response.reason = slice_of(NULL, 0);
+	x->response.headers = sample_fields(s, "content-type: application/grpc\r\n");
+	x->response.trailers = sample_fields(s, "grpc-status: 0\r\n");
+	x->response.body_bytes = 18;
+	x->is_grpc = true;
+	*g = (struct grpc_record){.messages = {1, 1}, .bytes = {7, 13}, .counted = {true, true}, .cancelled_by = -1};
+	g->service = sample_text(s, "greet.Greeter");
+	g->method = sample_text(s, "SayHello");
+}
+
 static inline void sample_release(struct sample *s)
 {
 	for (size_t i = 0; i < s->n_blocks; i++)

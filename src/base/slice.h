@@ -38,6 +38,16 @@ static inline struct slice slice_first(struct slice s, size_t n)
 	return (struct slice){s.p, s.n < n ? s.n : n};
 }
 
+/* Without the spaces and tabs around it (OWS, RFC 9110 section 5.6.3). */
+static inline struct slice slice_trim(struct slice s)
+{
+	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = slice_from(s, 1);
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
 static inline bool slice_eq(struct slice a, struct slice b)
 {
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);

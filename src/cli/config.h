@@ -48,6 +48,7 @@ struct config {
 	struct words outputs;      /* as in outputs_add */
 	char *write;               /* NULL: no packets are written */
 	bool flows;
+	uint64_t stream_interval_ns; /* 0: no records of what goes on */
 	uint64_t body;             /* bytes to keep of each body */
 	uint64_t count;            /* 0: no limit */
 	uint64_t memory, ring;     /* bytes; ring 0: as tc_open likes it */

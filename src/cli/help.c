@@ -100,5 +100,5 @@ void help_environment(FILE *out)
 	      out);
 	for (size_t i = 0; i < opts_n; i++)
 		if (*opt_env(&opts[i], name))
-			fprintf(out, "  %-22s --%s%s%s\n", name, opts[i].name, opts[i].arg ? " " : "", opts[i].arg ? opts[i].arg : "");
+			fprintf(out, "  %-23s --%s%s%s\n", name, opts[i].name, opts[i].arg ? " " : "", opts[i].arg ? opts[i].arg : "");
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/value.h"
+#include "output/duration.h"
 
 static void *field(struct config *c, const struct opt *o)
 {
@@ -135,6 +136,17 @@ static int set_ring(struct config *c, const struct opt *o, const char *value, ch
 	return err;
 }
 
+/* 0, or a millisecond and more. */
+static int set_interval(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	uint64_t *ns = field(c, o);
+
+	if (duration_parse(value, ns) && (*ns == 0 || *ns >= 1000000))
+		return 0;
+	snprintf(error, n, "'%s' is no time from 1ms up: write 30s or 500ms", value);
+	return -EINVAL;
+}
+
 static int set_hook(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
 {
 	static const char *const names[] = {[TC_HOOK_AUTO] = "auto", [TC_HOOK_TCX] = "tcx", [TC_HOOK_CLSACT] = "clsact"};
@@ -191,10 +203,11 @@ const struct opt opts[] = {
 	 "only packets that match this pcap-filter(7)"},
 	{"hook", 0, "HOOK", WATCH, OPT_INPUT, set_hook, 0, false, "tcx, clsact, or auto: what the kernel has"},
 
-	{"method", 0, "NAME,...", BOTH, OPT_SELECT, set_select, 0, true, "the method: GET,HEAD"},
+	{"method", 0, "NAME,...", BOTH, OPT_SELECT, set_select, 0, true, "the method, of HTTP or of gRPC: GET,SayHello"},
+	{"service", 0, "GLOB", BOTH, OPT_SELECT, set_select, 0, true, "the gRPC service: 'shop.*'"},
 	{"host", 0, "GLOB", BOTH, OPT_SELECT, set_select, 0, true, "the host asked for: '*.example.com'"},
 	{"path", 0, "GLOB", BOTH, OPT_SELECT, set_select, 0, true, "the path and query: '/api/*'"},
-	{"status", 0, "CODE,...", BOTH, OPT_SELECT, set_select, 0, true, "the response's status: 404, 5xx, 500-503"},
+	{"status", 0, "CODE,...", BOTH, OPT_SELECT, set_select, 0, true, "404, 5xx, 500-503; of gRPC: NOT_FOUND, grpc:1-16"},
 	{"min-latency", 0, "TIME", BOTH, OPT_SELECT, set_select, 0, false, "answered after at least 250ms, 1.5s, 80us"},
 	{"header", 0, "NAME[: GLOB]", BOTH, OPT_SELECT, set_select, 0, false, "a field, either way: 'content-type: text/*'"},
 	{"cidr", 0, "NET,...", BOTH, OPT_SELECT, set_select, 0, true, "the server's address: 10.1.0.0/16, fd00::/8"},
@@ -205,6 +218,8 @@ const struct opt opts[] = {
 	{"show-secrets", 0, NULL, BOTH, OPT_SHOW, set_flag, AT(view.show_secrets), false, "do not blot out credentials and cookies"},
 	{"body", 0, "SIZE", BOTH, OPT_SHOW, set_body, AT(body), false, "keep the first bytes of each body; default: 0"},
 	{"flows", 0, NULL, BOTH, OPT_SHOW, set_flag, AT(flows), false, "a record for each connection too"},
+	{"stream-interval", 0, "TIME", BOTH, OPT_SHOW, set_interval, AT(stream_interval_ns), false,
+	 "a record of what goes on, so often; default: none"},
 	{"write", 'w', "FILE", BOTH, OPT_SHOW, set_text, AT(write), false, "the packets, as pcap or, by its name, pcapng"},
 
 	{"memory", 0, "SIZE", BOTH, OPT_LIMITS, set_memory, AT(memory), false, "the most to use; default: 256M"},

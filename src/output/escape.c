@@ -126,22 +126,25 @@ bool escape_is_text(struct slice s)
 	return true;
 }
 
-static size_t text_width(uint8_t c)
+static size_t text_width(uint8_t c, bool quoted)
 {
-	return c == '\\' ? 2 : c > ' ' && c < 0x7f ? 1 : 4;
+	if (c == '\\' || (quoted && c == '"'))
+		return 2;
+	return (c > ' ' || (quoted && c == ' ')) && c < 0x7f ? 1 : 4;
 }
 
-static uint8_t *text_bytes(uint8_t *w, struct slice s)
+static uint8_t *text_bytes(uint8_t *w, struct slice s, bool quoted)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		uint8_t c = s.p[i];
+		size_t width = text_width(c, quoted);
 
-		if (text_width(c) == 4) {
+		if (width == 4) {
 			w = PRINT(w, "\\x");
 			*w++ = (uint8_t)hex[c >> 4];
 			c = (uint8_t)hex[c & 15];
-		} else if (c == '\\') {
-			*w++ = c;
+		} else if (width == 2) {
+			*w++ = '\\';
 		}
 		*w++ = c;
 	}
@@ -149,25 +152,36 @@ static uint8_t *text_bytes(uint8_t *w, struct slice s)
 }
 
 /* How many bytes from the front, or from the back, fit into `max` characters. */
-static size_t text_fits(struct slice s, size_t max, bool back)
+static size_t text_fits(struct slice s, size_t max, bool quoted, bool back)
 {
 	size_t n = 0;
 
 	for (size_t width = 0; n < s.n; n++) {
-		width += text_width(s.p[back ? s.n - 1 - n : n]);
+		width += text_width(s.p[back ? s.n - 1 - n : n], quoted);
 		if (width > max)
 			break;
 	}
 	return n;
 }
 
-uint8_t *escape_text(uint8_t *w, struct slice s, size_t max)
+static uint8_t *text_short(uint8_t *w, struct slice s, size_t max, bool quoted)
 {
 	size_t tail = (max - 3) / 3;
 
-	if (text_fits(s, max, false) == s.n)
-		return text_bytes(w, s);
-	w = text_bytes(w, slice_first(s, text_fits(s, max - 3 - tail, false)));
+	if (text_fits(s, max, quoted, false) == s.n)
+		return text_bytes(w, s, quoted);
+	w = text_bytes(w, slice_first(s, text_fits(s, max - 3 - tail, quoted, false)), quoted);
 	w = PRINT(w, "...");
-	return text_bytes(w, slice_from(s, s.n - text_fits(s, tail, true)));
+	return text_bytes(w, slice_from(s, s.n - text_fits(s, tail, quoted, true)), quoted);
+}
+
+uint8_t *escape_text(uint8_t *w, struct slice s, size_t max)
+{
+	return text_short(w, s, max, false);
+}
+
+uint8_t *escape_quoted(uint8_t *w, struct slice s, size_t max)
+{
+	w = text_short(PRINT(w, "\""), s, max, true);
+	return PRINT(w, "\"");
 }

@@ -33,6 +33,9 @@ bool escape_is_text(struct slice s);
  */
 uint8_t *escape_text(uint8_t *w, struct slice s, size_t max);
 
+/* The same in double quotes, which `max` does not count: spaces stay, a quote has a backslash in front. */
+uint8_t *escape_quoted(uint8_t *w, struct slice s, size_t max);
+
 /* The slow path: not all of it is plain. */
 uint8_t *escape_odd(uint8_t *w, struct slice s);
 

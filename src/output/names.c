@@ -108,3 +108,21 @@ const char *name_of_grpc_kind(unsigned kind)
 
 	return LOOK_UP(names, kind);
 }
+
+const char *name_of_reset(uint32_t code)
+{
+	static const char *const names[] = {
+		"NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT", "STREAM_CLOSED",
+		"FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM",
+		"INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
+	};
+
+	return LOOK_UP(names, code);
+}
+
+const char *name_of_role(int role)
+{
+	static const char *const names[] = {"client", "server"};
+
+	return role < 0 ? NULL : LOOK_UP(names, (unsigned)role);
+}

@@ -3,6 +3,8 @@
 #ifndef PERISCO_OUTPUT_NAMES_H
 #define PERISCO_OUTPUT_NAMES_H
 
+#include <stdint.h>
+
 const char *name_of_ended(unsigned ended);     /* NULL for ENDED_WELL */
 const char *name_of_part(unsigned part);
 const char *name_of_cause(unsigned cause);
@@ -11,5 +13,7 @@ const char *name_of_turned(unsigned turned);   /* NULL for TURNED_NOT */
 const char *name_of_grpc_status(int status);   /* "OK", "CANCELLED", ... */
 const char *name_of_grpc_kind(unsigned kind);
 const char *name_of_tunnel(unsigned tunnel);   /* NULL for TUNNEL_NONE */
+const char *name_of_reset(uint32_t code);      /* of RFC 9113 section 7: "NO_ERROR", "PROTOCOL_ERROR", ... */
+const char *name_of_role(int role);            /* "client", "server"; NULL for -1 */
 
 #endif

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "output/duration.h"
 #include "output/glob.h"
+#include "output/statuses.h"
 #include "output/target.h"
 
 /* A growing list of strings that it owns. */
@@ -21,13 +23,11 @@ struct prefix {
 	unsigned bits;
 };
 
-#define STATUS_END 1000
-
 struct select {
-	struct strings methods, hosts, paths;
+	struct strings methods, services, hosts, paths;
 	struct strings names, values; /* of header conditions, in pairs; a value with p == NULL is any */
 	bool any_status, any_latency;
-	uint64_t status[(STATUS_END + 63) / 64];
+	struct statuses statuses;
 	uint64_t min_latency_ns;
 	struct prefix *prefixes;
 	size_t n_prefixes;
@@ -68,6 +68,7 @@ void select_free(struct select *s)
 	if (!s)
 		return;
 	strings_release(&s->methods);
+	strings_release(&s->services);
 	strings_release(&s->hosts);
 	strings_release(&s->paths);
 	strings_release(&s->names);
@@ -76,59 +77,17 @@ void select_free(struct select *s)
 	free(s);
 }
 
-static struct slice trim(struct slice s)
-{
-	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = slice_from(s, 1);
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 static int add_method(struct select *s, struct slice item)
 {
-	uint8_t upper[64];
-	int r = -EINVAL;
-
-	if (item.n && item.n <= sizeof(upper))
-		r = strings_add(&s->methods, item);
-	for (size_t i = 0; r == 0 && i < item.n; i++)
-		upper[i] = item.p[i] >= 'a' && item.p[i] <= 'z' ? item.p[i] & ~0x20 : item.p[i];
-	return r == 0 ? strings_add(&s->methods, slice_of(upper, item.n)) : r;
-}
-
-/* Three characters: digits, the last ones perhaps "x" for any. Gives the first and the last number meant. */
-static bool status_parse(struct slice s, unsigned *first, unsigned *last)
-{
-	bool any = false;
-
-	*first = *last = 0;
-	for (size_t i = 0; i < s.n; i++) {
-		any |= i > 0 && (s.p[i] | 0x20) == 'x';
-		if (any ? (s.p[i] | 0x20) != 'x' : s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		*first = *first * 10 + (any ? 0 : s.p[i] - '0');
-		*last = *last * 10 + (any ? 9 : s.p[i] - '0');
-	}
-	return s.n == 3 && *last >= 100;
+	return item.n ? strings_add(&s->methods, item) : -EINVAL;
 }
 
 static int add_status(struct select *s, struct slice item)
 {
-	const uint8_t *dash = item.n ? memchr(item.p, '-', item.n) : NULL;
-	size_t length = dash ? (size_t)(dash - item.p) : item.n;
-	unsigned first, last, end;
+	int r = statuses_add(&s->statuses, item);
 
-	if (!status_parse(trim(slice_first(item, length)), &first, &last))
-		return -EINVAL;
-	if (dash && !status_parse(trim(slice_from(item, length + 1)), &end, &last))
-		return -EINVAL;
-	if (first > last)
-		return -EINVAL;
-	for (; first <= last; first++)
-		s->status[first / 64] |= 1ULL << first % 64;
-	s->any_status = true;
-	return 0;
+	s->any_status |= r == 0;
+	return r;
 }
 
 /* "ADDRESS" or "ADDRESS/BITS". */
@@ -172,7 +131,7 @@ static int add_each(struct select *s, const char *list, int (*add)(struct select
 	for (int r;; list++) {
 		size_t n = strcspn(list, ",");
 
-		r = add(s, trim(slice_of(list, n)));
+		r = add(s, slice_trim(slice_of(list, n)));
 		list += n;
 		if (r < 0 || !*list)
 			return r;
@@ -194,6 +153,11 @@ static int add_cidrs(struct select *s, const char *value)
 	return add_each(s, value, add_cidr);
 }
 
+static int add_service(struct select *s, const char *value)
+{
+	return *value ? strings_add(&s->services, slice_str(value)) : -EINVAL;
+}
+
 static int add_host(struct select *s, const char *value)
 {
 	return *value ? strings_add(&s->hosts, slice_str(value)) : -EINVAL;
@@ -204,34 +168,12 @@ static int add_path(struct select *s, const char *value)
 	return *value ? strings_add(&s->paths, slice_str(value)) : -EINVAL;
 }
 
-/* The nanoseconds of a unit; 0 when it is none. */
-static uint64_t unit_ns(const char *unit)
-{
-	static const struct {
-		const char *name;
-		uint64_t ns;
-	} units[] = {{"", 1000000}, {"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcmp(unit, units[i].name) == 0)
-			return units[i].ns;
-	return 0;
-}
-
-/* Digits, perhaps a point and more digits, perhaps a unit. */
 static int add_latency(struct select *s, const char *value)
 {
-	size_t whole = strspn(value, "0123456789");
-	size_t part = value[whole] == '.' ? strspn(value + whole + 1, "0123456789") : 0;
-	uint64_t unit = unit_ns(value + whole + (part ? part + 1 : 0)), ns = 0;
+	uint64_t ns;
 
-	if (whole == 0 || whole > 9 || unit == 0)
+	if (!duration_parse(value, &ns))
 		return -EINVAL;
-	for (size_t i = 0; i < whole; i++)
-		ns = ns * 10 + (uint64_t)(value[i] - '0');
-	ns *= unit;
-	for (size_t i = 0; i < part; i++)
-		ns += (uint64_t)(value[whole + 1 + i] - '0') * (unit /= 10);
 	if (!s->any_latency || ns < s->min_latency_ns)
 		s->min_latency_ns = ns;
 	s->any_latency = true;
@@ -241,13 +183,13 @@ static int add_latency(struct select *s, const char *value)
 static int add_header(struct select *s, const char *value)
 {
 	size_t length = strcspn(value, ":");
-	struct slice name = trim(slice_of(value, length)), glob = {NULL, 0};
+	struct slice name = slice_trim(slice_of(value, length)), glob = {NULL, 0};
 	int r;
 
 	if (name.n == 0)
 		return -EINVAL;
 	if (value[length])
-		glob = trim(slice_str(value + length + 1));
+		glob = slice_trim(slice_str(value + length + 1));
 	r = strings_add(&s->values, glob);
 	return r < 0 ? r : strings_add(&s->names, name);
 }
@@ -257,10 +199,11 @@ static const struct condition {
 	int (*add)(struct select *, const char *);
 	const char *use;
 } conditions[] = {
-	{"method", add_methods, "names like GET, separated by commas"},
+	{"method", add_methods, "names like GET or SayHello, separated by commas"},
+	{"service", add_service, "a pattern like greet.* or *.Greeter"},
 	{"host", add_host, "a pattern like *.example.com"},
 	{"path", add_path, "a pattern like /api/*"},
-	{"status", add_statuses, "404, 5xx or 500-599, separated by commas"},
+	{"status", add_statuses, "404, 5xx, 500-599, NOT_FOUND or grpc:1-16, separated by commas"},
 	{"min-latency", add_latency, "a time like 250ms, 1.5s or 80us"},
 	{"header", add_header, "a name, or a name and a pattern like 'content-type: text/*'"},
 	{"cidr", add_cidrs, "addresses or prefixes like 10.0.0.0/8, separated by commas"},
@@ -287,16 +230,39 @@ int select_add(struct select *s, const char *what, const char *value, char *erro
 
 bool select_any(const struct select *s)
 {
-	return s->methods.n || s->hosts.n || s->paths.n || s->names.n || s->n_prefixes ||
+	return s->methods.n || s->services.n || s->hosts.n || s->paths.n || s->names.n || s->n_prefixes ||
 	       s->any_status || s->any_latency;
 }
 
-static bool match_method(const struct select *s, struct slice method)
+/* Methods are told apart by case (RFC 9110 section 9.1), but "get" may well mean GET. */
+static bool is_upper_of(struct slice upper, struct slice s)
 {
-	for (size_t i = 0; i < s->methods.n; i++)
-		if (slice_eq(s->methods.v[i], method))
+	for (size_t i = 0; i < s.n && i < upper.n; i++)
+		if (upper.p[i] != (s.p[i] >= 'a' && s.p[i] <= 'z' ? s.p[i] & ~0x20 : s.p[i]))
+			return false;
+	return upper.n == s.n;
+}
+
+/* Of the request, or of the call. */
+static bool match_method(const struct select *s, const struct exchange_record *x)
+{
+	struct slice method = x->request.method, call = x->is_grpc ? x->grpc.method : slice_of(NULL, 0);
+
+	for (size_t i = 0; i < s->methods.n; i++) {
+		struct slice wanted = s->methods.v[i];
+
+		if (slice_eq(wanted, method) || is_upper_of(method, wanted) || slice_eq(wanted, call))
 			return true;
+	}
 	return s->methods.n == 0;
+}
+
+static bool match_service(const struct select *s, const struct exchange_record *x)
+{
+	for (size_t i = 0; x->is_grpc && x->grpc.service.n && i < s->services.n; i++)
+		if (glob_match(s->services.v[i], x->grpc.service, false))
+			return true;
+	return s->services.n == 0;
 }
 
 /* Does an authority, or a glob on one, name a port? A colon alone does not: IPv6 addresses have many. */
@@ -368,11 +334,6 @@ static bool match_server(const struct select *s, const struct endpoints *e)
 	return s->n_prefixes == 0;
 }
 
-static bool match_status(const struct select *s, unsigned status)
-{
-	return !s->any_status || (status < STATUS_END && s->status[status / 64] >> status % 64 & 1);
-}
-
 static bool match_latency(const struct select *s, const struct exchange_record *x)
 {
 	return !s->any_latency || (x->timed && x->latency_ns >= s->min_latency_ns);
@@ -380,8 +341,8 @@ static bool match_latency(const struct select *s, const struct exchange_record *
 
 static bool match_exchange(const struct select *s, const struct exchange_record *x)
 {
-	return match_status(s, x->response.status) && match_latency(s, x) && match_method(s, x->request.method) &&
-	       match_path(s, x->request.target) && match_host(s, &x->request) && match_header(s, x);
+	return (!s->any_status || statuses_have(&s->statuses, x)) && match_latency(s, x) && match_method(s, x) &&
+	       match_service(s, x) && match_path(s, x->request.target) && match_host(s, &x->request) && match_header(s, x);
 }
 
 bool select_match(const struct select *s, const struct record *r)

@@ -80,6 +80,7 @@ static bool is_odd(size_t at)
 		offsetof(struct stats, fragments_lost),  offsetof(struct stats, overlap_differs),
 		offsetof(struct stats, flows_evicted),   offsetof(struct stats, garbage),
 		offsetof(struct stats, head_errors),     offsetof(struct stats, heads_cut),
+		offsetof(struct stats, frame_errors),
 	};
 
 	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)

@@ -71,6 +71,8 @@ struct slice request_authority(const struct message *request)
 {
 	struct target t;
 
+	if (request->authority.n)
+		return request->authority;
 	if (request->target.n && request->target.p[0] != '/') {
 		t = target_parse(request->target);
 		if (t.authority.n)

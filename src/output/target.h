@@ -19,8 +19,8 @@ struct target target_parse(struct slice target);
 struct slice target_bare_path(struct slice path);
 
 /*
- * The authority a request is for, without userinfo: that of an absolute-form or authority-form target, else the first
- * Host field. Empty when not known.
+ * The authority a request is for: its :authority (HTTP/2), that of an absolute-form or authority-form target without
+ * userinfo, else the first Host field. Empty when not known.
  */
 struct slice request_authority(const struct message *request);
 

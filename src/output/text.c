@@ -17,11 +17,14 @@
 #define TOKEN_CHARS   16 /* of a method or a protocol */
 #define ENDS_WIDTH    46 /* two IPv4 addresses with ports at their longest */
 #define REQUEST_WIDTH 48
+#define STATUS_WIDTH  9  /* "NOT_FOUND", "CANCELLED" */
+#define MESSAGE_CHARS 80 /* of a gRPC status */
+#define CANCEL        8  /* RFC 9113 section 7 */
 
 struct text {
-	time_t second;        /* that `clock` shows */
-	uint8_t clock[8];     /* "HH:MM:SS" */
-	size_t ends, request; /* widths of columns */
+	time_t second;    /* that `clock` shows */
+	uint8_t clock[8]; /* "HH:MM:SS" */
+	size_t ends, request, status; /* widths of columns */
 };
 
 /* Local time, as tcpdump prints it. */
@@ -87,14 +90,24 @@ static uint8_t *shown(uint8_t *w, struct slice s, size_t max)
 	return s.n ? escape_text(w, s, max) : PRINT(w, "-");
 }
 
-/* "grpc greet.Greeter/SayHello OK" */
-static uint8_t *call(struct text *t, uint8_t *w, const struct grpc_record *g)
+/* "grpc greet.Greeter/SayHello" */
+static uint8_t *call(struct text *t, uint8_t *w, const struct exchange_record *x)
 {
+	const struct grpc_record *g = &x->grpc;
 	uint8_t *start = w;
 
-	w = shown(PRINT(w, "grpc "), g->service, TARGET_CHARS);
-	w = shown(PRINT(w, "/"), g->method, TARGET_CHARS);
+	w = g->web ? PRINT(w, "grpc-web ") : PRINT(w, "grpc ");
+	if (g->service.n || g->method.n)
+		w = shown(PRINT(shown(w, g->service, TARGET_CHARS), "/"), g->method, TARGET_CHARS);
+	else
+		w = shown(w, x->request.target, TARGET_CHARS);
 	return PRINT(fill(w, start, &t->request, REQUEST_WIDTH), "  ");
+}
+
+/* What was asked for: of HTTP/2's CONNECT, which has no target, the authority. */
+static struct slice target(const struct message *m)
+{
+	return m->target.n == 0 && slice_eq(m->method, SLICE("CONNECT")) ? m->authority : m->target;
 }
 
 static uint8_t *request(struct text *t, uint8_t *w, const struct exchange_record *x)
@@ -107,7 +120,7 @@ static uint8_t *request(struct text *t, uint8_t *w, const struct exchange_record
 	w = PRINT(fill(w, start, &protocol, protocol), " ");
 	w = shown(w, m->method, TOKEN_CHARS);
 	if (m->seen)
-		w = shown(PRINT(w, " "), m->target, TARGET_CHARS);
+		w = shown(PRINT(w, " "), target(m), TARGET_CHARS);
 	return PRINT(fill(w, start, &t->request, REQUEST_WIDTH), "  ");
 }
 
@@ -123,15 +136,27 @@ static uint8_t *status(uint8_t *w, const struct exchange_record *x)
 	return x->response.status && !x->is_grpc ? print_u64(w, x->response.status) : PRINT(w, "-");
 }
 
-static uint8_t *response(uint8_t *w, const struct exchange_record *x)
+/* "1/1 msgs": of the request, of the response. */
+static uint8_t *messages(uint8_t *w, const struct grpc_record *g)
+{
+	w = g->counted[0] ? print_u64(w, g->messages[0]) : PRINT(w, "-");
+	w = PRINT(w, "/");
+	w = g->counted[1] ? print_u64(w, g->messages[1]) : PRINT(w, "-");
+	return PRINT(w, " msgs");
+}
+
+static uint8_t *response(struct text *t, uint8_t *w, const struct exchange_record *x)
 {
 	uint8_t *start = w;
-	size_t width = 3;
 
+	if (t->status == 0)
+		t->status = strlen("200");
 	w = status(w, x);
-	start = w = PRINT(fill(w, start, &width, width), "  ");
+	start = w = PRINT(fill(w, start, &t->status, STATUS_WIDTH), "  ");
 	w = x->timed ? print_duration(w, x->latency_ns) : PRINT(w, "-");
 	start = w = PRINT(right(w, start, 5), "  ");
+	if (x->is_grpc)
+		return messages(w, &x->grpc);
 	w = x->response.seen ? print_size(w, x->response.body_bytes) : PRINT(w, "-");
 	return right(w, start, 5);
 }
@@ -146,20 +171,51 @@ static uint8_t *host(uint8_t *w, const struct endpoints *e, const struct message
 	end = e->key.version == 4 ? ip : PRINT(ip, "[");
 	end = print_ip(end, e->key.addr[server], e->key.version);
 	end = e->key.version == 4 ? end : PRINT(end, "]");
-	if (authority.n == 0 || authority.p == m->target.p || target_parse(m->target).authority.n ||
+	if (authority.n == 0 || authority.p == target(m).p || target_parse(m->target).authority.n ||
 	    slice_eq(name, slice_of(ip, (size_t)(end - ip))))
 		return w;
 	return escape_text(PRINT(w, "  "), authority, NAME_CHARS);
 }
 
+/* Closes a note, with who it was. */
+static uint8_t *by_whom(uint8_t *w, int by)
+{
+	if (name_of_role(by))
+		w = print_str(PRINT(w, " by "), name_of_role(by));
+	return PRINT(w, "]");
+}
+
 static uint8_t *ended(uint8_t *w, unsigned how, int by)
 {
-	if (!name_of_ended(how))
+	return name_of_ended(how) ? by_whom(print_str(PRINT(w, " ["), name_of_ended(how)), by) : w;
+}
+
+/* "[reset CANCEL by client]"; nothing of a stream that was reset without an error when all had been said. */
+static uint8_t *reset(uint8_t *w, const struct exchange_record *x)
+{
+	const char *name = name_of_reset(x->reset_code);
+
+	if (x->ended == ENDED_WELL && x->reset_code == 0)
 		return w;
-	w = print_str(PRINT(w, " ["), name_of_ended(how));
-	if (by >= 0)
-		w = by == 0 ? PRINT(w, " by client") : PRINT(w, " by server");
-	return PRINT(w, "]");
+	w = x->ended == ENDED_GOAWAY ? PRINT(w, " [goaway ") : PRINT(w, " [reset ");
+	w = name ? print_str(w, name) : print_u64(w, x->reset_code);
+	return by_whom(w, x->ended_by);
+}
+
+/* How the exchange, or the call, did not end well. */
+static uint8_t *outcome(uint8_t *w, const struct exchange_record *x)
+{
+	bool cancelled = x->is_grpc && name_of_role(x->grpc.cancelled_by);
+
+	if (x->is_grpc && x->grpc.has_timeout && x->grpc.timed_out)
+		w = PRINT(w, " [timed out]");
+	if (cancelled)
+		w = by_whom(PRINT(w, " [cancelled"), x->grpc.cancelled_by);
+	if (!x->was_reset)
+		return ended(w, x->ended, x->ended_by);
+	if (cancelled && x->reset_code == CANCEL && x->ended_by == x->grpc.cancelled_by)
+		return w;
+	return reset(w, x);
 }
 
 static uint8_t *missing(uint8_t *w, const struct message *m, const char *side)
@@ -185,39 +241,55 @@ static uint8_t *interims(uint8_t *w, const struct message *m)
 	return m->interims > INTERIM_MAX ? PRINT(w, " ...]") : PRINT(w, "]");
 }
 
-/* "  1/1 msgs": of the request, of the response. */
-static uint8_t *messages(uint8_t *w, const struct grpc_record *g)
+/* Which of it was not, or not yet, seen. */
+static uint8_t *unseen(uint8_t *w, const struct exchange_record *x)
 {
-	w = PRINT(w, "  ");
-	w = g->counted[0] ? print_u64(w, g->messages[0]) : PRINT(w, "-");
-	w = PRINT(w, "/");
-	w = g->counted[1] ? print_u64(w, g->messages[1]) : PRINT(w, "-");
-	return PRINT(w, " msgs");
+	const struct message *q = &x->request, *a = &x->response;
+
+	if (!q->seen)
+		w = PRINT(w, " [no request]");
+	if (x->progress)
+		return PRINT(w, " [goes on]");
+	if (q->seen && !q->complete)
+		w = PRINT(w, " [request incomplete]");
+	if (a->seen && !a->complete)
+		w = PRINT(w, " [response incomplete]");
+	else if (!a->seen && !name_of_ended(x->ended))
+		w = PRINT(w, " [no response]");
+	return w;
+}
+
+/* What a call has to say besides its status. */
+static uint8_t *grpc_notes(uint8_t *w, const struct exchange_record *x)
+{
+	const struct grpc_record *g = &x->grpc;
+
+	if (g->status > 0 && g->message.n)
+		w = escape_quoted(PRINT(w, " "), g->message, MESSAGE_CHARS);
+	if (x->response.status && x->response.status != 200)
+		w = PRINT(print_u64(PRINT(w, " [HTTP "), x->response.status), "]");
+	return w;
 }
 
 /* What is out of the ordinary, each in brackets. */
 static uint8_t *notes(uint8_t *w, const struct exchange_record *x)
 {
 	const struct message *q = &x->request, *a = &x->response;
+	uint64_t unknown = (uint64_t)q->unknown_fields + a->unknown_fields;
 
 	if (x->is_grpc)
-		w = messages(w, &x->grpc);
+		w = grpc_notes(w, x);
 	else if (q->body_bytes)
 		w = PRINT(print_size(PRINT(w, " [sent "), q->body_bytes), "]");
+	if (x->pushed)
+		w = PRINT(w, " [pushed]");
 	w = interims(w, a);
 	if (name_of_turned(x->turned))
 		w = PRINT(print_str(PRINT(w, " ["), name_of_turned(x->turned)), "]");
-	if (!q->seen)
-		w = PRINT(w, " [no request]");
-	else if (!q->complete)
-		w = PRINT(w, " [request incomplete]");
-	if (a->seen && !a->complete)
-		w = PRINT(w, " [response incomplete]");
-	else if (!a->seen && !name_of_ended(x->ended))
-		w = PRINT(w, " [no response]");
-	w = ended(w, x->ended, x->ended_by);
-	w = missing(w, q, "request ");
-	return missing(w, a, "");
+	w = outcome(unseen(w, x), x);
+	if (unknown)
+		w = print_str(print_u64(PRINT(w, " ["), unknown), unknown == 1 ? " header unknown]" : " headers unknown]");
+	return missing(missing(w, q, "request "), a, "");
 }
 
 static uint8_t *exchange(struct text *t, uint8_t *w, const struct record *r)
@@ -225,8 +297,8 @@ static uint8_t *exchange(struct text *t, uint8_t *w, const struct record *r)
 	const struct endpoints *e = &r->ends;
 	uint8_t *start;
 
-	w = r->exchange.is_grpc ? call(t, w, &r->exchange.grpc) : request(t, w, &r->exchange);
-	w = response(w, &r->exchange);
+	w = r->exchange.is_grpc ? call(t, w, &r->exchange) : request(t, w, &r->exchange);
+	w = response(t, w, &r->exchange);
 	w = host(w, e, &r->exchange.request);
 	start = w = PRINT(w, " ");
 	if (e->translated)

@@ -11,7 +11,7 @@ complain() {
 }
 
 doc=$(tr 'A-Z' 'a-z' <doc/records.md)
-members=$(grep -oE '((KEY|NUMBER|WORD|OPEN|TEXT)\([^"]*"|\\")[a-zA-Z0-9_]+\\?"' src/output/json.c |
+members=$(grep -ohE '((KEY|NUMBER|WORD|FLAG|OPEN|TEXT)\([^"]*"|\\")[a-zA-Z0-9_]+\\?"' src/output/json*.c |
 	grep -oE '[a-zA-Z0-9_]+\\?"$' | tr -d '\\"' | sort -u)
 for member in $members; do
 	grep -qiE "\b$member\b" <<<"$doc" || complain "doc/records.md does not know the member $member"

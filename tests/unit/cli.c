@@ -48,6 +48,8 @@ static bool selects(const struct config *c)
 
 	r.exchange.request = (struct message){.seen = true, .method = SLICE("GET"), .target = SLICE("/api/x?y=1"), .protocol = SLICE("HTTP/1.1"),
 					      .headers = {(const uint8_t *)text, v, 2}};
+	r.exchange.is_grpc = true;
+	r.exchange.grpc = (struct grpc_record){.service = SLICE("shop.Orders"), .status = -1, .cancelled_by = -1};
 	r.exchange.response = (struct message){.seen = true, .status = 503, .protocol = SLICE("HTTP/1.1")};
 	return select_any(c->select) && select_match(c->select, &r);
 }
@@ -66,6 +68,7 @@ HOLDS(headers, c->view.headers == HEADERS_NONE)
 HOLDS(show_secrets, c->view.show_secrets)
 HOLDS(body, c->body == 2048)
 HOLDS(flows, c->flows)
+HOLDS(stream_interval, c->stream_interval_ns == 30000000000)
 HOLDS(write, c->write && !strcmp(c->write, "x.pcap"))
 HOLDS(memory, c->memory == 64 << 20)
 HOLDS(ring, c->ring == 1 << 20)
@@ -83,6 +86,7 @@ static const struct expect {
 	{"filter", "tcp port 80", "tcp", filter_holds},
 	{"hook", "clsact", "tcx", hook_holds},
 	{"method", "POST,GET", "HEAD", selects},
+	{"service", "shop.*", "cart.*", selects},
 	{"host", "*.example.com", "example.org", selects},
 	{"path", "/api/*", "/web/*", selects},
 	{"status", "404,5xx", "2xx", selects},
@@ -95,6 +99,7 @@ static const struct expect {
 	{"show-secrets", NULL, NULL, show_secrets_holds},
 	{"body", "2k", "0", body_holds},
 	{"flows", NULL, NULL, flows_holds},
+	{"stream-interval", "30s", "0", stream_interval_holds},
 	{"write", "x.pcap", "y.pcap", write_holds},
 	{"memory", "64M", "1G", memory_holds},
 	{"ring", "1MiB", "128k", ring_holds},
@@ -303,6 +308,8 @@ static void test_errors(void **state)
 		{NULL, "watch|--ring|100k", "--ring: 100k is no power of two"},
 		{NULL, "watch|--ring|4G", "--ring: 4G is out of range"},
 		{NULL, "watch|--body|2M", "--body: 2M is out of range"},
+		{NULL, "watch|--stream-interval|often", "--stream-interval: 'often' is no time from 1ms up"},
+		{NULL, "watch|--stream-interval|999us", "--stream-interval: '999us' is no time from 1ms up"},
 		{NULL, "watch|--hook|xdp", "--hook: 'xdp' is none of auto, tcx, clsact"},
 		{NULL, "watch|-i|a,,b", "--interface: a name is empty"},
 		{NULL, "watch|--status|9999", "--status: "},

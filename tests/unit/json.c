@@ -263,6 +263,164 @@ static void test_headers(void **state)
 	expect(REQUEST "authority", "\"10.0.0.2\"");
 }
 
+#define GRPC "l7.grpc"
+
+/* The sample is a gRPC call from here on. */
+static struct grpc_record *call(void)
+{
+	sample_release(&s);
+	sample_grpc(&s);
+	return &s.r.exchange.grpc;
+}
+
+static void test_grpc(void **state)
+{
+	struct grpc_record *g = call();
+
+	(void)state;
+	expect(GRPC, "{\"service\":\"greet.Greeter\",\"method\":\"SayHello\",\"status\":0,\"status_name\":\"OK\","
+		     "\"request_messages\":1,\"request_message_bytes\":7,\"response_messages\":1,"
+		     "\"response_message_bytes\":13,\"kind\":\"unary\"}");
+	expect(REQUEST "protocol", "\"HTTP/2.0\"");
+	expect(REQUEST "authority", "\"10.0.0.2:50051\"");
+	expect(REQUEST "scheme", "\"http\"");
+	expect(REQUEST "url", "\"/greet.Greeter/SayHello\"");
+	expect(RESPONSE "trailers", "[{\"key\":\"grpc-status\",\"value\":\"0\"}]");
+	expect("l7.stream_id", "3");
+	g->kind = GRPC_BIDI_STREAMING;
+	expect(GRPC ".kind", "\"bidi_streaming\"");
+	s.r.exchange.is_grpc = false;
+	expect(GRPC, NULL);
+}
+
+static void test_grpc_outcome(void **state)
+{
+	struct grpc_record *g = call();
+
+	(void)state;
+	g->status = 5;
+	g->message = sample_text(&s, "no \"such\"\n\xff");
+	expect(GRPC ".status", "5");
+	expect(GRPC ".status_name", "\"NOT_FOUND\"");
+	expect(GRPC ".message", "\"no \\\"such\\\"\\n\\uefff\"");
+	g->status = 17;
+	expect(GRPC ".status", "17");
+	expect(GRPC ".status_name", NULL);
+	g->timed_out = true;
+	g->timeout_ns = 1;
+	expect(GRPC ".timed_out", NULL);
+	expect(GRPC ".timeout_ns", NULL);
+	g->has_timeout = true;
+	expect(GRPC ".timed_out", "true");
+	expect(GRPC ".timeout_ns", "1");
+	g->timed_out = false;
+	g->timeout_ns = UINT64_MAX;
+	expect(GRPC ".timed_out", "false");
+	expect(GRPC ".timeout_ns", "18446744073709551615");
+	expect(GRPC ".cancelled_by", NULL);
+	g->cancelled_by = 0;
+	expect(GRPC ".cancelled_by", "\"client\"");
+	g->cancelled_by = 1;
+	expect(GRPC ".cancelled_by", "\"server\"");
+}
+
+static void test_grpc_messages(void **state)
+{
+	struct grpc_record *g = call();
+
+	(void)state;
+	expect(GRPC ".request_encoding", NULL);
+	expect(GRPC ".response_compressed", NULL);
+	expect(GRPC ".web", NULL);
+	g->encoding[0] = sample_text(&s, "gzip");
+	g->encoding[1] = sample_text(&s, "identity");
+	g->compressed[0] = 1;
+	g->messages[1] = g->bytes[1] = g->compressed[1] = UINT64_MAX;
+	g->web = true;
+	expect(GRPC ".request_encoding", "\"gzip\"");
+	expect(GRPC ".response_encoding", "\"identity\"");
+	expect(GRPC ".request_compressed", "1");
+	expect(GRPC ".response_messages", "18446744073709551615");
+	expect(GRPC ".response_message_bytes", "18446744073709551615");
+	expect(GRPC ".response_compressed", "18446744073709551615");
+	expect(GRPC ".web", "true");
+}
+
+/* What was not counted has no number, not even 0; without any there is no kind. */
+static void test_grpc_not_known(void **state)
+{
+	struct grpc_record *g = call();
+
+	(void)state;
+	g->compressed[0] = g->compressed[1] = 1;
+	g->counted[0] = false;
+	expect(GRPC ".request_messages", NULL);
+	expect(GRPC ".request_message_bytes", NULL);
+	expect(GRPC ".request_compressed", NULL);
+	expect(GRPC ".response_messages", "1");
+	expect(GRPC ".kind", "\"unary\"");
+	g->counted[1] = false;
+	expect(GRPC ".kind", NULL);
+	g->counted[0] = true;
+	g->messages[0] = g->bytes[0] = 0;
+	expect(GRPC ".request_messages", "0");
+	expect(GRPC ".kind", "\"unary\"");
+	*g = (struct grpc_record){.status = -1, .cancelled_by = -1};
+	expect(GRPC, "{}");
+	g->web = true;
+	expect(GRPC, "{\"web\":true}");
+}
+
+static void test_http2(void **state)
+{
+	struct exchange_record *x = &s.r.exchange;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		expect(((const char *[]){"l7.stream_id", "l7.pushed", "l7.reset_code", "l7.progress"})[i], NULL);
+	x->stream_id = 4;
+	x->pushed = x->progress = true;
+	x->request.unknown_fields = 2;
+	expect("l7.stream_id", "4");
+	expect("l7.pushed", "true");
+	expect("l7.progress", "true");
+	expect(REQUEST "unknown_headers", "2");
+	expect(RESPONSE "unknown_headers", NULL);
+	x->was_reset = true;
+	expect("l7.reset_code", "0");
+	expect("l7.reset_name", "\"NO_ERROR\"");
+	x->reset_code = 8;
+	expect("l7.reset_name", "\"CANCEL\"");
+	x->reset_code = 13;
+	expect("l7.reset_name", "\"HTTP_1_1_REQUIRED\"");
+	x->reset_code = 14;
+	expect("l7.reset_code", "14");
+	expect("l7.reset_name", NULL);
+	x->reset_code = UINT32_MAX;
+	expect("l7.reset_code", "4294967295");
+	expect("l7.reset_name", NULL);
+	x->ended = ENDED_GOAWAY;
+	x->ended_by = 1;
+	expect("l7.ended", "{\"how\":\"goaway\",\"by\":\"server\"}");
+}
+
+/* Whatever headers are shown. */
+static void test_trace(void **state)
+{
+	struct message *m = &s.r.exchange.request;
+
+	(void)state;
+	expect("trace", NULL);
+	m->headers = sample_fields(&s, "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n");
+	for (view.headers = HEADERS_ALL; view.headers <= HEADERS_LIST; view.headers++)
+		expect("trace",
+		       "{\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"span_id\":\"00f067aa0ba902b7\"}");
+	expect("flow_id", "\"0123456789abcdef\"");
+	s.r.kind = RECORD_FLOW;
+	s.r.flow = (struct flow_record){.ended_by = -1};
+	expect("trace", NULL);
+}
+
 /* Whole values of some fields; nothing else, whatever it looks like. */
 static void test_secrets(void **state)
 {
@@ -484,6 +642,10 @@ static void test_little_room(void **state)
 	x->turned = TURNED_WEBSOCKET;
 	x->request.missings = x->response.missings = MISSING_MAX;
 	x->response.interims = 255;
+	x->is_grpc = x->pushed = x->progress = x->was_reset = true;
+	x->grpc = (struct grpc_record){.messages = {UINT64_MAX, UINT64_MAX}, .counted = {true, true}, .has_timeout = true};
+	x->grpc.service = x->grpc.method = x->grpc.message = sample_text(&s, "some\"text");
+	x->grpc.encoding[0] = x->grpc.encoding[1] = x->grpc.message;
 	for (int i = 0; i < MISSING_MAX; i++)
 		x->request.missing[i] = x->response.missing[i] =
 			(struct missing){PART_START_LINE, CAUSE_NETWORK, UINT64_MAX};
@@ -516,7 +678,8 @@ int main(void)
 		TEST(ipv6),        TEST(numbers),                   TEST(headers),           TEST(secrets),
 		TEST(body),        TEST(flow_record),               TEST(loss_record),       TEST(escapes),
 		TEST(blocks),      TEST(escapes_come_back),         TEST(no_room),
-		TEST(little_room),
+		TEST(little_room), TEST(grpc),                      TEST(grpc_outcome),      TEST(grpc_messages),
+		TEST(http2),       TEST(grpc_not_known),            TEST(trace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

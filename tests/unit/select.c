@@ -250,6 +250,20 @@ static void test_bad_values(void **state)
 		{"status", "200-"},
 		{"status", "-200"},
 		{"status", "200,"},
+		{"status", "grpc:"},
+		{"status", "grpc:-1"},
+		{"status", "grpc:1-"},
+		{"status", "grpc:2-1"},
+		{"status", "grpc:1000"},
+		{"status", "grpc:5xx"},
+		{"status", "grpc:OKAY"},
+		{"status", "grpc"},
+		{"status", "http:200"},
+		{"status", "NOT FOUND"},
+		{"status", "NOT_FOUN"},
+		{"status", "5"},
+		{"status", "OK-NOT_FOUND"},
+		{"service", ""},
 		{"min-latency", ""},
 		{"min-latency", "ms"},
 		{"min-latency", "1m"},
@@ -285,7 +299,110 @@ static void test_bad_values(void **state)
 		assert_non_null(strstr(error, bad[i][0]));
 	}
 	select_add(sel, "status", "2oo", error, sizeof(error));
-	assert_string_equal(error, "bad status '2oo': use 404, 5xx or 500-599, separated by commas");
+	assert_string_equal(error, "bad status '2oo': use 404, 5xx, 500-599, NOT_FOUND or grpc:1-16, separated by commas");
+}
+
+/* The sample is a gRPC call from here on. */
+static struct grpc_record *call(void)
+{
+	sample_release(&s);
+	sample_grpc(&s);
+	return &s.r.exchange.grpc;
+}
+
+static void test_service(void **state)
+{
+	struct grpc_record *g;
+
+	(void)state;
+	assert_false(meets("service", "*"));
+	g = call();
+	assert_true(meets("service", "greet.Greeter"));
+	assert_true(meets("service", "*.Greeter"));
+	assert_true(meets("service", "*"));
+	assert_false(meets("service", "Greeter"));
+	assert_false(meets("service", "*.greeter"));
+	add("service", "shop.*");
+	assert_false(select_match(sel, &s.r));
+	add("service", "greet.*");
+	assert_true(select_match(sel, &s.r));
+	add("method", "SayGoodbye");
+	assert_false(select_match(sel, &s.r));
+	g->service.n = 0;
+	assert_false(meets("service", "*"));
+}
+
+static void test_call_method(void **state)
+{
+	struct grpc_record *g = call();
+
+	(void)state;
+	assert_true(meets("method", "SayHello"));
+	assert_true(meets("method", "GET,SayHello"));
+	assert_true(meets("method", "post"));
+	assert_false(meets("method", "sayhello"));
+	assert_false(meets("method", "Say*"));
+	g->method = sample_text(&s, "SAYHELLO");
+	assert_false(meets("method", "SayHello"));
+	g->method.n = 0;
+	assert_false(meets("method", "SayHello"));
+	s.r.exchange.is_grpc = false;
+	g->method = sample_text(&s, "SayHello");
+	assert_false(meets("method", "SayHello"));
+}
+
+static void test_call_status(void **state)
+{
+	struct grpc_record *g = call();
+
+	(void)state;
+	assert_true(meets("status", "200"));
+	assert_true(meets("status", "OK"));
+	assert_true(meets("status", "grpc:0"));
+	assert_false(meets("status", "grpc:1-16"));
+	g->status = 5;
+	assert_true(meets("status", "200"));
+	assert_true(meets("status", "NOT_FOUND"));
+	assert_true(meets("status", "not_found"));
+	assert_true(meets("status", "GRPC:Not_Found"));
+	assert_true(meets("status", "5xx, grpc: 5"));
+	assert_true(meets("status", "404, not_found, OK"));
+	assert_true(meets("status", "grpc:1-16"));
+	assert_true(meets("status", "grpc:CANCELLED - UNAUTHENTICATED"));
+	assert_false(meets("status", "OK, 404"));
+	assert_false(meets("status", "grpc:6-999"));
+	g->status = 999;
+	assert_true(meets("status", "grpc:999"));
+	g->status = 1000;
+	assert_false(meets("status", "grpc:0-999"));
+	g->status = -1;
+	assert_false(meets("status", "grpc:0-999"));
+	assert_true(meets("status", "200"));
+	g->status = 5;
+	s.r.exchange.response.status = 0;
+	assert_true(meets("status", "NOT_FOUND"));
+	s.r.exchange.is_grpc = false;
+	assert_false(meets("status", "NOT_FOUND, 100-999"));
+}
+
+/* Host and path of an HTTP/2 request are pseudo-header fields. */
+static void test_http2(void **state)
+{
+	struct message *m = &s.r.exchange.request;
+
+	(void)state;
+	call();
+	m->authority = sample_text(&s, "Greeter.example:50051");
+	assert_true(meets("host", "greeter.example"));
+	assert_true(meets("host", "*:50051"));
+	assert_false(meets("host", "10.*"));
+	assert_true(meets("path", "/greet.Greeter/*"));
+	assert_true(meets("header", "te: trailers"));
+	assert_true(meets("header", "grpc-status: 0"));
+	m->headers = sample_fields(&s, "host: other\r\n");
+	assert_false(meets("host", "other"));
+	m->authority.n = 0;
+	assert_true(meets("host", "other"));
 }
 
 static bool globs(const char *glob, const char *text)
@@ -320,6 +437,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 		TEST(nothing),     TEST(method), TEST(host), TEST(path),           TEST(status),        TEST(globs),
 		TEST(min_latency), TEST(header), TEST(cidr), TEST(all_must_hold), TEST(other_records), TEST(bad_values),
+		TEST(service),     TEST(http2),  TEST(call_method),        TEST(call_status),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,13 +73,15 @@ static void test_losses(void **state)
 /* What is out of the ordinary is told unasked; all the rest only with --verbose. */
 static void test_oddities(void **state)
 {
-	const struct summary s = {.stats = {.malformed = 3, .retransmitted = 1460}};
+	const struct summary s = {.stats = {.malformed = 3, .retransmitted = 1460, .frame_errors = 2}};
 
 	(void)state;
-	check(&s, false, "0 exchanges\n0 packets, 0 connections\n0 lost\n         3  packets with broken or cut headers\n");
+	check(&s, false, "0 exchanges\n0 packets, 0 connections\n0 lost\n         3  packets with broken or cut headers\n"
+	      "         2  frames of HTTP/2 that broke the rules\n");
 	check(&s, true,
 	      "0 exchanges\n0 packets, 0 connections\n0 lost\n         3  packets with broken or cut headers\n"
-	      "      1460  payload bytes that were there already\n");
+	      "      1460  payload bytes that were there already\n"
+	      "         2  frames of HTTP/2 that broke the rules\n");
 }
 
 static void test_progress(void **state)

@@ -158,6 +158,12 @@ static void test_host(void **state)
 	m->method = sample_text(&s, "CONNECT");
 	m->target = sample_text(&s, "h:443");
 	expect_alone(ENDS "HTTP/1.1 CONNECT h:443  200  1.2ms  4.3kB");
+	m->target.n = 0;
+	m->authority = sample_text(&s, "db:5432");
+	expect_alone(ENDS "HTTP/1.1 CONNECT db:5432  200  1.2ms  4.3kB");
+	m->target = sample_text(&s, "/chat");
+	expect_alone(ENDS "HTTP/1.1 CONNECT /chat  200  1.2ms  4.3kB  db:5432");
+	m->authority.n = 0;
 	m->target = sample_text(&s, "http://u:p@h/");
 	expect_alone(ENDS "HTTP/1.1 CONNECT http://u:p@h/  200  1.2ms  4.3kB");
 }
@@ -202,6 +208,145 @@ static void test_target(void **state)
 	m->target = m->method = sample_bytes(&s, target, sizeof(target));
 	expect_alone(ENDS "HTTP/1.1 \\xff\\xff...\\xff \\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff..."
 			  "\\xff\\xff\\xff\\xff  200  1.2ms  4.3kB");
+}
+
+#define CALL "10:54:09.234567 10.0.0.1:51234 -> 10.0.0.2:50051  grpc greet.Greeter/SayHello  "
+
+/* The sample is a gRPC call from here on. */
+static struct grpc_record *call(void)
+{
+	sample_release(&s);
+	sample_grpc(&s);
+	return &s.r.exchange.grpc;
+}
+
+static void test_grpc(void **state)
+{
+	struct grpc_record *g = call();
+
+	(void)state;
+	expect(CALL "OK   800us  1/1 msgs");
+	s.r.exchange.request.authority = sample_text(&s, "greeter:50051");
+	expect(CALL "OK   800us  1/1 msgs  greeter:50051");
+	s.r.exchange.request.authority.n = 0;
+	g->web = true;
+	g->messages[1] = 100;
+	g->counted[0] = false;
+	expect_alone("10:54:09.234567 10.0.0.1:51234 -> 10.0.0.2:50051  grpc-web greet.Greeter/SayHello  OK   800us  "
+		     "-/100 msgs");
+	g->web = false;
+	g->service.n = 0;
+	expect_alone("10:54:09.234567 10.0.0.1:51234 -> 10.0.0.2:50051  grpc -/SayHello  OK   800us  -/100 msgs");
+	g->method.n = 0;
+	s.r.exchange.request.target = sample_text(&s, "/x y");
+	expect_alone("10:54:09.234567 10.0.0.1:51234 -> 10.0.0.2:50051  grpc /x\\x20y  OK   800us  -/100 msgs");
+	s.r.exchange.request.target.n = 0;
+	expect_alone("10:54:09.234567 10.0.0.1:51234 -> 10.0.0.2:50051  grpc -  OK   800us  -/100 msgs");
+}
+
+/* Its lines and those of HTTP/2 and HTTP/1 align. */
+static void test_grpc_columns(void **state)
+{
+	struct grpc_record *g = call();
+
+	(void)state;
+	expect(CALL "OK   800us  1/1 msgs");
+	g->status = 5;
+	expect(CALL "NOT_FOUND  800us  1/1 msgs");
+	g->status = 0;
+	expect(CALL "OK         800us  1/1 msgs");
+	g->status = 8;
+	expect(CALL "RESOURCE_EXHAUSTED  800us  1/1 msgs");
+	g->status = 99;
+	expect(CALL "99         800us  1/1 msgs");
+	g->status = -1;
+	expect(CALL "-          800us  1/1 msgs");
+	s.r.exchange.is_grpc = false;
+	expect("10:54:09.234567 10.0.0.1:51234 -> 10.0.0.2:50051  HTTP/2.0 POST /greet.Greeter/SayHello  "
+	       "200        800us    18B  [sent 12B]");
+	sample_release(&s);
+	sample_exchange(&s);
+	expect("10:54:09.234567 10.0.0.1:51234 -> 10.0.0.2:80     HTTP/1.1 GET /index.html               "
+	       "200        1.2ms  4.3kB");
+}
+
+static void test_grpc_outcome(void **state)
+{
+	struct exchange_record *x = &s.r.exchange;
+	struct grpc_record *g = call();
+
+	(void)state;
+	g->message = sample_text(&s, "no \"such\" thing\n\\ \x1b[31m] [reset by client");
+	expect(CALL "OK   800us  1/1 msgs");
+	g->status = 2;
+	expect_alone(CALL "UNKNOWN  800us  1/1 msgs  \"no \\\"such\\\" thing\\x0a\\\\ \\x1b[31m] [reset by client\"");
+	g->message = sample_text(&s, "0123456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 end");
+	expect_alone(CALL "UNKNOWN  800us  1/1 msgs  \"0123456789 123456789 123456789 123456789 123456789 1...9 123456789 "
+			  "123456789 end\"");
+	g->message.n = 0;
+	g->status = -1;
+	x->response.status = 503;
+	expect_alone(CALL "-    800us  1/1 msgs  [HTTP 503]");
+	x->response.status = 200;
+	g->has_timeout = true;
+	expect_alone(CALL "-    800us  1/1 msgs");
+	g->timed_out = true;
+	expect_alone(CALL "-    800us  1/1 msgs  [timed out]");
+	g->cancelled_by = 0;
+	x->was_reset = true;
+	x->reset_code = 8;
+	x->ended = ENDED_RESET;
+	x->ended_by = 0;
+	x->response.complete = false;
+	expect_alone(CALL "-    800us  1/1 msgs  [response incomplete] [timed out] [cancelled by client]");
+	g->timed_out = false;
+	x->ended_by = 1;
+	expect_alone(CALL "-    800us  1/1 msgs  [response incomplete] [cancelled by client] [reset CANCEL by server]");
+}
+
+static void test_http2_notes(void **state)
+{
+	struct exchange_record *x = &s.r.exchange;
+
+	(void)state;
+	x->was_reset = true;
+	x->ended_by = 1;
+	expect(GET "200  1.2ms  4.3kB");
+	x->reset_code = 7;
+	expect(GET "200  1.2ms  4.3kB  [reset REFUSED_STREAM by server]");
+	x->reset_code = 99;
+	x->ended = ENDED_RESET;
+	x->ended_by = -1;
+	expect(GET "200  1.2ms  4.3kB  [reset 99]");
+	x->reset_code = 0;
+	x->ended = ENDED_GOAWAY;
+	x->ended_by = 1;
+	expect(GET "200  1.2ms  4.3kB  [goaway NO_ERROR by server]");
+	x->was_reset = false;
+	expect(GET "200  1.2ms  4.3kB  [goaway by server]");
+	x->ended = ENDED_WELL;
+	x->pushed = true;
+	x->request.unknown_fields = 1;
+	expect(GET "200  1.2ms  4.3kB  [pushed] [1 header unknown]");
+	x->response.unknown_fields = UINT32_MAX;
+	x->pushed = false;
+	expect(GET "200  1.2ms  4.3kB  [4294967296 headers unknown]");
+}
+
+static void test_progress(void **state)
+{
+	struct exchange_record *x = &s.r.exchange;
+
+	(void)state;
+	call();
+	x->progress = true;
+	x->request.complete = x->response.complete = false;
+	x->grpc.status = -1;
+	x->grpc.messages[0] = 1234;
+	expect(CALL "-    800us  1234/1 msgs  [goes on]");
+	x->response = (struct message){0};
+	x->timed = false;
+	expect(CALL "-        -  1234/1 msgs  [goes on]");
 }
 
 static void test_flow_and_loss(void **state)
@@ -287,6 +432,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 		TEST(exchange), TEST(columns), TEST(no_response),      TEST(no_request), TEST(notes),
 		TEST(host),     TEST(target),  TEST(ipv6_and_backend), TEST(flow_and_loss),
+		TEST(grpc),     TEST(progress), TEST(grpc_columns),    TEST(grpc_outcome), TEST(http2_notes),
 		TEST(durations_and_sizes),     TEST(hex_and_padded),
 	};
 

@@ -185,12 +185,23 @@ static void test_authority(void **state)
 	check_authority("GET", "/", "Host: [::1\r\n", "[::1", "[");
 }
 
+static void test_pseudo_authority(void **state)
+{
+	struct message m = {.method = SLICE("CONNECT"),
+			    .target = SLICE("http://t/"),
+			    .authority = sample_text(&s, "a:50051"),
+			    .headers = sample_fields(&s, "Host: h\r\n")};
+
+	(void)state;
+	assert_true(slice_eq(request_authority(&m), SLICE("a:50051")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_teardown(test_##name, tear_down)
 		TEST(secret_fields), TEST(other_fields), TEST(headers),
-		TEST(bad_headers),   TEST(targets),      TEST(authority),
+		TEST(bad_headers),   TEST(targets),      TEST(authority), TEST(pseudo_authority),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
