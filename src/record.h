@@ -119,7 +119,7 @@ struct endpoints {
 };
 
 /* A gRPC call, over HTTP/2 or as gRPC-Web. */
-enum grpc_kind { GRPC_UNARY, GRPC_CLIENT_STREAMING, GRPC_SERVER_STREAMING, GRPC_BIDI_STREAMING };
+enum grpc_kind { GRPC_UNARY, GRPC_CLIENT_STREAMING, GRPC_SERVER_STREAMING, GRPC_BIDI_STREAMING, GRPC_KIND_UNKNOWN };
 struct grpc_record {
 	struct slice service, method;  /* of the path; empty: not known */
 	int status;                    /* of the trailers; -1: not seen */

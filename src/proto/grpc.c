@@ -277,4 +277,6 @@ void grpc_fill(struct conn *c, struct exchange *x, uint64_t now_ns, struct excha
 		g->compressed[i] = s->compressed;
 	}
 	g->kind = (uint8_t)((g->messages[0] > 1 ? GRPC_CLIENT_STREAMING : 0) | (g->messages[1] > 1 ? GRPC_SERVER_STREAMING : 0));
+	if (g->kind != GRPC_BIDI_STREAMING && !(g->counted[0] && g->counted[1]))
+		g->kind = GRPC_KIND_UNKNOWN;
 }

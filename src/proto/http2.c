@@ -174,7 +174,7 @@ static void block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsig
 		return;
 	s->block_x = st->x;
 	s->block = exchange_side(st->x, !request);
-	if (st->headers[!request])
+	if (st->headers[!request] || s->block->body_bytes)
 		draft_trailers(s->block);
 	touch(h, s, s->block);
 }
