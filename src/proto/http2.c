@@ -602,6 +602,7 @@ static void take_stream_1(struct conn *c, struct http2 *h)
 	}
 	st->headers[0] = true;
 	st->ended[0] = true;
+	st->gap[1] = c->gapped;
 }
 
 static void http2_open(struct conn *c)

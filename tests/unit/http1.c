@@ -353,10 +353,10 @@ static void h2c(void **state)
 	(void)state;
 	client("GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA\r\n\r\n");
 	server("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
-	talk_bytes(all, SERVER, "\0\0\0\4\0\0\0\0\0", 9);
-	client("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	talk_bytes(all, SERVER, "\0\0\0\4\0\0\0\0\0" "\0\0\1\1\5\0\0\0\1\x88", 19);
+	client("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" "\0\0\0\4\0\0\0\0\0");
 	talk_close(all);
-	expect("GET / 1.1 -> 101 1.1 1000/1000us turned(h2c)\n");
+	expect("GET / 1.1 -> 200 2.0 interim(101) 2000/2000us turned(h2c)\n");
 }
 
 static void upgrade_refused(void **state)
