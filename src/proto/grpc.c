@@ -266,7 +266,7 @@ void grpc_fill(struct conn *c, struct exchange *x, uint64_t now_ns, struct excha
 	g->has_timeout = first_ns && read_timeout(draft_header(&x->request, SLICE("grpc-timeout")), &g->timeout_ns);
 	g->timed_out = g->has_timeout && (g->status == STATUS_DEADLINE_EXCEEDED ||
 					  is_exceeded(now_ns > first_ns ? now_ns - first_ns : 0, g->timeout_ns, by_client));
-	g->cancelled_by = by_client ? 0 : g->status == STATUS_CANCELLED ? 1 : -1;
+	g->cancelled_by = r->was_reset && r->reset_code == H2_CANCEL ? r->ended_by : g->status == STATUS_CANCELLED ? 1 : -1;
 	g->web = x->grpc && x->grpc->web;
 	for (unsigned i = 0; i < 2 && x->grpc; i++) {
 		const struct grpc_side *s = &x->grpc->side[i];
