@@ -13,7 +13,6 @@ struct hpack {
 	nghttp2_hd_inflater *inflater;
 	nghttp2_mem mem;
 	struct conn *conn;
-	uint32_t primed;              /* with placeholders for a table of this size; 0: not */
 };
 
 /* --- nghttp2's memory comes from the pool; each block tells its size ------------------------------------------------ */
@@ -98,49 +97,33 @@ static int fill(struct hpack *h)
 	return inflate(h, slice_of(block, sizeof(block)), true, NULL, NULL);
 }
 
-/* A table of the size `primed` full of placeholders. */
-static int prime(struct hpack *h)
+/* A table full of placeholders. */
+static int prime(struct hpack *h, enum hpack_table table)
 {
 	static const uint8_t large[] = {0x3f, 0xe1, 0xff, 0x03}; /* TABLE_LARGE, as a table size update (section 6.3) */
-	int r = 0;
+	unsigned times = table == HPACK_LARGE ? TABLE_LARGE / TABLE_DEFAULT : table == HPACK_DEFAULT;
+	int r = table == HPACK_LARGE ? inflate(h, slice_of(large, sizeof(large)), true, NULL, NULL) : 0;
 
-	if (h->primed == TABLE_LARGE)
-		r = inflate(h, slice_of(large, sizeof(large)), true, NULL, NULL);
-	for (unsigned i = 0; i < h->primed / TABLE_DEFAULT && r == 0; i++)
+	while (times-- && r == 0)
 		r = fill(h);
 	return r;
 }
 
-static void stop(struct hpack *h)
-{
-	if (h->inflater)
-		nghttp2_hd_inflate_del(h->inflater);
-	h->inflater = NULL;
-}
-
-static int start(struct hpack *h)
-{
-	if (nghttp2_hd_inflate_new2(&h->inflater, &h->mem) != 0) {
-		h->inflater = NULL;
-		return -1;
-	}
-	nghttp2_hd_inflate_change_table_size(h->inflater, TABLE_MAX);
-	if (prime(h) == 0)
-		return 0;
-	stop(h);
-	return -1;
-}
-
-struct hpack *hpack_new(struct conn *c, bool joined)
+struct hpack *hpack_new(struct conn *c, enum hpack_table table)
 {
 	struct hpack *h = conn_alloc(c, sizeof(*h));
 
 	if (!h)
 		return NULL;
-	*h = (struct hpack){.conn = c, .primed = joined ? TABLE_DEFAULT : 0,
+	*h = (struct hpack){.conn = c,
 			    .mem = {.mem_user_data = h, .malloc = mem_malloc, .free = mem_free, .calloc = mem_calloc,
 				    .realloc = mem_realloc}};
-	if (start(h) == 0)
+	if (nghttp2_hd_inflate_new2(&h->inflater, &h->mem) != 0) {
+		conn_free(c, h, sizeof(*h));
+		return NULL;
+	}
+	nghttp2_hd_inflate_change_table_size(h->inflater, TABLE_MAX);
+	if (prime(h, table) == 0)
 		return h;
 	hpack_free(c, h);
 	return NULL;
@@ -150,17 +133,11 @@ void hpack_free(struct conn *c, struct hpack *h)
 {
 	if (!h)
 		return;
-	stop(h);
+	nghttp2_hd_inflate_del(h->inflater);
 	conn_free(c, h, sizeof(*h));
 }
 
 int hpack_feed(struct hpack *h, struct slice block, bool last, hpack_fn fn, void *ctx)
 {
-	if (!h->inflater && start(h) < 0)
-		return -1;
-	if (inflate(h, block, last, fn, ctx) == 0)
-		return 0;
-	stop(h);
-	h->primed = h->primed == TABLE_DEFAULT ? TABLE_LARGE : TABLE_DEFAULT;
-	return -1;
+	return inflate(h, block, last, fn, ctx);
 }

@@ -82,9 +82,10 @@ static int on_headers_complete(llhttp_t *p)
 	return HPE_PAUSED;
 }
 
+/* A response is that of a call if its request was one. */
 static void content(struct http1_side *s, struct slice data)
 {
-	if (!s->draft->body_bytes)
+	if (!s->draft->body_bytes && (s->role == 0 || s->x->grpc || !s->x->request.seen))
 		grpc_type(s->conn, s->x, s->role, draft_header(s->draft, SLICE("content-type")));
 	exchange_content(s->conn, s->x, s->role, data, s->now_ns);
 }

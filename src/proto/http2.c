@@ -9,6 +9,7 @@
 #include "proto/list.h"
 
 #define RESET_NS UINT64_C(1000000000)
+#define TABLES_MAX 16u
 #define STREAMS_MAX 16384u /* open at once on a connection; then the oldest is let go */
 
 /* --- streams -------------------------------------------------------------------------------------------------------- */
@@ -241,13 +242,36 @@ static void block_end(struct conn *c, struct http2 *h, unsigned side)
 	}
 }
 
+/* What the table should have been taught is not known: it begins anew. */
+static void table_lost(struct conn *c, struct h2side *s)
+{
+	s->joined = true;
+	if (s->table == HPACK_EMPTY)
+		s->table = HPACK_DEFAULT;
+	hpack_free(c, s->hpack);
+	s->hpack = NULL;
+}
+
 /* The rest of the header block is of no use, and nor is what it would have taught the table. */
 static void block_break(struct conn *c, struct h2side *s)
 {
 	c->env->stats->head_errors++;
-	s->block_broken = s->joined = true;
+	s->block_broken = true;
 	if (s->block)
 		draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_GRAMMAR, 0);
+	if (s->table == HPACK_DEFAULT)
+		s->table = HPACK_LARGE;
+	table_lost(c, s);
+}
+
+/* Not for ever: to begin a table costs more than to send a block that breaks it. */
+static bool table_ready(struct conn *c, struct h2side *s)
+{
+	if (!s->hpack && s->tables <= TABLES_MAX + s->blocks / TABLES_MAX) {
+		s->hpack = hpack_new(c, s->table);
+		s->tables++;
+	}
+	return s->hpack;
 }
 
 static void block_feed(struct conn *c, struct http2 *h, unsigned side, struct slice in, bool last)
@@ -256,22 +280,12 @@ static void block_feed(struct conn *c, struct http2 *h, unsigned side, struct sl
 
 	if (s->block)
 		s->block->wire_bytes += in.n;
-	if (!s->block_broken) {
-		if (!s->hpack)
-			s->hpack = hpack_new(c, s->joined);
-		if (!s->hpack || hpack_feed(s->hpack, in, last, on_field, c) < 0)
-			block_break(c, s);
-	}
-	if (last)
-		block_end(c, h, side);
-}
-
-/* What the table should have been taught is not known: it begins anew. */
-static void table_lost(struct conn *c, struct h2side *s)
-{
-	s->joined = true;
-	hpack_free(c, s->hpack);
-	s->hpack = NULL;
+	if (!s->block_broken && (!table_ready(c, s) || hpack_feed(s->hpack, in, last, on_field, c) < 0))
+		block_break(c, s);
+	if (!last)
+		return;
+	s->blocks += !s->block_broken;
+	block_end(c, h, side);
 }
 
 /* A header block that is not completed. */
@@ -282,7 +296,6 @@ static void block_abort(struct conn *c, struct http2 *h, unsigned side)
 	block_break(c, s);
 	s->block_end_stream = false;
 	block_end(c, h, side);
-	table_lost(c, s);
 }
 
 /* --- frames --------------------------------------------------------------------------------------------------------- */
@@ -616,6 +629,7 @@ static void http2_open(struct conn *c)
 		take_stream_1(c, h);
 	for (unsigned i = 0; i < 2; i++) {
 		h->side[i].joined = joined;
+		h->side[i].table = joined ? HPACK_DEFAULT : HPACK_EMPTY;
 		h->side[i].max_frame = H2_FRAME_SIZE;
 		h->side[i].state = joined ? H2_WALK_SEARCH : conn_role(c, i) == 0 ? H2_WALK_PREFACE : H2_WALK_HEADER;
 	}

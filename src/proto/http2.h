@@ -34,6 +34,8 @@ struct h2side {
 	uint32_t max_frame;           /* no frame of this side was or may be larger */
 	uint32_t block_stream;        /* of the header block at hand: that of its fields, ... */
 	uint32_t block_frames;        /* ... and that of its frames, which for a promise is another one */
+	uint32_t blocks, tables;      /* header blocks read, and tables begun for them */
+	uint8_t table;                /* enum hpack_table: how the next one begins */
 	bool in_block;                /* it goes on in CONTINUATION frames */
 	bool block_end_stream, block_broken, block_push;
 	bool joined;                  /* its begin was not seen, or it was lost */

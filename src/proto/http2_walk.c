@@ -17,6 +17,7 @@ static size_t preface(struct h2side *s, struct slice in)
 
 	if (memcmp(in.p, rest.p, n) != 0) {
 		s->joined = true;
+		s->table = HPACK_DEFAULT;
 		http2_walk_lost(s);
 		return 0;
 	}
@@ -172,6 +173,7 @@ static bool search(struct conn *c, struct h2side *s, struct slice in, size_t *ta
 	if (s->state == H2_WALK_PREFACE) {
 		hpack_free(c, s->hpack);
 		s->hpack = NULL;
+		s->table = HPACK_EMPTY;
 		s->joined = false;
 	}
 	return true;
