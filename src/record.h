@@ -131,8 +131,8 @@ struct grpc_record {
 	uint8_t kind;                  /* enum grpc_kind: by what was seen */
 	bool web;                      /* gRPC-Web */
 	int8_t cancelled_by;           /* 0 client, 1 server; -1: was not cancelled */
-	bool has_timeout;              /* grpc-timeout was sent: timeout_ns, and whether it was exceeded */
-	bool timed_out;
+	bool has_timeout;              /* grpc-timeout was sent: timeout_ns */
+	bool timed_out, in_time;       /* it was exceeded, or not; neither: how the call ended was not seen */
 	uint64_t timeout_ns;
 };
 

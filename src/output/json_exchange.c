@@ -151,7 +151,8 @@ static uint8_t *grpc_outcome(struct buf *b, uint8_t *w, const struct grpc_record
 	}
 	if (g->has_timeout) {
 		w = NUMBER(w, "timeout_ns", g->timeout_ns);
-		w = FLAG(w, "timed_out", g->timed_out);
+		if (g->timed_out || g->in_time)
+			w = FLAG(w, "timed_out", g->timed_out);
 	}
 	w = WORD(w, "cancelled_by", name_of_role(g->cancelled_by));
 	return TEXT(b, w, "message", g->message);

@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset "${!PERISCO_@}"
 
-for talk in $(grep -l '^[^#]*: HEADERS' tests/pcaps/*.talk); do
+grep -l '^[^#]*: HEADERS' tests/pcaps/*.talk | while read -r talk; do
 	"$B/pcap-make" "$talk" "$work/$(basename "$talk" .talk).pcap"
 done
 python3 tests/run/midjoin.py "$B/perisco" "$work"/*.pcap

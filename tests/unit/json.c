@@ -315,6 +315,8 @@ static void test_grpc_outcome(void **state)
 	expect(GRPC ".timeout_ns", "1");
 	g->timed_out = false;
 	g->timeout_ns = UINT64_MAX;
+	expect(GRPC ".timed_out", NULL);
+	g->in_time = true;
 	expect(GRPC ".timed_out", "false");
 	expect(GRPC ".timeout_ns", "18446744073709551615");
 	expect(GRPC ".cancelled_by", NULL);
