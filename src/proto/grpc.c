@@ -253,7 +253,7 @@ void grpc_fill(struct conn *c, struct exchange *x, uint64_t now_ns, struct excha
 	struct grpc_record *g = &r->grpc;
 	struct slice status = trailing(x, SLICE("grpc-status"));
 	uint64_t n, first_ns = x->request.first_ns;
-	bool by_client = r->was_reset && r->reset_code == H2_CANCEL && r->ended_by == 0;
+	int by = r->was_reset && r->reset_code == H2_CANCEL ? r->ended_by : -1;
 
 	r->is_grpc = x->grpc || status.p;
 	if (!r->is_grpc)
@@ -265,9 +265,9 @@ void grpc_fill(struct conn *c, struct exchange *x, uint64_t now_ns, struct excha
 	g->encoding[1] = draft_header(&x->response, SLICE("grpc-encoding"));
 	g->has_timeout = first_ns && read_timeout(draft_header(&x->request, SLICE("grpc-timeout")), &g->timeout_ns);
 	g->timed_out = g->has_timeout && (g->status == STATUS_DEADLINE_EXCEEDED ||
-					  is_exceeded(now_ns > first_ns ? now_ns - first_ns : 0, g->timeout_ns, by_client));
+					  is_exceeded(now_ns > first_ns ? now_ns - first_ns : 0, g->timeout_ns, by == 0));
 	g->in_time = g->has_timeout && !g->timed_out && (x->response.complete || r->was_reset);
-	g->cancelled_by = r->was_reset && r->reset_code == H2_CANCEL ? r->ended_by : g->status == STATUS_CANCELLED ? 1 : -1;
+	g->cancelled_by = (int8_t)(by < 0 && g->status == STATUS_CANCELLED ? 1 : by);
 	g->web = x->grpc && x->grpc->web;
 	for (unsigned i = 0; i < 2 && x->grpc; i++) {
 		const struct grpc_side *s = &x->grpc->side[i];

@@ -173,6 +173,8 @@ static void block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsig
 		note_request(h, id);
 	if (!st)
 		return;
+	if (role == 0 && h->now_ack < h->gap_to[1]) /* its response may be in what is missing behind that */
+		st->gap[1] = true;
 	s->block_x = st->x;
 	s->block = exchange_side(st->x, !request);
 	if (st->headers[!request] || s->block->body_bytes)
@@ -578,6 +580,7 @@ static void http2_gap(struct conn *c, unsigned side, const struct chunk *ch)
 	streams_gap(h, conn_role(c, side), ch->cause);
 	if (conn_role(c, side) == 0)
 		h->fresh_from = 0;
+	h->gap_to[conn_role(c, side)] = ch->off + ch->n;
 	table_lost(c, s);
 	http2_walk_lost(s);
 }

@@ -50,7 +50,8 @@ struct http2 {
 	uint32_t max_id;              /* the highest stream of the client that was seen */
 	uint32_t fresh_from;          /* from here on each was seen to begin; 0: not known */
 	unsigned feeding;             /* the side that is read, ... */
-	uint64_t now_ns;              /* ... and the time of its bytes */
+	uint64_t now_ns, now_ack;     /* ... and time and acknowledgement of its bytes */
+	uint64_t gap_to[2];           /* by role: below this, frames may be missing */
 };
 
 /* Reads a chunk of data; returns how much was taken. */

@@ -209,6 +209,7 @@ size_t http2_walk(struct conn *c, unsigned side, const struct chunk *ch)
 		struct slice in = slice_from(ch->data, at);
 
 		h->now_ns = chunk_ts(ch, at);
+		h->now_ack = chunk_ack(ch, at);
 		if (s->state != H2_WALK_SEARCH) {
 			at += step(c, s, side, in);
 			continue;
