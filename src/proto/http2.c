@@ -231,7 +231,6 @@ static void block_end(struct conn *c, struct http2 *h, unsigned side)
 		d->headers_n = 0;
 		draft_missing(d, PART_HEADERS, CAUSE_NETWORK, 0);
 	}
-	d->last_ns = h->now_ns;
 	draft_fields_end(d);
 	if (as && !st->headers[1])
 		settle_connect(st->x);
@@ -280,8 +279,10 @@ static void block_feed(struct conn *c, struct http2 *h, unsigned side, struct sl
 {
 	struct h2side *s = &h->side[side];
 
-	if (s->block)
+	if (s->block) {
 		s->block->wire_bytes += in.n;
+		s->block->last_ns = h->now_ns;
+	}
 	if (!s->block_broken && (!table_ready(c, s) || hpack_feed(s->hpack, in, last, on_field, c) < 0))
 		block_break(c, s);
 	if (!last)
