@@ -1,26 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/h2frame.h"
 
-uint8_t h2frame_lead(const struct h2frame *f)
-{
-	bool padded = f->flags & H2_PADDED;
-
-	switch (f->type) {
-	case H2_DATA:
-		return padded;
-	case H2_HEADERS:
-		return (uint8_t)(padded + (f->flags & H2_PRIO ? 5 : 0));
-	case H2_PUSH_PROMISE:
-		return (uint8_t)(padded + 4);
-	case H2_RST_STREAM:
-		return 4;
-	case H2_GOAWAY:
-		return 8;
-	default:
-		return 0;
-	}
-}
-
 bool h2frame_plausible(const uint8_t *p, uint32_t max)
 {
 	static const uint8_t flags[] = {

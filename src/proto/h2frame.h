@@ -38,7 +38,25 @@ static inline struct h2frame h2frame_read(const uint8_t *p)
  * fields of RST_STREAM and GOAWAY. At most H2_LEAD_MAX; more than f->length: the frame is malformed.
  */
 #define H2_LEAD_MAX 8u
-uint8_t h2frame_lead(const struct h2frame *f);
+static inline uint8_t h2frame_lead(const struct h2frame *f)
+{
+	bool padded = f->flags & H2_PADDED;
+
+	switch (f->type) {
+	case H2_DATA:
+		return padded;
+	case H2_HEADERS:
+		return (uint8_t)(padded + (f->flags & H2_PRIO ? 5 : 0));
+	case H2_PUSH_PROMISE:
+		return (uint8_t)(padded + 4);
+	case H2_RST_STREAM:
+		return 4;
+	case H2_GOAWAY:
+		return 8;
+	default:
+		return 0;
+	}
+}
 
 /* Would a sound sender send this? Used only to find frames among unknown bytes. `max`: no frame is larger. */
 bool h2frame_plausible(const uint8_t *p, uint32_t max);

@@ -160,16 +160,31 @@ static uint16_t read_status(struct slice v)
 	return (uint16_t)((v.p[0] - '0') * 100 + (v.p[1] - '0') * 10 + v.p[2] - '0');
 }
 
+/* Where the value of a request's pseudo-header field is kept, or NULL. */
+static struct field *pseudo_place(struct draft *d, struct slice name, bool *as_name)
+{
+	*as_name = name.p[1] == 'm' || name.p[1] == 's';
+	switch (name.n) {
+	case 5:
+		return memcmp(name.p, ":path", 5) == 0 ? &d->start : NULL;
+	case 7:
+		return memcmp(name.p, ":method", 7) == 0 ? &d->start : memcmp(name.p, ":scheme", 7) == 0 ? &d->authority : NULL;
+	case 10:
+		return memcmp(name.p, ":authority", 10) == 0 ? &d->authority : NULL;
+	default:
+		return NULL;
+	}
+}
+
 static void pseudo_field(struct conn *c, struct exchange *x, struct draft *d, struct slice name, struct slice value)
 {
-	if (slice_eq(name, SLICE(":method")))
-		keep(c, d, value, &d->start.name, &d->start.name_len);
-	else if (slice_eq(name, SLICE(":path")))
-		keep(c, d, value, &d->start.value, &d->start.value_len);
-	else if (slice_eq(name, SLICE(":scheme")))
-		keep(c, d, value, &d->authority.name, &d->authority.name_len);
-	else if (slice_eq(name, SLICE(":authority")))
-		keep(c, d, value, &d->authority.value, &d->authority.value_len);
+	bool as_name;
+	struct field *f = name.n > 1 ? pseudo_place(d, name, &as_name) : NULL;
+
+	if (f && as_name)
+		keep(c, d, value, &f->name, &f->name_len);
+	else if (f)
+		keep(c, d, value, &f->value, &f->value_len);
 	else if (slice_eq(name, SLICE(":status")))
 		d->status = read_status(value);
 	else if (slice_eq(name, SLICE(":protocol"))) /* extended CONNECT (RFC 8441 section 4) */
@@ -193,8 +208,14 @@ void h2stream_field(struct conn *c, struct exchange *x, struct draft *d, struct 
 		return;
 	*f = (struct field){.name = d->text_n, .name_len = (uint32_t)name.n, .value = d->text_n + (uint32_t)name.n,
 			    .value_len = (uint32_t)value.n};
-	draft_text(c, d, name.p, name.n);
-	draft_text(c, d, value.p, value.n);
+	if (name.n + value.n <= d->text_size - d->text_n) {
+		memcpy(d->text + d->text_n, name.p, name.n);
+		memcpy(d->text + d->text_n + name.n, value.p, value.n);
+		d->text_n += (uint32_t)(name.n + value.n);
+	} else {
+		draft_text(c, d, name.p, name.n);
+		draft_text(c, d, value.p, value.n);
+	}
 	d->fields_n -= d->cut;
 	d->checked_n = d->fields_n;
 	if (slice_eq(name, SLICE("content-type")) && !d->in_trailers)

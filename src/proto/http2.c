@@ -27,25 +27,30 @@ static bool is_over(const struct http2 *h, uint32_t id, bool request)
 	return (id & 1) && h->fresh_from && id >= h->fresh_from && id <= h->max_id;
 }
 
-/* No header block goes on in this exchange; NULL: in any. */
-static void forget_block(struct http2 *h, const struct exchange *x)
+/* No frame goes on in this exchange; NULL: in any. */
+static void forget(struct http2 *h, const struct exchange *x)
 {
-	for (unsigned i = 0; i < 2; i++)
-		if (!x || h->side[i].block_x == x) {
-			h->side[i].block = NULL;
-			h->side[i].block_x = NULL;
+	for (unsigned i = 0; i < 2; i++) {
+		struct h2side *s = &h->side[i];
+
+		if (!x || s->block_x == x) {
+			s->block = NULL;
+			s->block_x = NULL;
 		}
+		if (!x || (s->data && s->data->x == x))
+			s->data = NULL;
+	}
 }
 
 static void finish(struct conn *c, struct http2 *h, struct h2stream *st, enum ended how, int by)
 {
-	forget_block(h, st->x);
+	forget(h, st->x);
 	h2streams_end(c, &h->streams, st, how, by);
 }
 
 static void finish_all(struct conn *c, struct http2 *h, enum ended how, int by)
 {
-	forget_block(h, NULL);
+	forget(h, NULL);
 	h2streams_release(c, &h->streams, how, by);
 }
 
@@ -316,6 +321,7 @@ static void data_begin(struct conn *c, struct http2 *h, struct h2side *s, unsign
 	/* a stream that began before: its request or response is known to exist, no more */
 	if (!st && s->joined && s->frame.length)
 		st = stream_get(c, h, s->frame.stream, false);
+	s->data = st;
 	if (!st)
 		return;
 	d = exchange_side(st->x, role);
@@ -471,13 +477,12 @@ static void settings(struct http2 *h, unsigned side, struct slice in)
 
 static void data(struct conn *c, struct http2 *h, struct h2side *s, unsigned role, struct slice in)
 {
-	struct h2stream *st = in.n ? h2streams_find(&h->streams, s->frame.stream) : NULL;
+	struct exchange *x = s->data->x;
+	struct draft *d = exchange_side(x, role);
 
-	if (!st)
-		return;
-	exchange_side(st->x, role)->last_ns = h->now_ns;
-	exchange_side(st->x, role)->wire_bytes += in.n;
-	exchange_content(c, st->x, role, in, h->now_ns);
+	d->last_ns = h->now_ns;
+	d->wire_bytes += in.n;
+	exchange_content(c, x, role, in, h->now_ns);
 }
 
 void http2_content(struct conn *c, unsigned side, struct slice in, bool last)
@@ -485,7 +490,7 @@ void http2_content(struct conn *c, unsigned side, struct slice in, bool last)
 	struct http2 *h = c->state;
 	struct h2side *s = &h->side[side];
 
-	if (s->frame.type == H2_DATA)
+	if (s->frame.type == H2_DATA && s->data && in.n)
 		data(c, h, s, conn_role(c, side), in);
 	else if (is_block(&s->frame) && s->in_block)
 		block_feed(c, h, side, in, last && (s->frame.flags & H2_END_HEADERS));
@@ -497,15 +502,14 @@ void http2_frame_end(struct conn *c, unsigned side)
 {
 	struct http2 *h = c->state;
 	struct h2side *s = &h->side[side];
-	struct h2stream *st;
+	struct h2stream *st = s->frame.type == H2_DATA ? s->data : NULL;
+	unsigned role = conn_role(c, side);
 
-	if (s->frame.type != H2_DATA || !(s->frame.flags & H2_END_STREAM))
+	s->data = NULL;
+	if (!st || !(s->frame.flags & H2_END_STREAM))
 		return;
-	st = h2streams_find(&h->streams, s->frame.stream);
-	if (!st)
-		return;
-	exchange_side(st->x, conn_role(c, side))->last_ns = h->now_ns;
-	side_ended(c, h, st, conn_role(c, side));
+	exchange_side(st->x, role)->last_ns = h->now_ns;
+	side_ended(c, h, st, role);
 }
 
 /* A server that does not speak HTTP/2 answers the preface as it can. */

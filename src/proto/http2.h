@@ -23,6 +23,7 @@ enum h2_walk {
 /* One side of the connection. */
 struct h2side {
 	struct hpack *hpack;          /* NULL: begins with the next header block */
+	struct h2stream *data;        /* of the DATA frame at hand; NULL: of none */
 	struct draft *block;          /* where the fields of the header block at hand go; NULL: nowhere */
 	struct exchange *block_x;     /* its exchange */
 	uint64_t frame_ns;            /* when the frame at hand began */

@@ -98,9 +98,9 @@ static void lead_done(struct conn *c, struct h2side *s, unsigned side)
 		content(c, s, side, SLICE(""));
 }
 
-static void header_done(struct conn *c, struct h2side *s, unsigned side)
+static void header_done(struct conn *c, struct h2side *s, unsigned side, const uint8_t *p)
 {
-	s->frame = h2frame_read(s->lead);
+	s->frame = h2frame_read(p);
 	s->lead_n = 0;
 	s->state = H2_WALK_LEAD;
 	if (s->frame.length > s->max_frame)
@@ -115,9 +115,13 @@ static size_t header(struct conn *c, struct h2side *s, unsigned side, struct sli
 
 	if (!s->lead_n)
 		s->frame_ns = ((struct http2 *)c->state)->now_ns;
+	if (!s->lead_n && in.n >= H2_HEADER) {
+		header_done(c, s, side, in.p);
+		return H2_HEADER;
+	}
 	n = gather(s, in, H2_HEADER);
 	if (s->lead_n == H2_HEADER)
-		header_done(c, s, side);
+		header_done(c, s, side, s->lead);
 	return n;
 }
 
