@@ -9,7 +9,6 @@
 #include "proto/list.h"
 
 #define RESET_NS UINT64_C(1000000000)
-#define TABLES_MAX 16u
 #define STREAMS_MAX 16384u /* open at once on a connection; then the oldest is let go */
 
 /* --- streams -------------------------------------------------------------------------------------------------------- */
@@ -54,8 +53,7 @@ static void finish_all(struct conn *c, struct http2 *h, enum ended how, int by)
 	h2streams_release(c, &h->streams, how, by);
 }
 
-/* The stream, a new one if need be; NULL when it is over, or there is no memory. */
-static struct h2stream *stream_get(struct conn *c, struct http2 *h, uint32_t id, bool request)
+struct h2stream *http2_stream(struct conn *c, struct http2 *h, uint32_t id, bool request)
 {
 	struct h2stream *st = h2streams_find(&h->streams, id);
 
@@ -66,8 +64,7 @@ static struct h2stream *stream_get(struct conn *c, struct http2 *h, uint32_t id,
 	return h2streams_add(c, &h->streams, id, NULL);
 }
 
-/* One side of the stream has said all. */
-static void side_ended(struct conn *c, struct http2 *h, struct h2stream *st, unsigned role)
+void http2_side_ended(struct conn *c, struct http2 *h, struct h2stream *st, unsigned role)
 {
 	struct draft *d = exchange_side(st->x, role);
 
@@ -78,232 +75,13 @@ static void side_ended(struct conn *c, struct http2 *h, struct h2stream *st, uns
 		finish(c, h, st, ENDED_WELL, -1);
 }
 
-/* A frame of the message begins; its content is counted when it comes. */
-static void touch(const struct http2 *h, const struct h2side *s, struct draft *d)
+void http2_touch(const struct http2 *h, const struct h2side *s, struct draft *d)
 {
 	if (!d->first_ns)
 		d->first_ns = s->frame_ns;
 	d->last_ns = h->now_ns;
 	d->wire_bytes += H2_HEADER + s->lead_n + s->pad;
 	d->seen = true;
-}
-
-/* --- header blocks -------------------------------------------------------------------------------------------------- */
-
-/* Who sends such a field? 0 the client, 1 the server, -1 either. */
-static int sent_by(struct slice name)
-{
-	static const struct {
-		struct slice name;
-		int role;
-	} tell[] = {
-		{SLICE_INIT(":method"), 0}, {SLICE_INIT(":path"), 0}, {SLICE_INIT(":scheme"), 0}, {SLICE_INIT(":authority"), 0},
-		{SLICE_INIT("te"), 0}, {SLICE_INIT("user-agent"), 0}, {SLICE_INIT("grpc-timeout"), 0}, {SLICE_INIT(":status"), 1},
-		{SLICE_INIT("grpc-status"), 1}, {SLICE_INIT("server"), 1},
-	};
-
-	for (size_t i = 0; i < sizeof(tell) / sizeof(tell[0]); i++)
-		if (slice_eq(name, tell[i].name))
-			return tell[i].role;
-	return -1;
-}
-
-/* It was the other way round: what was a request so far is a response. */
-static void turn_round(struct conn *c, struct http2 *h)
-{
-	for (struct h2stream *st = h->streams.oldest; st; st = st->newer)
-		h2stream_turn_round(st);
-	for (unsigned i = 0; i < 2; i++)
-		if (h->side[i].block)
-			h->side[i].block = exchange_side(h->side[i].block_x, h->side[i].block == &h->side[i].block_x->request);
-	h->fresh_from = h->max_id = 0;
-	c->client = !c->client;
-}
-
-/* Trailers have no status (RFC 9113 section 8.1): what came before was interim, with a status that was not known. */
-static void not_trailers(struct http2 *h, struct h2side *s)
-{
-	struct h2stream *st = h2streams_find(&h->streams, s->block_stream);
-	struct draft *d = s->block;
-
-	d->in_trailers = false;
-	d->headers_n = d->fields_n = d->checked_n = d->text_n = d->unknown_fields = 0;
-	d->first_ns = s->frame_ns;
-	if (st)
-		st->headers[1] = false;
-}
-
-static void on_field(void *ctx, struct slice name, struct slice value)
-{
-	struct conn *c = ctx;
-	struct http2 *h = c->state;
-	struct h2side *s = &h->side[h->feeding];
-	int role = h->sure || s->block_push ? -1 : sent_by(name);
-
-	if (role >= 0) {
-		h->sure = true;
-		if ((unsigned)role != conn_role(c, h->feeding))
-			turn_round(c, h);
-	}
-	if (s->block && s->block == &s->block_x->response && s->block->in_trailers && !s->block->status &&
-	    slice_eq(name, SLICE(":status")))
-		not_trailers(h, s);
-	if (s->block)
-		h2stream_field(c, s->block_x, s->block, name, value);
-}
-
-/* A request of the client, whose streams are counted upwards (RFC 9113 section 5.1.1). */
-static void note_request(struct http2 *h, uint32_t id)
-{
-	if (id <= h->max_id)
-		return;
-	h->max_id = id;
-	if (!h->fresh_from)
-		h->fresh_from = id;
-}
-
-/* The first header block of a side begins its message, a later one is its trailers (RFC 9113 section 8.1). */
-static void block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsigned role, uint32_t id)
-{
-	bool request = role == 0 || s->block_push;
-	struct h2stream *st = stream_get(c, h, id, request);
-
-	s->block_stream = id;
-	s->block_frames = s->frame.stream;
-	s->in_block = true;
-	s->block_broken = false;
-	s->block = NULL;
-	s->block_x = NULL;
-	if (role == 0)
-		note_request(h, id);
-	if (!st)
-		return;
-	if (role == 0 && h->now_ack < h->gap_to[1]) /* its response may be in what is missing behind that */
-		st->gap[1] = true;
-	s->block_x = st->x;
-	s->block = exchange_side(st->x, !request);
-	if (st->headers[!request] || s->block->body_bytes)
-		draft_trailers(s->block);
-	touch(h, s, s->block);
-}
-
-/* An interim response (RFC 9113 section 8.1): its fields go again, the final one is to come. */
-static void block_interim(struct http2 *h, struct draft *d)
-{
-	if (d->interims < INTERIM_MAX)
-		d->interim[d->interims] = (struct interim){h->now_ns, d->status};
-	d->interims += d->interims < UINT8_MAX;
-	d->status = 0;
-	d->fields_n = d->checked_n = d->text_n = d->unknown_fields = 0;
-	d->first_ns = d->wire_bytes = 0;
-	d->seen = false;
-}
-
-/* Trailers whose header section was not seen: no status, but the status of a call, or the end and nothing unknown. */
-static bool is_lone_trailers(const struct h2side *s, const struct h2stream *st, const struct draft *d)
-{
-	return s->joined && !s->block_broken && !st->headers[1] && !d->status && !d->in_trailers &&
-	       (draft_header(d, SLICE("grpc-status")).p || (s->block_end_stream && !d->unknown_fields));
-}
-
-/* What a response says of extended CONNECT and of CONNECT (RFC 8441 section 5, RFC 9113 section 8.5). */
-static void settle_connect(struct exchange *x)
-{
-	if (x->response.status / 100 != 2)
-		x->turned = TURNED_NOT;
-	else if (!x->turned && slice_eq(draft_method(&x->request), SLICE("CONNECT")))
-		x->turned = TURNED_TUNNEL;
-}
-
-static void block_end(struct conn *c, struct http2 *h, unsigned side)
-{
-	struct h2side *s = &h->side[side];
-	struct h2stream *st = s->block ? h2streams_find(&h->streams, s->block_stream) : NULL;
-	struct draft *d = s->block;
-	unsigned role = conn_role(c, side), as = role && !s->block_push;
-
-	s->in_block = false;
-	s->block = NULL;
-	s->block_x = NULL;
-	if (!st)
-		return;
-	if (as && d->status / 100 == 1 && d->status != 101 && !st->headers[1] && !d->body_bytes) {
-		block_interim(h, d);
-		return;
-	}
-	if (as && is_lone_trailers(s, st, d)) {
-		d->in_trailers = true;
-		d->headers_n = 0;
-		draft_missing(d, PART_HEADERS, CAUSE_NETWORK, 0);
-	}
-	draft_fields_end(d);
-	if (as && !st->headers[1])
-		settle_connect(st->x);
-	st->headers[as] = true;
-	if (s->block_push) {
-		st->x->pushed = true;
-		st->ended[0] = st->x->request.done = st->x->request.complete = true;
-	} else if (s->block_end_stream) {
-		side_ended(c, h, st, role);
-	}
-}
-
-/* What the table should have been taught is not known: it begins anew. */
-static void table_lost(struct conn *c, struct h2side *s)
-{
-	s->joined = true;
-	if (s->table == HPACK_EMPTY)
-		s->table = HPACK_DEFAULT;
-	hpack_free(c, s->hpack);
-	s->hpack = NULL;
-}
-
-/* The rest of the header block is of no use, and nor is what it would have taught the table. */
-static void block_break(struct conn *c, struct h2side *s)
-{
-	c->env->stats->head_errors++;
-	s->block_broken = true;
-	if (s->block)
-		draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_GRAMMAR, 0);
-	if (s->table == HPACK_DEFAULT)
-		s->table = HPACK_LARGE;
-	table_lost(c, s);
-}
-
-/* Not for ever: to begin a table costs more than to send a block that breaks it. */
-static bool table_ready(struct conn *c, struct h2side *s)
-{
-	if (!s->hpack && s->tables <= TABLES_MAX + s->blocks / TABLES_MAX) {
-		s->hpack = hpack_new(c, s->table);
-		s->tables++;
-	}
-	return s->hpack;
-}
-
-static void block_feed(struct conn *c, struct http2 *h, unsigned side, struct slice in, bool last)
-{
-	struct h2side *s = &h->side[side];
-
-	if (s->block) {
-		s->block->wire_bytes += in.n;
-		s->block->last_ns = h->now_ns;
-	}
-	if (!s->block_broken && (!table_ready(c, s) || hpack_feed(s->hpack, in, last, on_field, c) < 0))
-		block_break(c, s);
-	if (!last)
-		return;
-	s->blocks += !s->block_broken;
-	block_end(c, h, side);
-}
-
-/* A header block that is not completed. */
-static void block_abort(struct conn *c, struct http2 *h, unsigned side)
-{
-	struct h2side *s = &h->side[side];
-
-	block_break(c, s);
-	s->block_end_stream = false;
-	block_end(c, h, side);
 }
 
 /* --- frames --------------------------------------------------------------------------------------------------------- */
@@ -320,7 +98,7 @@ static void data_begin(struct conn *c, struct http2 *h, struct h2side *s, unsign
 
 	/* a stream that began before: its request or response is known to exist, no more */
 	if (!st && s->joined && s->frame.length)
-		st = stream_get(c, h, s->frame.stream, false);
+		st = http2_stream(c, h, s->frame.stream, false);
 	s->data = st;
 	if (!st)
 		return;
@@ -329,7 +107,7 @@ static void data_begin(struct conn *c, struct http2 *h, struct h2side *s, unsign
 		return;
 	if (!d->seen)
 		draft_missing(d, PART_HEADERS, CAUSE_NETWORK, 0);
-	touch(h, s, d);
+	http2_touch(h, s, d);
 }
 
 /* The client does not want the oldest of these responses: it has had its time. */
@@ -398,7 +176,7 @@ static bool keeps_order(struct conn *c, struct http2 *h, unsigned side)
 	bool goes_on = s->frame.type == H2_CONTINUATION && s->in_block && s->frame.stream == s->block_frames;
 
 	if (s->in_block && !goes_on)
-		block_abort(c, h, side);
+		http2_block_abort(c, h, side);
 	return goes_on || s->frame.type != H2_CONTINUATION;
 }
 
@@ -409,9 +187,9 @@ void http2_malformed(struct conn *c, unsigned side)
 
 	c->env->stats->frame_errors++;
 	if (s->in_block)
-		block_abort(c, h, side);
+		http2_block_abort(c, h, side);
 	if (is_block(&s->frame))
-		table_lost(c, s);
+		http2_table_lost(c, s);
 }
 
 bool http2_frame(struct conn *c, unsigned side)
@@ -431,16 +209,16 @@ bool http2_frame(struct conn *c, unsigned side)
 	case H2_HEADERS:
 		s->block_end_stream = s->frame.flags & H2_END_STREAM;
 		s->block_push = false;
-		block_begin(c, h, s, role, s->frame.stream);
+		http2_block_begin(c, h, s, role, s->frame.stream);
 		return true;
 	case H2_PUSH_PROMISE:
 		s->block_end_stream = false;
 		s->block_push = true;
-		block_begin(c, h, s, role, h2_u32(promised) & 0x7fffffff);
+		http2_block_begin(c, h, s, role, h2_u32(promised) & 0x7fffffff);
 		return true;
 	case H2_CONTINUATION:
 		if (s->block)
-			touch(h, s, s->block);
+			http2_touch(h, s, s->block);
 		return true;
 	case H2_RST_STREAM:
 		rst_stream(c, h, s, side);
@@ -493,7 +271,7 @@ void http2_content(struct conn *c, unsigned side, struct slice in, bool last)
 	if (s->frame.type == H2_DATA && s->data && in.n)
 		data(c, h, s, conn_role(c, side), in);
 	else if (is_block(&s->frame) && s->in_block)
-		block_feed(c, h, side, in, last && (s->frame.flags & H2_END_HEADERS));
+		http2_block_feed(c, h, side, in, last && (s->frame.flags & H2_END_HEADERS));
 	else if (s->frame.type == H2_SETTINGS)
 		settings(h, side, in);
 }
@@ -509,7 +287,7 @@ void http2_frame_end(struct conn *c, unsigned side)
 	if (!st || !(s->frame.flags & H2_END_STREAM))
 		return;
 	exchange_side(st->x, role)->last_ns = h->now_ns;
-	side_ended(c, h, st, role);
+	http2_side_ended(c, h, st, role);
 }
 
 /* A server that does not speak HTTP/2 answers the preface as it can. */
@@ -581,12 +359,12 @@ static void http2_gap(struct conn *c, unsigned side, const struct chunk *ch)
 	if (s->in_block && s->block)
 		draft_missing(s->block, s->block->in_trailers ? PART_TRAILERS : PART_HEADERS, ch->cause, ch->n);
 	if (s->in_block)
-		block_end(c, h, side);
+		http2_block_end(c, h, side);
 	streams_gap(h, conn_role(c, side), ch->cause);
 	if (conn_role(c, side) == 0)
 		h->fresh_from = 0;
 	h->gap_to[conn_role(c, side)] = ch->off + ch->n;
-	table_lost(c, s);
+	http2_table_lost(c, s);
 	http2_walk_lost(s);
 }
 

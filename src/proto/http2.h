@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two rooms of HTTP/2: http2_walk.c finds the frames in one side's bytes, http2.c makes exchanges of them. Private to both.
+ * The three rooms of HTTP/2: http2_walk.c finds the frames in one side's bytes, http2_block.c reads header blocks, http2.c makes
+ * exchanges of all. Private to them.
  */
 #ifndef PERISCO_PROTO_HTTP2_H
 #define PERISCO_PROTO_HTTP2_H
@@ -64,6 +65,19 @@ bool http2_walk_skip(struct conn *c, unsigned side, uint64_t n);
 /* Where we are in the side's stream is not known any more. */
 void http2_walk_lost(struct h2side *s);
 
+/* --- given by http2_block.c --- */
+
+/* A header block of this side begins, with the frame at hand, in stream `id`. */
+void http2_block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsigned role, uint32_t id);
+/* More of it; `last`: it is whole now. */
+void http2_block_feed(struct conn *c, struct http2 *h, unsigned side, struct slice in, bool last);
+/* It is over, whole or not: what it began or ended is so now. */
+void http2_block_end(struct conn *c, struct http2 *h, unsigned side);
+/* It is broken off against the rules. */
+void http2_block_abort(struct conn *c, struct http2 *h, unsigned side);
+/* What the table should have been taught is not known: it begins anew. */
+void http2_table_lost(struct conn *c, struct h2side *s);
+
 /* --- given by http2.c --- */
 
 /* A frame begins: what stands before its content is in s->lead. False: it makes no sense. */
@@ -77,5 +91,14 @@ void http2_content(struct conn *c, unsigned side, struct slice in, bool last);
 
 /* The frame at hand is over. */
 void http2_frame_end(struct conn *c, unsigned side);
+
+/* The stream, a new one if need be (`request`: for its request); NULL when it is over, or there is no memory. */
+struct h2stream *http2_stream(struct conn *c, struct http2 *h, uint32_t id, bool request);
+
+/* One side of the stream has said all. The stream may be gone then. */
+void http2_side_ended(struct conn *c, struct http2 *h, struct h2stream *st, unsigned role);
+
+/* A frame of the message begins; its content is counted when it comes. */
+void http2_touch(const struct http2 *h, const struct h2side *s, struct draft *d);
 
 #endif
