@@ -16,7 +16,7 @@ static void keep_trailers(struct grpc *g, const struct grpc_side *s, struct slic
 {
 	size_t room = GRPC_TRAILERS_MAX - g->trailers_n;
 
-	if (!g->web || !(s->prefix[0] & FLAG_TRAILERS) || s != &g->side[1])
+	if (!(s->prefix[0] & FLAG_TRAILERS) || s != &g->side[1])
 		return;
 	data = slice_first(data, room);
 	memcpy(g->trailers + g->trailers_n, data.p, data.n);
@@ -39,13 +39,16 @@ static void read_messages(struct grpc *g, struct grpc_side *s, struct slice data
 	while (data.n) {
 		struct slice part = slice_first(data, s->left);
 
-		keep_trailers(g, s, part);
+		if (g->web)
+			keep_trailers(g, s, part);
 		data = slice_from(data, part.n);
 		s->left -= (uint32_t)part.n;
-		while (data.n && !s->left && s->prefix_n < sizeof(s->prefix)) {
-			s->prefix[s->prefix_n++] = data.p[0];
-			data = slice_from(data, 1);
-		}
+		if (s->left)
+			return;
+		part = slice_first(data, sizeof(s->prefix) - s->prefix_n);
+		memcpy(s->prefix + s->prefix_n, part.p, part.n);
+		s->prefix_n += (uint8_t)part.n;
+		data = slice_from(data, part.n);
 		if (s->prefix_n == sizeof(s->prefix))
 			message_begin(g, s);
 	}
@@ -187,16 +190,32 @@ static struct slice web_trailer(const struct grpc *g, struct slice name)
 	return (struct slice){NULL, 0};
 }
 
-/* In the trailers, or in the header section when there are none (Trailers-Only). */
-static struct slice trailing(const struct exchange *x, struct slice name)
-{
-	const struct draft *d = &x->response;
-	struct fields trailers = {d->text, d->fields + d->headers_n, d->in_trailers ? d->fields_n - d->headers_n : 0};
-	struct slice v = fields_get(&trailers, name);
+/* What a side's fields say of the call: "grpc-encoding", "grpc-timeout"; "grpc-status", "grpc-message". */
+struct said {
+	struct slice encoding, timeout, status, message;
+};
 
-	if (!v.p)
-		v = draft_header(d, name);
-	return v.p || !x->grpc || !x->grpc->web ? v : web_trailer(x->grpc, name);
+/* In trailers, or in the header section when there are none (Trailers-Only): the later one counts. */
+static struct said read_fields(const struct draft *d)
+{
+	struct fields all = {d->text, d->fields, d->fields_n};
+	struct said ret = {.status = {NULL, 0}};
+
+	for (uint32_t i = 0; i < all.n; i++) {
+		struct slice name = field_name(&all, i);
+
+		if (name.n < 11 || name.n > 13 || ascii_lower(name.p[0]) != 'g')
+			continue;
+		if (slice_ieq(name, SLICE("grpc-status")))
+			ret.status = field_value(&all, i);
+		else if (slice_ieq(name, SLICE("grpc-message")))
+			ret.message = field_value(&all, i);
+		else if (slice_ieq(name, SLICE("grpc-timeout")))
+			ret.timeout = field_value(&all, i);
+		else if (slice_ieq(name, SLICE("grpc-encoding")))
+			ret.encoding = field_value(&all, i);
+	}
+	return ret;
 }
 
 static int hex(uint8_t c)
@@ -205,21 +224,26 @@ static int hex(uint8_t c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Percent-decoded ("Percent-Encoded" in the protocol document), behind the rest of the text; what is no escape stays. */
+/*
+ * Percent-decoded ("Percent-Encoded" in the protocol document), behind the rest of the text, which may move; what is no escape
+ * stays.
+ */
 static struct slice decode_message(struct conn *c, struct draft *d, struct slice s)
 {
-	uint8_t out[1024];
-	size_t n = 0, at = d->text_n;
+	uint32_t at = d->text_n, end;
+	size_t from = s.p >= d->text && s.p < d->text + at ? (size_t)(s.p - d->text) : SIZE_MAX;
 
-	for (size_t i = 0; i < s.n && n < sizeof(out); i++) {
-		int high = s.p[i] == '%' && i + 2 < s.n ? hex(s.p[i + 1]) : -1, low = high >= 0 ? hex(s.p[i + 2]) : -1;
+	for (size_t i = 0; i < s.n; i++) {
+		const uint8_t *p = (from == SIZE_MAX ? s.p : d->text + from) + i;
+		int high = *p == '%' && i + 2 < s.n ? hex(p[1]) : -1, low = high >= 0 ? hex(p[2]) : -1;
+		uint8_t byte = low >= 0 ? (uint8_t)(high << 4 | low) : *p;
 
-		out[n++] = low >= 0 ? (uint8_t)(high << 4 | low) : s.p[i];
+		draft_text(c, d, &byte, 1);
 		i += low >= 0 ? 2 : 0;
 	}
-	draft_text(c, d, out, n);
-	d->text_n = (uint32_t)at; /* lent: nothing is added to it before the record is written */
-	return slice_first(slice_of(d->text + at, n), d->text_size - at);
+	end = d->text_n;
+	d->text_n = at; /* lent: nothing is added to it before the record is written */
+	return slice_of(d->text + at, end - at);
 }
 
 /* "100m": digits and a unit. False: there is none that makes sense, or it is longer than 584 years. */
@@ -251,19 +275,27 @@ static bool is_exceeded(uint64_t elapsed_ns, uint64_t timeout_ns, bool given_up)
 void grpc_fill(struct conn *c, struct exchange *x, uint64_t now_ns, struct exchange_record *r)
 {
 	struct grpc_record *g = &r->grpc;
-	struct slice status = trailing(x, SLICE("grpc-status"));
+	struct said asked = read_fields(&x->request), said = read_fields(&x->response);
 	uint64_t n, first_ns = x->request.first_ns;
 	int by = r->was_reset && r->reset_code == H2_CANCEL ? r->ended_by : -1;
 
-	r->is_grpc = x->grpc || status.p;
+	r->is_grpc = x->grpc || said.status.p;
 	if (!r->is_grpc)
 		return;
+	if (x->grpc && x->grpc->web && !said.status.p) {
+		said.status = web_trailer(x->grpc, SLICE("grpc-status"));
+		said.message = web_trailer(x->grpc, SLICE("grpc-message"));
+	}
 	split_path(draft_place(&x->request, x->request.start.value, x->request.start.value_len), g);
-	g->status = read_number(status, 4, &n) ? (int)n : -1;
-	g->message = decode_message(c, &x->response, trailing(x, SLICE("grpc-message")));
-	g->encoding[0] = draft_header(&x->request, SLICE("grpc-encoding"));
-	g->encoding[1] = draft_header(&x->response, SLICE("grpc-encoding"));
-	g->has_timeout = first_ns && read_timeout(draft_header(&x->request, SLICE("grpc-timeout")), &g->timeout_ns);
+	g->status = read_number(said.status, 4, &n) ? (int)n : -1;
+	g->message = said.message;
+	if (said.message.n && memchr(said.message.p, '%', said.message.n)) {
+		g->message = decode_message(c, &x->response, said.message);
+		said = read_fields(&x->response);
+	}
+	g->encoding[0] = asked.encoding;
+	g->encoding[1] = said.encoding;
+	g->has_timeout = first_ns && read_timeout(asked.timeout, &g->timeout_ns);
 	g->timed_out = g->has_timeout && (g->status == STATUS_DEADLINE_EXCEEDED ||
 					  is_exceeded(now_ns > first_ns ? now_ns - first_ns : 0, g->timeout_ns, by == 0));
 	g->in_time = g->has_timeout && !g->timed_out && (x->response.complete || r->was_reset);

@@ -191,6 +191,21 @@ static void pseudo_field(struct conn *c, struct exchange *x, struct draft *d, st
 		x->turned = slice_ieq(value, SLICE("websocket")) ? TURNED_WEBSOCKET : TURNED_OTHER;
 }
 
+/* Most are short: no call for them. */
+static inline void copy(uint8_t *to, struct slice s)
+{
+	uint64_t head, tail;
+
+	if (s.n < 8 || s.n > 16) {
+		memcpy(to, s.p, s.n);
+		return;
+	}
+	memcpy(&head, s.p, 8);
+	memcpy(&tail, s.p + s.n - 8, 8);
+	memcpy(to, &head, 8);
+	memcpy(to + s.n - 8, &tail, 8);
+}
+
 void h2stream_field(struct conn *c, struct exchange *x, struct draft *d, struct slice name, struct slice value)
 {
 	struct field *f;
@@ -209,8 +224,8 @@ void h2stream_field(struct conn *c, struct exchange *x, struct draft *d, struct 
 	*f = (struct field){.name = d->text_n, .name_len = (uint32_t)name.n, .value = d->text_n + (uint32_t)name.n,
 			    .value_len = (uint32_t)value.n};
 	if (name.n + value.n <= d->text_size - d->text_n) {
-		memcpy(d->text + d->text_n, name.p, name.n);
-		memcpy(d->text + d->text_n + name.n, value.p, value.n);
+		copy(d->text + d->text_n, name);
+		copy(d->text + d->text_n + name.n, value);
 		d->text_n += (uint32_t)(name.n + value.n);
 	} else {
 		draft_text(c, d, name.p, name.n);

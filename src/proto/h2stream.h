@@ -45,7 +45,7 @@ void h2streams_release(struct conn *c, struct h2streams *t, enum ended how, int 
 /* What was taken for the client's is the server's. */
 void h2stream_turn_round(struct h2stream *s);
 
-/* A field of a header section or trailers (RFC 9113 section 8.3); NULL slices as in hpack_fn. */
+/* A field of a header section or trailers (RFC 9113 section 8.3); name.p == NULL: it is unknown. */
 void h2stream_field(struct conn *c, struct exchange *x, struct draft *d, struct slice name, struct slice value);
 
 #endif

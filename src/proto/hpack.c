@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/hpack.h"
 
-#include <nghttp2/nghttp2.h>
-
 #define TABLE_MAX ((size_t)1 << 20)   /* the largest table that an encoder may ask for */
 #define TABLE_DEFAULT 4096u           /* RFC 9113 section 6.5.2 */
 #define TABLE_LARGE 65536u            /* what those ask for that want more */
-#define PLACEHOLDER 0x01              /* the name of a placeholder: no field is called so */
 #define PLACEHOLDER_SIZE 33u          /* RFC 7541 section 4.1: no real entry is smaller */
-
-struct hpack {
-	nghttp2_hd_inflater *inflater;
-	nghttp2_mem mem;
-	struct conn *conn;
-};
 
 /* --- nghttp2's memory comes from the pool; each block tells its size ------------------------------------------------ */
 
@@ -62,39 +53,26 @@ static void *mem_realloc(void *old, size_t n, void *ctx)
 
 /* --- the inflater --------------------------------------------------------------------------------------------------- */
 
-static int inflate(struct hpack *h, struct slice in, bool last, hpack_fn fn, void *ctx)
+static int read_all(struct hpack *h, const void *block, size_t n)
 {
-	for (;;) {
-		nghttp2_nv nv;
-		int flags = 0;
-		ssize_t n = nghttp2_hd_inflate_hd2(h->inflater, &nv, &flags, in.p, in.n, last);
+	struct slice in = slice_of(block, n), name, value;
+	int r;
 
-		if (n < 0)
-			return -1;
-		in = slice_from(in, (size_t)n);
-		if ((flags & NGHTTP2_HD_INFLATE_EMIT) && fn) {
-			bool unknown = nv.namelen == 1 && nv.name[0] == PLACEHOLDER;
-
-			fn(ctx, unknown ? (struct slice){NULL, 0} : slice_of(nv.name, nv.namelen), slice_of(nv.value, nv.valuelen));
-		}
-		if (flags & NGHTTP2_HD_INFLATE_FINAL) {
-			nghttp2_hd_inflate_end_headers(h->inflater);
-			return 0;
-		}
-		if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && !in.n)
-			return last ? -1 : 0;
-	}
+	do
+		r = hpack_next(h, &in, true, &name, &value);
+	while (r > 0);
+	return r;
 }
 
 /* Literals with incremental indexing (RFC 7541 section 6.2.1) for as many entries as a table of the default size can have. */
 static int fill(struct hpack *h)
 {
-	static const uint8_t literal[] = {0x40, 1, PLACEHOLDER, 0};
+	static const uint8_t literal[] = {0x40, 1, HPACK_PLACEHOLDER, 0};
 	uint8_t block[(TABLE_DEFAULT / PLACEHOLDER_SIZE + 1) * sizeof(literal)];
 
 	for (size_t i = 0; i < sizeof(block); i += sizeof(literal))
 		memcpy(block + i, literal, sizeof(literal));
-	return inflate(h, slice_of(block, sizeof(block)), true, NULL, NULL);
+	return read_all(h, block, sizeof(block));
 }
 
 /* A table full of placeholders. */
@@ -102,7 +80,7 @@ static int prime(struct hpack *h, enum hpack_table table)
 {
 	static const uint8_t large[] = {0x3f, 0xe1, 0xff, 0x03}; /* TABLE_LARGE, as a table size update (section 6.3) */
 	unsigned times = table == HPACK_LARGE ? TABLE_LARGE / TABLE_DEFAULT : table == HPACK_DEFAULT;
-	int r = table == HPACK_LARGE ? inflate(h, slice_of(large, sizeof(large)), true, NULL, NULL) : 0;
+	int r = table == HPACK_LARGE ? read_all(h, large, sizeof(large)) : 0;
 
 	while (times-- && r == 0)
 		r = fill(h);
@@ -135,9 +113,4 @@ void hpack_free(struct conn *c, struct hpack *h)
 		return;
 	nghttp2_hd_inflate_del(h->inflater);
 	conn_free(c, h, sizeof(*h));
-}
-
-int hpack_feed(struct hpack *h, struct slice block, bool last, hpack_fn fn, void *ctx)
-{
-	return inflate(h, block, last, fn, ctx);
 }

@@ -7,9 +7,17 @@
 #ifndef PERISCO_PROTO_HPACK_H
 #define PERISCO_PROTO_HPACK_H
 
+#include <nghttp2/nghttp2.h>
+
 #include "proto/proto.h"
 
-struct hpack;
+#define HPACK_PLACEHOLDER 0x01 /* the name of a placeholder: no field is called so */
+
+struct hpack {
+	nghttp2_hd_inflater *inflater;
+	nghttp2_mem mem;              /* takes the inflater's memory from the pool */
+	struct conn *conn;
+};
 
 /* What is known of the table that the encoder has now. */
 enum hpack_table {
@@ -23,13 +31,35 @@ struct hpack *hpack_new(struct conn *c, enum hpack_table table);
 /* NULL is allowed. */
 void hpack_free(struct conn *c, struct hpack *h);
 
-/* One field; both slices are valid during the call. name.p == NULL: the field is unknown; value.p == NULL: only its value. */
-typedef void (*hpack_fn)(void *ctx, struct slice name, struct slice value);
-
 /*
- * Reads a piece of a header block. `last`: the block ends with it. Returns 0; or -1 when the block is broken, or there is no
- * memory: then the table is out of step, and the inflater of no use any more.
+ * Reads on in a piece of a header block, to its next field: 1; or to its end: 0; or -1 when the block is broken, or there is no
+ * memory: then the table is out of step, and the inflater of no use any more. `in` moves on behind what was read; `last`: the
+ * block ends with it. Name and value are valid until the next call; name->p == NULL: the field is unknown.
  */
-int hpack_feed(struct hpack *h, struct slice block, bool last, hpack_fn fn, void *ctx);
+static inline int hpack_next(struct hpack *h, struct slice *in, bool last, struct slice *name, struct slice *value)
+{
+	nghttp2_nv nv;
+	ssize_t n;
+	int flags;
+
+	do {
+		n = nghttp2_hd_inflate_hd2(h->inflater, &nv, &flags, in->p, in->n, last);
+		if (n < 0)
+			return -1;
+		*in = slice_from(*in, (size_t)n);
+		if (flags & NGHTTP2_HD_INFLATE_EMIT) {
+			bool unknown = nv.namelen == 1 && nv.name[0] == HPACK_PLACEHOLDER;
+
+			*name = unknown ? (struct slice){NULL, 0} : slice_of(nv.name, nv.namelen);
+			*value = slice_of(nv.value, nv.valuelen);
+			return 1;
+		}
+		if (flags & NGHTTP2_HD_INFLATE_FINAL) {
+			nghttp2_hd_inflate_end_headers(h->inflater);
+			return 0;
+		}
+	} while (in->n);
+	return last ? -1 : 0;
+}
 
 #endif

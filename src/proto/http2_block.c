@@ -50,11 +50,8 @@ static void not_trailers(struct http2 *h, struct h2side *s)
 		st->headers[1] = false;
 }
 
-static void on_field(void *ctx, struct slice name, struct slice value)
+static void field(struct conn *c, struct http2 *h, struct h2side *s, struct slice name, struct slice value)
 {
-	struct conn *c = ctx;
-	struct http2 *h = c->state;
-	struct h2side *s = &h->side[h->feeding];
 	int role = h->sure || s->block_push ? -1 : sent_by(name);
 
 	if (role >= 0) {
@@ -62,11 +59,11 @@ static void on_field(void *ctx, struct slice name, struct slice value)
 		if ((unsigned)role != conn_role(c, h->feeding))
 			turn_round(c, h);
 	}
-	if (s->block && s->block == &s->block_x->response && s->block->in_trailers && !s->block->status &&
-	    slice_eq(name, SLICE(":status")))
+	if (!s->block)
+		return;
+	if (s->block->in_trailers && !s->block->status && s->block == &s->block_x->response && slice_eq(name, SLICE(":status")))
 		not_trailers(h, s);
-	if (s->block)
-		h2stream_field(c, s->block_x, s->block, name, value);
+	h2stream_field(c, s->block_x, s->block, name, value);
 }
 
 /* A request of the client, whose streams are counted upwards (RFC 9113 section 5.1.1). */
@@ -196,6 +193,16 @@ static bool table_ready(struct conn *c, struct h2side *s)
 	return s->hpack;
 }
 
+static bool read_fields(struct conn *c, struct http2 *h, struct h2side *s, struct slice in, bool last)
+{
+	struct slice name, value;
+	int r;
+
+	while ((r = hpack_next(s->hpack, &in, last, &name, &value)) > 0)
+		field(c, h, s, name, value);
+	return r == 0;
+}
+
 void http2_block_feed(struct conn *c, struct http2 *h, unsigned side, struct slice in, bool last)
 {
 	struct h2side *s = &h->side[side];
@@ -204,7 +211,7 @@ void http2_block_feed(struct conn *c, struct http2 *h, unsigned side, struct sli
 		s->block->wire_bytes += in.n;
 		s->block->last_ns = h->now_ns;
 	}
-	if (!s->block_broken && (!table_ready(c, s) || hpack_feed(s->hpack, in, last, on_field, c) < 0))
+	if (!s->block_broken && (!table_ready(c, s) || !read_fields(c, h, s, in, last)))
 		block_break(c, s);
 	if (!last)
 		return;

@@ -109,6 +109,15 @@ static void header_done(struct conn *c, struct h2side *s, unsigned side, const u
 		lead_done(c, s, side);
 }
 
+/* PING, WINDOW_UPDATE and the like, whole: they say nothing of any message. */
+static size_t idle_frame(const struct h2side *s, struct slice in)
+{
+	struct h2frame f = h2frame_read(in.p);
+	bool idle = f.type == H2_WINDOW_UPDATE || f.type == H2_PING || f.type == H2_PRIORITY;
+
+	return idle && !s->in_block && in.n >= H2_HEADER + f.length ? H2_HEADER + f.length : 0;
+}
+
 static size_t header(struct conn *c, struct h2side *s, unsigned side, struct slice in)
 {
 	size_t n;
@@ -116,6 +125,9 @@ static size_t header(struct conn *c, struct h2side *s, unsigned side, struct sli
 	if (!s->lead_n)
 		s->frame_ns = ((struct http2 *)c->state)->now_ns;
 	if (!s->lead_n && in.n >= H2_HEADER) {
+		n = idle_frame(s, in);
+		if (n)
+			return n;
 		header_done(c, s, side, in.p);
 		return H2_HEADER;
 	}
@@ -212,8 +224,10 @@ size_t http2_walk(struct conn *c, unsigned side, const struct chunk *ch)
 	while (at < ch->data.n) {
 		struct slice in = slice_from(ch->data, at);
 
-		h->now_ns = chunk_ts(ch, at);
-		h->now_ack = chunk_ack(ch, at);
+		if (!at || ch->kept) {
+			h->now_ns = chunk_ts(ch, at);
+			h->now_ack = chunk_ack(ch, at);
+		}
 		if (s->state != H2_WALK_SEARCH) {
 			at += step(c, s, side, in);
 			continue;
