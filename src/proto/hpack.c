@@ -8,7 +8,7 @@
 
 /* --- nghttp2's memory comes from the pool; each block tells its size ------------------------------------------------ */
 
-#define TAG 16u
+#define TAG sizeof(size_t)
 
 static void *mem_malloc(size_t n, void *ctx)
 {

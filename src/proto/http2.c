@@ -290,6 +290,18 @@ void http2_frame_end(struct conn *c, unsigned side)
 	http2_side_ended(c, h, st, role);
 }
 
+void http2_whole_data(struct conn *c, unsigned side, struct slice in)
+{
+	struct http2 *h = c->state;
+	struct h2side *s = &h->side[side];
+	unsigned role = conn_role(c, side);
+
+	data_begin(c, h, s, role);
+	if (s->data && in.n)
+		data(c, h, s, role, in);
+	http2_frame_end(c, side);
+}
+
 /* A server that does not speak HTTP/2 answers the preface as it can. */
 static enum verdict is_refused(struct conn *c, unsigned side, const struct chunk *ch)
 {

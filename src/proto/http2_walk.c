@@ -98,9 +98,28 @@ static void lead_done(struct conn *c, struct h2side *s, unsigned side)
 		content(c, s, side, SLICE(""));
 }
 
-static void header_done(struct conn *c, struct h2side *s, unsigned side, const uint8_t *p)
+/*
+ * A frame that is here as a whole: PING, WINDOW_UPDATE and the like say nothing of any message, DATA is content. Returns its
+ * size, or 0 when it must go the long way.
+ */
+static size_t whole_frame(struct conn *c, struct h2side *s, unsigned side, struct slice in)
 {
-	s->frame = h2frame_read(p);
+	const struct h2frame *f = &s->frame;
+	size_t n = H2_HEADER + (size_t)f->length;
+
+	if (in.n < n || s->in_block)
+		return 0;
+	if (f->type == H2_WINDOW_UPDATE || f->type == H2_PING || f->type == H2_PRIORITY)
+		return n;
+	if (f->type != H2_DATA || !f->stream || f->flags & H2_PADDED)
+		return 0;
+	s->left = s->pad = 0;
+	http2_whole_data(c, side, slice_of(in.p + H2_HEADER, f->length));
+	return n;
+}
+
+static void header_done(struct conn *c, struct h2side *s, unsigned side)
+{
 	s->lead_n = 0;
 	s->state = H2_WALK_LEAD;
 	if (s->frame.length > s->max_frame)
@@ -109,32 +128,26 @@ static void header_done(struct conn *c, struct h2side *s, unsigned side, const u
 		lead_done(c, s, side);
 }
 
-/* PING, WINDOW_UPDATE and the like, whole: they say nothing of any message. */
-static size_t idle_frame(const struct h2side *s, struct slice in)
-{
-	struct h2frame f = h2frame_read(in.p);
-	bool idle = f.type == H2_WINDOW_UPDATE || f.type == H2_PING || f.type == H2_PRIORITY;
-
-	return idle && !s->in_block && in.n >= H2_HEADER + f.length ? H2_HEADER + f.length : 0;
-}
-
 static size_t header(struct conn *c, struct h2side *s, unsigned side, struct slice in)
 {
 	size_t n;
 
 	if (!s->lead_n)
 		s->frame_ns = ((struct http2 *)c->state)->now_ns;
-	if (!s->lead_n && in.n >= H2_HEADER) {
-		n = idle_frame(s, in);
-		if (n)
+	if (s->lead_n || in.n < H2_HEADER) {
+		n = gather(s, in, H2_HEADER);
+		if (s->lead_n < H2_HEADER)
 			return n;
-		header_done(c, s, side, in.p);
-		return H2_HEADER;
+		s->frame = h2frame_read(s->lead);
+		header_done(c, s, side);
+		return n;
 	}
-	n = gather(s, in, H2_HEADER);
-	if (s->lead_n == H2_HEADER)
-		header_done(c, s, side, s->lead);
-	return n;
+	s->frame = h2frame_read(in.p);
+	n = whole_frame(c, s, side, in);
+	if (n)
+		return n;
+	header_done(c, s, side);
+	return H2_HEADER;
 }
 
 static size_t lead(struct conn *c, struct h2side *s, unsigned side, struct slice in)
