@@ -3,9 +3,12 @@
 
 #define BUCKETS_FIRST 64u
 
+/* Where the table lies is not for the sender to know, so that it can not fill one bucket. */
 static struct h2stream **slot(const struct h2streams *t, uint32_t id)
 {
-	return &t->bucket[(id >> 1) & (t->buckets - 1)];
+	uint32_t hash = (id >> 1) * (0x9e3779b1u ^ ((uint32_t)(uintptr_t)t & ~1u));
+
+	return &t->bucket[(uint64_t)hash * t->buckets >> 32];
 }
 
 struct h2stream *h2streams_find(const struct h2streams *t, uint32_t id)

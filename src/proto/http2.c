@@ -158,6 +158,9 @@ static void goaway(struct conn *c, struct http2 *h, struct h2side *s, unsigned s
 {
 	uint32_t last = h2_u32(s->lead) & 0x7fffffff, odd = conn_role(c, side) == 1, code = h2_u32(s->lead + 4);
 
+	if (last >= s->last_id)
+		return;
+	s->last_id = last;
 	for (struct h2stream *st = h->streams.oldest, *next; st; st = next) {
 		next = st->newer;
 		if (st->id <= last || (st->id & 1) != odd || st->headers[odd])
@@ -429,6 +432,7 @@ static void http2_open(struct conn *c)
 		h->side[i].joined = joined;
 		h->side[i].table = joined ? HPACK_DEFAULT : HPACK_EMPTY;
 		h->side[i].max_frame = H2_FRAME_SIZE;
+		h->side[i].last_id = UINT32_MAX;
 		h->side[i].state = joined ? H2_WALK_SEARCH : conn_role(c, i) == 0 ? H2_WALK_PREFACE : H2_WALK_HEADER;
 	}
 }

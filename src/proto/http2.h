@@ -33,6 +33,7 @@ struct h2side {
 	uint8_t lead_n, lead[H2_HEADER]; /* bytes of the frame header, or of what stands before the content */
 	uint8_t setting_n, setting[6];
 	uint32_t left, pad;           /* content and padding to come */
+	uint32_t last_id;             /* by its GOAWAY, it handles no later stream */
 	uint32_t max_frame;           /* no frame of this side was or may be larger */
 	uint32_t block_stream;        /* of the header block at hand: that of its fields, ... */
 	uint32_t block_frames;        /* ... and that of its frames, which for a promise is another one */
