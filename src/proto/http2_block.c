@@ -154,12 +154,9 @@ void http2_block_end(struct conn *c, struct http2 *h, unsigned side)
 	if (as && !st->headers[1])
 		settle_connect(st->x);
 	st->headers[as] = true;
-	if (s->block_push) {
-		st->x->pushed = true;
-		st->ended[0] = st->x->request.done = st->x->request.complete = true;
-	} else if (s->block_end_stream) {
-		http2_side_ended(c, h, st, role);
-	}
+	st->x->pushed |= s->block_push;
+	if (s->block_push || s->block_end_stream)
+		http2_side_ended(c, h, st, as);
 }
 
 void http2_table_lost(struct conn *c, struct h2side *s)
