@@ -23,7 +23,7 @@ struct run {
 	struct conn_env env;
 	struct conn conn;
 	struct { uint64_t next, taken, kept_ts_ns, kept_ack; struct slice kept; bool ended; } side[2];
-	uint64_t now, wire[2];                /* wire: bytes of all requests and responses */
+	uint64_t now, wire[3];                /* wire: bytes of all requests, responses, and what is in progress */
 	bool split, plain;                    /* plain: the same must come out whatever the pieces are */
 };
 
@@ -43,7 +43,7 @@ static void emit(void *ctx, struct conn *c, struct record *rec)
 	const struct exchange_record *x = &rec->exchange;
 	struct run *r = ctx;
 
-	on_message(r, &x->request, 0), on_message(r, &x->response, 1);
+	on_message(r, &x->request, x->progress ? 2 : 0), on_message(r, &x->response, x->progress ? 2 : 1);
 	CHECK(x->request.seen || x->response.seen);
 	CHECK(x->progress || (++r->rig.ends == c->exchanges && c->exchanges == r->stats.exchanges));
 	CHECK(!x->timed || x->duration_ns >= x->latency_ns);
