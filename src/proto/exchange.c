@@ -208,8 +208,6 @@ static void fill_record(struct conn *c, struct exchange *x, struct record *r)
 	struct exchange_record *e = &r->exchange;
 	uint64_t now_ns = x->reset_ns;
 
-	draft_fields_end(&x->request);
-	draft_fields_end(&x->response);
 	draft_finish(&x->request, &e->request);
 	draft_finish(&x->response, &e->response);
 	e->request.method = draft_method(&x->request);
@@ -241,6 +239,8 @@ void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)
 	struct record r = {.exchange = {.ended = (uint8_t)how, .ended_by = by < 0 ? -1 : (int8_t)conn_role(c, (unsigned)by)}};
 	struct stats *stats = c->env->stats;
 
+	draft_fields_end(&x->request);
+	draft_fields_end(&x->response);
 	fill_record(c, x, &r);
 	stats->exchanges++;
 	stats->unanswered += x->request.seen && !x->response.seen;
@@ -250,20 +250,34 @@ void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)
 	exchange_free(c, x);
 }
 
+/* Only fields that are known to be whole: more may be read already. */
+static void hide_unchecked(const struct draft *d, struct message *m)
+{
+	if (m->headers.n > d->checked_n)
+		m->headers.n = d->checked_n;
+	m->trailers.n = 0;
+}
+
 static void say_progress(struct conn *c, struct exchange *x)
 {
 	struct record r = {.exchange = {.progress = true, .ended_by = -1}};
 
 	fill_record(c, x, &r);
+	hide_unchecked(&x->request, &r.exchange.request);
+	hide_unchecked(&x->response, &r.exchange.response);
 	conn_emit(c, &r);
 }
 
-void exchange_content(struct conn *c, struct exchange *x, unsigned side, struct slice data, uint64_t now_ns)
+void exchange_content(struct conn *c, struct exchange *x, unsigned side, struct slice data)
+{
+	keep_body(c, exchange_side(x, side), data.p, data.n);
+	grpc_data(x->grpc, side, data);
+}
+
+void exchange_progress(struct conn *c, struct exchange *x, uint64_t now_ns)
 {
 	uint64_t interval_ns = c->env->stream_interval_ns;
 
-	keep_body(c, exchange_side(x, side), data.p, data.n);
-	grpc_data(x->grpc, side, data);
 	if (!interval_ns)
 		return;
 	if (x->said_ns && now_ns >= x->said_ns + interval_ns)

@@ -73,10 +73,13 @@ void exchange_free(struct conn *c, struct exchange *x);
 void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by);
 
 /*
- * Content of a side (0 request, 1 response): counted, its first bytes kept if that was asked for, read if it is that of a gRPC
- * call; and a progress record, when it is time for one.
+ * Content of a side (0 request, 1 response): counted, its first bytes kept if that was asked for, and read if it is that of a
+ * gRPC call.
  */
-void exchange_content(struct conn *c, struct exchange *x, unsigned side, struct slice data, uint64_t now_ns);
+void exchange_content(struct conn *c, struct exchange *x, unsigned side, struct slice data);
+
+/* More of it was seen: a progress record, when it is time for one. */
+void exchange_progress(struct conn *c, struct exchange *x, uint64_t now_ns);
 
 /* A place in the text, as far as it was kept. */
 static inline struct slice draft_place(const struct draft *d, uint32_t at, uint32_t n)

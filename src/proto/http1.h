@@ -38,7 +38,6 @@ struct http1_side {
 	bool interim;           /* the message is an interim response (RFC 9110 section 15.2), ... */
 	struct exchange *announced; /* ... for this request; NULL when that is not known */
 	uint64_t left;          /* in LENGTH: content bytes to come */
-	uint64_t now_ns;        /* of the packet at hand */
 };
 
 struct http1 {

@@ -87,7 +87,7 @@ static void content(struct http1_side *s, struct slice data)
 {
 	if (!s->draft->body_bytes && (s->role == 0 || s->x->grpc || !s->x->request.seen))
 		grpc_type(s->conn, s->x, s->role, draft_header(s->draft, SLICE("content-type")));
-	exchange_content(s->conn, s->x, s->role, data, s->now_ns);
+	exchange_content(s->conn, s->x, s->role, data);
 }
 
 static int on_body(llhttp_t *p, const char *at, size_t n)
@@ -653,15 +653,18 @@ static size_t feed_all(struct conn *c, struct http1_side *s, const struct chunk 
 size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
 {
 	enum verdict next = next_message(c, s, ch);
+	size_t n;
 
-	s->now_ns = ch->ts_ns;
 	if (next == VERDICT_MORE && ch->data.n < LINE_MAX)
 		return 0;
 	if (next == VERDICT_YES)
 		http1_end_message(c, s, !s->rechunked);
 	else if (ended_in_hole(c, s, ch))
 		http1_lose(c, s);
-	return feed_all(c, s, ch);
+	n = feed_all(c, s, ch);
+	if (s->x && s->state >= HTTP1_LENGTH && s->state <= HTTP1_UNTIL_END)
+		exchange_progress(c, s->x, ch->ts_ns);
+	return n;
 }
 
 /* --- what is missing ------------------------------------------------------------------------------------------------ */

@@ -263,7 +263,8 @@ static void data(struct conn *c, struct http2 *h, struct h2side *s, unsigned rol
 
 	d->last_ns = h->now_ns;
 	d->wire_bytes += in.n;
-	exchange_content(c, x, role, in, h->now_ns);
+	exchange_content(c, x, role, in);
+	exchange_progress(c, x, h->now_ns);
 }
 
 void http2_content(struct conn *c, unsigned side, struct slice in, bool last)
