@@ -98,6 +98,13 @@ static inline struct draft *exchange_side(struct exchange *x, unsigned side)
 	return side ? &x->response : &x->request;
 }
 
+/* Bytes of the message were seen at this time; packets of the other side may have been seen before. */
+static inline void draft_seen(struct draft *d, uint64_t now_ns)
+{
+	if (d->last_ns < now_ns)
+		d->last_ns = now_ns;
+}
+
 /* Appends to the text. What goes beyond the limit is counted as missing. */
 void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n);
 static inline void draft_text(struct conn *c, struct draft *d, const void *p, size_t n)

@@ -27,7 +27,6 @@ struct http1_side {
 	struct draft *draft;    /* its request or response; an interim response is drafted in an exchange of its own */
 	llhttp_t *parser;       /* of HEAD and CHUNKED; lies in x */
 	uint32_t places;        /* from the address of a byte that llhttp reads now to its place in the text, modulo 2^32 */
-	uint32_t body_to;       /* in CHUNKED: how far content goes in what llhttp has read last */
 	uint8_t state, role;    /* role: 0 requests, 1 responses */
 	bool field_open, in_value;
 	bool in_chunk, last_chunk;

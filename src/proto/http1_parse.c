@@ -95,7 +95,6 @@ static int on_body(llhttp_t *p, const char *at, size_t n)
 	struct http1_side *s = p->data;
 
 	content(s, slice_of(at, n));
-	s->body_to = place(s, at) + (uint32_t)n - s->draft->text_n;
 	return 0;
 }
 
@@ -172,8 +171,7 @@ static int execute(struct http1_side *s, const void *p, size_t *n)
 static void count(struct http1_side *s, const struct chunk *ch, size_t n)
 {
 	s->draft->wire_bytes += n;
-	if (s->draft->last_ns < ch->ts_ns)
-		s->draft->last_ns = ch->ts_ns;
+	draft_seen(s->draft, ch->ts_ns);
 }
 
 static bool begin(struct conn *c, struct http1_side *s, const struct startline *line, const struct chunk *ch, size_t at)
@@ -479,6 +477,18 @@ static size_t size_digits(struct slice line)
 	return line.p[n] == ';' || n + 1 == line.n ? digits : 0;
 }
 
+/* The chunks broke the grammar: where the content goes on, nobody knows. */
+static void chunks_broken(struct conn *c, struct http1_side *s)
+{
+	if (s->rechunked) {
+		s->state = HTTP1_RECHUNK; /* it was no size line that we went on with */
+		s->in_chunk = false;
+		return;
+	}
+	draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, CAUSE_GRAMMAR, 0);
+	http1_lose(c, s);
+}
+
 /*
  * A size line that llhttp refuses, or of which not all is here: white space behind the size and around extensions is allowed
  * (RFC 9112 section 7.1.1), and a bare LF met.
@@ -494,10 +504,44 @@ static size_t feed_size_line(struct conn *c, struct http1_side *s, const struct 
 	if (!n && in.n < SIZE_LINE_MAX)
 		return at;
 	if (!digits || execute(s, in.p, &digits) != HPE_OK || execute(s, "\r\n", &two) != HPE_OK) {
-		draft_missing(s->draft, PART_BODY, CAUSE_GRAMMAR, 0); /* how much, nobody knows */
-		http1_lose(c, s);
+		chunks_broken(c, s);
 		return at;
 	}
+	count(s, ch, n);
+	return at + n;
+}
+
+static size_t feed_size(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	struct slice in = slice_first(slice_from(ch->data, at), SIZE_LINE_MAX);
+	const uint8_t *lf = memchr(in.p, '\n', in.n);
+	size_t n = lf ? (size_t)(lf + 1 - in.p) : 0;
+
+	if (!lf && in.n < SIZE_LINE_MAX)
+		return at;
+	if (lf && execute(s, in.p, &(size_t){n}) == HPE_OK) {
+		count(s, ch, n);
+		return at + n;
+	}
+	if (!s->rechunked)
+		return feed_size_line(c, s, ch, at);
+	chunks_broken(c, s);
+	return at;
+}
+
+/* The CRLF behind a chunk, which llhttp does not look at; a bare LF is met. */
+static size_t feed_chunk_end(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
+{
+	const uint8_t *p = ch->data.p + at;
+	size_t n = p[0] == '\r' ? 2 : 1, two = 2;
+
+	if (n > ch->data.n - at)
+		return at;
+	if (p[n - 1] != '\n') {
+		chunks_broken(c, s);
+		return at;
+	}
+	execute(s, "\r\n", &two);
 	count(s, ch, n);
 	return at + n;
 }
@@ -507,26 +551,20 @@ static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct ch
 	size_t n = ch->data.n - at;
 	int r;
 
-	s->body_to = 0;
+	if (!s->in_chunk && !s->last_chunk)
+		return feed_size(c, s, ch, at);
+	if (s->in_chunk && !s->parser->content_length)
+		return feed_chunk_end(c, s, ch, at);
+	if (s->in_chunk && n > s->parser->content_length)
+		n = s->parser->content_length;
 	r = execute(s, ch->data.p + at, &n);
-	if (!s->in_chunk && !s->last_chunk && !s->rechunked) {
-		while (n > s->body_to && ch->data.p[at + n - 1] != '\n') /* llhttp does not insist on a CRLF behind content */
-			n--;
-		count(s, ch, n);
-		return at + n < ch->data.n ? feed_size_line(c, s, ch, at + n) : at + n;
-	}
 	if (s->last_chunk)
 		draft_text(c, s->draft, ch->data.p + at, n);
 	count(s, ch, n);
-	if (r == HPE_PAUSED) {
+	if (r == HPE_PAUSED)
 		http1_end_message(c, s, true);
-	} else if (r != HPE_OK && s->rechunked) {
-		s->state = HTTP1_RECHUNK;
-		s->in_chunk = false; /* it was no size line that we went on with */
-	} else if (r != HPE_OK) {
-		draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, CAUSE_GRAMMAR, 0); /* how much, nobody knows */
-		http1_lose(c, s);
-	}
+	else if (r != HPE_OK)
+		chunks_broken(c, s);
 	return at + n;
 }
 

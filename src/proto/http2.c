@@ -79,7 +79,7 @@ void http2_touch(const struct http2 *h, const struct h2side *s, struct draft *d)
 {
 	if (!d->first_ns)
 		d->first_ns = s->frame_ns;
-	d->last_ns = h->now_ns;
+	draft_seen(d, h->now_ns);
 	d->wire_bytes += H2_HEADER + s->lead_n + s->pad;
 	d->seen = true;
 }
@@ -261,7 +261,7 @@ static void data(struct conn *c, struct http2 *h, struct h2side *s, unsigned rol
 	struct exchange *x = s->data->x;
 	struct draft *d = exchange_side(x, role);
 
-	d->last_ns = h->now_ns;
+	draft_seen(d, h->now_ns);
 	d->wire_bytes += in.n;
 	exchange_content(c, x, role, in);
 	exchange_progress(c, x, h->now_ns);
@@ -290,7 +290,7 @@ void http2_frame_end(struct conn *c, unsigned side)
 	s->data = NULL;
 	if (!st || !(s->frame.flags & H2_END_STREAM))
 		return;
-	exchange_side(st->x, role)->last_ns = h->now_ns;
+	draft_seen(exchange_side(st->x, role), h->now_ns);
 	http2_side_ended(c, h, st, role);
 }
 

@@ -206,7 +206,7 @@ void http2_block_feed(struct conn *c, struct http2 *h, unsigned side, struct sli
 
 	if (s->block) {
 		s->block->wire_bytes += in.n;
-		s->block->last_ns = h->now_ns;
+		draft_seen(s->block, h->now_ns);
 	}
 	if (!s->block_broken && (!table_ready(c, s) || !read_fields(c, h, s, in, last)))
 		block_break(c, s);

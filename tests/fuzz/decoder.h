@@ -48,7 +48,7 @@ static void emit(void *ctx, struct conn *c, struct record *rec)
 	CHECK(x->progress || (++r->rig.ends == c->exchanges && c->exchanges == r->stats.exchanges));
 	CHECK(!x->timed || x->duration_ns >= x->latency_ns);
 	CHECK(!x->request.complete || !x->response.complete || x->ended == ENDED_WELL || x->was_reset);
-	if (r->plain)
+	if (r->plain && !x->progress)
 		print_exchange(&r->rig, x);
 }
 
