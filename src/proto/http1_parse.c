@@ -514,12 +514,13 @@ static size_t feed_size_line(struct conn *c, struct http1_side *s, const struct 
 static size_t feed_size(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
 {
 	struct slice in = slice_first(slice_from(ch->data, at), SIZE_LINE_MAX);
-	const uint8_t *lf = memchr(in.p, '\n', in.n);
+	const uint8_t *lf = memchr(in.p, '\n', in.n), *cr;
 	size_t n = lf ? (size_t)(lf + 1 - in.p) : 0;
 
 	if (!lf && in.n < SIZE_LINE_MAX)
 		return at;
-	if (lf && execute(s, in.p, &(size_t){n}) == HPE_OK) {
+	cr = n ? memchr(in.p, '\r', n) : NULL; /* llhttp takes any byte behind it for the LF */
+	if (lf && (!cr || cr == lf - 1) && execute(s, in.p, &(size_t){n}) == HPE_OK) {
 		count(s, ch, n);
 		return at + n;
 	}
