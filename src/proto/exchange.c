@@ -203,11 +203,25 @@ static struct slice start_value(const struct draft *d)
 	return draft_place(d, d->start.value, d->start.value_len);
 }
 
+/* The latest time that is known of it. */
+static uint64_t latest_ns(const struct exchange *x)
+{
+	uint64_t ns = x->request.last_ns > x->response.last_ns ? x->request.last_ns : x->response.last_ns;
+
+	return ns > x->reset_ns ? ns : x->reset_ns;
+}
+
 static void fill_record(struct conn *c, struct exchange *x, struct record *r)
 {
 	struct exchange_record *e = &r->exchange;
-	uint64_t now_ns = x->reset_ns;
 
+	e->turned = x->turned;
+	e->pushed = x->pushed;
+	e->stream_id = x->stream_id;
+	e->was_reset = x->was_reset;
+	e->reset_code = x->reset_code;
+	if (x->grpc || (x->stream_id && (x->response.in_trailers || x->response.unknown_fields)))
+		grpc_fill(c, x, latest_ns(x), e); /* before all that points into the text, which it may move */
 	draft_finish(&x->request, &e->request);
 	draft_finish(&x->response, &e->response);
 	e->request.method = draft_method(&x->request);
@@ -221,17 +235,6 @@ static void fill_record(struct conn *c, struct exchange *x, struct record *r)
 		e->latency_ns = e->response.first_ns - e->request.first_ns;
 		e->duration_ns = e->response.last_ns - e->request.first_ns;
 	}
-	e->turned = x->turned;
-	e->pushed = x->pushed;
-	e->stream_id = x->stream_id;
-	e->was_reset = x->was_reset;
-	e->reset_code = x->reset_code;
-	if (now_ns < e->request.last_ns)
-		now_ns = e->request.last_ns;
-	if (now_ns < e->response.last_ns)
-		now_ns = e->response.last_ns;
-	if (x->grpc || (x->stream_id && (x->response.in_trailers || x->response.unknown_fields)))
-		grpc_fill(c, x, now_ns, e);
 }
 
 void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by)

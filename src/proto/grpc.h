@@ -42,7 +42,9 @@ void grpc_type(struct conn *c, struct exchange *x, unsigned side, struct slice t
 void grpc_data(struct grpc *g, unsigned side, struct slice data);
 void grpc_gap(struct grpc *g, unsigned side, uint64_t n);
 
-/* Fills in r->grpc if the exchange was a call. `now_ns`: the latest time that is known of it. */
+/*
+ * Fills in r->grpc if the exchange was a call; the response's text may move. `now_ns`: the latest time that is known of it.
+ */
 void grpc_fill(struct conn *c, struct exchange *x, uint64_t now_ns, struct exchange_record *r);
 
 #endif
