@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,6 +166,7 @@ static struct slab *slab_for(struct pool *p, unsigned class)
 	s->free = NULL;
 	s->used = s->carved = 0;
 	s->class = class;
+	ASAN_POISON_MEMORY_REGION((char *)s + SLAB_HEAD, SLAB - SLAB_HEAD);
 	list_append(&p->partial[class], &s->node);
 	return s;
 }
@@ -228,11 +230,10 @@ void *pool_get(struct pool *p, size_t n)
 	} else {
 		s = container_of(p->partial[class].next, struct slab, node);
 	}
-	block = s->free;
-	if (block)
+	block = s->free ? s->free : (char *)s + SLAB_HEAD + s->carved++ * class_size(class);
+	ASAN_UNPOISON_MEMORY_REGION(block, n > sizeof(void *) ? n : sizeof(void *));
+	if (s->free)
 		memcpy(&s->free, block, sizeof(void *));
-	else
-		block = (char *)s + SLAB_HEAD + s->carved++ * class_size(class);
 	s->used++;
 	if (slab_full(s))
 		list_remove(&s->node);
@@ -254,6 +255,7 @@ void pool_put(struct pool *p, void *block, size_t n)
 	s = (void *)((uintptr_t)block & ~(SLAB - 1));
 	was_full = slab_full(s);
 	memcpy(block, &s->free, sizeof(void *));
+	ASAN_POISON_MEMORY_REGION(block, class_size(s->class));
 	s->free = block;
 	s->used--;
 	p->used -= class_size(s->class);
