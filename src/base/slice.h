@@ -48,6 +48,14 @@ static inline struct slice slice_trim(struct slice s)
 	return s;
 }
 
+/* ... and the CR of a line's end, which a bare LF ends as well (RFC 9112 section 2.2). */
+static inline struct slice slice_trim_line(struct slice s)
+{
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t' || s.p[s.n - 1] == '\r'))
+		s.n--;
+	return slice_trim(s);
+}
+
 static inline bool slice_eq(struct slice a, struct slice b)
 {
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
@@ -61,6 +69,13 @@ static inline bool slice_starts(struct slice s, struct slice prefix)
 static inline uint8_t ascii_lower(uint8_t c)
 {
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+/* The value of a hexadecimal digit, or -1. */
+static inline int ascii_hex(uint8_t c)
+{
+	c = c >= 'A' && c <= 'F' ? c | 0x20 : c;
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* Equal but for the case of ASCII letters (field names, RFC 9110 section 5.1). */

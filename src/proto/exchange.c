@@ -131,6 +131,13 @@ void draft_fields_check(struct draft *d)
 	}
 }
 
+void draft_begin_anew(struct draft *d)
+{
+	d->in_trailers = false;
+	d->text_n = d->fields_n = d->checked_n = d->headers_n = d->unknown_fields = d->status = 0;
+	d->start = (struct field){0};
+}
+
 void draft_trailers(struct draft *d)
 {
 	d->in_trailers = true;
@@ -281,10 +288,9 @@ void exchange_progress(struct conn *c, struct exchange *x, uint64_t now_ns)
 {
 	uint64_t interval_ns = c->env->stream_interval_ns;
 
-	if (!interval_ns)
+	if (!interval_ns || (x->said_ns && now_ns < x->said_ns + interval_ns))
 		return;
-	if (x->said_ns && now_ns >= x->said_ns + interval_ns)
+	if (x->said_ns)
 		say_progress(c, x);
-	if (!x->said_ns || now_ns >= x->said_ns + interval_ns)
-		x->said_ns = now_ns;
+	x->said_ns = now_ns;
 }

@@ -144,6 +144,9 @@ static inline void draft_fields_end(struct draft *d)
 		draft_fields_check(d);
 }
 
+/* What was read as its head does not count: the head is to come. */
+void draft_begin_anew(struct draft *d);
+
 /* Fields from here on are trailers. */
 void draft_trailers(struct draft *d);
 

@@ -165,15 +165,6 @@ static bool read_number(struct slice s, size_t digits, uint64_t *ret)
 	return true;
 }
 
-static struct slice trim(struct slice s)
-{
-	while (s.n && is_space(s.p[0]))
-		s = slice_from(s, 1);
-	while (s.n && is_space(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
-
 /* A field of the trailers that gRPC-Web sends as content: "name: value\r\n". */
 static struct slice web_trailer(const struct grpc *g, struct slice name)
 {
@@ -184,7 +175,7 @@ static struct slice web_trailer(const struct grpc *g, struct slice name)
 		struct slice line = slice_first(in, lf ? (size_t)(lf - in.p) : in.n);
 
 		if (line.n > name.n && line.p[name.n] == ':' && slice_ieq(slice_first(line, name.n), name))
-			return trim(slice_from(line, name.n + 1));
+			return slice_trim_line(slice_from(line, name.n + 1));
 		in = slice_from(in, line.n + 1);
 	}
 	return (struct slice){NULL, 0};
@@ -218,12 +209,6 @@ static struct said read_fields(const struct draft *d)
 	return ret;
 }
 
-static int hex(uint8_t c)
-{
-	c = ascii_lower(c);
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /*
  * Percent-decoded ("Percent-Encoded" in the protocol document), behind the rest of the text, which may move; what is no escape
  * stays.
@@ -235,7 +220,7 @@ static struct slice decode_message(struct conn *c, struct draft *d, struct slice
 
 	for (size_t i = 0; i < s.n; i++) {
 		const uint8_t *p = (from == SIZE_MAX ? s.p : d->text + from) + i;
-		int high = *p == '%' && i + 2 < s.n ? hex(p[1]) : -1, low = high >= 0 ? hex(p[2]) : -1;
+		int high = *p == '%' && i + 2 < s.n ? ascii_hex(p[1]) : -1, low = high >= 0 ? ascii_hex(p[2]) : -1;
 		uint8_t byte = low >= 0 ? (uint8_t)(high << 4 | low) : *p;
 
 		draft_text(c, d, &byte, 1);

@@ -129,7 +129,7 @@ void h2stream_turn_round(struct h2stream *s)
 {
 	struct exchange *x = s->x;
 	struct draft d = x->request;
-	bool headers = s->headers[0], ended = s->ended[0];
+	bool headers = s->headers[0], ended = s->ended[0], gap = s->gap[0];
 
 	x->request = x->response;
 	x->response = d;
@@ -143,6 +143,8 @@ void h2stream_turn_round(struct h2stream *s)
 	s->headers[1] = headers;
 	s->ended[0] = s->ended[1];
 	s->ended[1] = ended;
+	s->gap[0] = s->gap[1];
+	s->gap[1] = gap;
 }
 
 /* --- fields --------------------------------------------------------------------------------------------------------- */

@@ -60,7 +60,7 @@ static void drop_all(struct conn *c)
 		if (h->head->expected_off < h->trouble[1])
 			drop_oldest(c, ENDED_LOST, -1);
 		else
-			drop_oldest(c, c->how ? (enum ended)c->how : ENDED_CLOSED, c->by);
+			drop_oldest(c, conn_how(c), c->by);
 }
 
 /* --- which request a response answers ------------------------------------------------------------------------------- */
@@ -242,10 +242,9 @@ static void hand_over(struct conn *c, struct exchange *x)
 
 	d->interim[0] = (struct interim){d->first_ns, d->status};
 	d->interims = 1;
-	d->seen = d->complete = d->in_trailers = false;
-	d->text_n = d->fields_n = d->checked_n = d->headers_n = d->status = 0;
+	draft_begin_anew(d);
 	d->first_ns = d->last_ns = d->wire_bytes = 0;
-	d->start = (struct field){0};
+	d->seen = d->complete = false;
 	d->protocol = HTTP_20;
 	conn_again(c, &proto_http2, x);
 }
@@ -373,15 +372,14 @@ static void http1_end(struct conn *c, unsigned side, const struct chunk *ch)
 {
 	struct http1 *h = c->state;
 	struct http1_side *s = &h->side[side];
-	enum ended how = c->how ? (enum ended)c->how : ENDED_CLOSED;
 	bool complete;
 
 	http1_rest(c, s, ch);
-	complete = s->state == HTTP1_UNTIL_END && how == ENDED_CLOSED;
+	complete = s->state == HTTP1_UNTIL_END && conn_how(c) == ENDED_CLOSED;
 	if (!s->x)
 		http1_partial(c, s, ch);
 	if (s->x && s->role == 0 && s->x->response.done && !complete)
-		finish(c, s->x, how, c->by);
+		finish(c, s->x, conn_how(c), c->by);
 	else if (s->x && (s->role == 0 || complete))
 		http1_end_message(c, s, complete);
 	s->state = HTTP1_SEARCH;
@@ -390,19 +388,18 @@ static void http1_end(struct conn *c, unsigned side, const struct chunk *ch)
 	if (s->x && s->interim)
 		http1_end_message(c, s, false);
 	if (s->x && s->x != h->head)
-		finish(c, s->x, how, c->by);
+		finish(c, s->x, conn_how(c), c->by);
 	drop_all(c);
 }
 
 static void http1_close(struct conn *c)
 {
 	struct http1 *h = c->state;
-	enum ended how = c->how ? (enum ended)c->how : ENDED_CLOSED;
 
 	drop_all(c);
 	for (unsigned i = 0; i < 2; i++)
 		if (h->side[i].x)
-			finish(c, h->side[i].x, how, c->by);
+			finish(c, h->side[i].x, conn_how(c), c->by);
 }
 
 static void http1_open(struct conn *c)

@@ -66,11 +66,8 @@ struct h2stream *http2_stream(struct conn *c, struct http2 *h, uint32_t id, bool
 
 void http2_side_ended(struct conn *c, struct http2 *h, struct h2stream *st, unsigned role)
 {
-	struct draft *d = exchange_side(st->x, role);
-
 	st->ended[role] = true;
-	d->done = true;
-	d->complete = st->headers[role];
+	exchange_side(st->x, role)->complete = st->headers[role];
 	if (st->ended[1] && (st->ended[0] || st->gap[0] || st->x->was_reset || !st->x->request.seen))
 		finish(c, h, st, ENDED_WELL, -1);
 }
@@ -318,7 +315,6 @@ static enum verdict is_refused(struct conn *c, unsigned side, const struct chunk
 static size_t http2_data(struct conn *c, unsigned side, const struct chunk *ch)
 {
 	struct http2 *h = c->state;
-
 	enum verdict refused = is_refused(c, side, ch);
 
 	if (refused == VERDICT_YES)
@@ -391,14 +387,14 @@ static void http2_end(struct conn *c, unsigned side, const struct chunk *ch)
 	h->now_ns = ch->ts_ns;
 	c->env->stats->garbage += ch->data.n;
 	if (conn_role(c, side) == 1)
-		finish_all(c, h, c->how ? (enum ended)c->how : ENDED_CLOSED, c->how ? c->by : (int)side);
+		finish_all(c, h, conn_how(c), c->how ? c->by : (int)side);
 }
 
 static void http2_close(struct conn *c)
 {
 	struct http2 *h = c->state;
 
-	finish_all(c, h, c->how ? (enum ended)c->how : ENDED_CLOSED, c->by);
+	finish_all(c, h, conn_how(c), c->by);
 	hpack_free(c, h->side[0].hpack);
 	hpack_free(c, h->side[1].hpack);
 }

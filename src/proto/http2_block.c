@@ -28,11 +28,16 @@ static int sent_by(struct slice name)
 /* It was the other way round: what was a request so far is a response. */
 static void turn_round(struct conn *c, struct http2 *h)
 {
+	uint64_t gap_to;
+
 	for (struct h2stream *st = h->streams.oldest; st; st = st->newer)
 		h2stream_turn_round(st);
 	for (unsigned i = 0; i < 2; i++)
 		if (h->side[i].block)
 			h->side[i].block = exchange_side(h->side[i].block_x, h->side[i].block == &h->side[i].block_x->request);
+	gap_to = h->gap_to[0];
+	h->gap_to[0] = h->gap_to[1];
+	h->gap_to[1] = gap_to;
 	h->fresh_from = h->max_id = 0;
 	c->client = !c->client;
 }
@@ -41,11 +46,9 @@ static void turn_round(struct conn *c, struct http2 *h)
 static void not_trailers(struct http2 *h, struct h2side *s)
 {
 	struct h2stream *st = h2streams_find(&h->streams, s->block_stream);
-	struct draft *d = s->block;
 
-	d->in_trailers = false;
-	d->headers_n = d->fields_n = d->checked_n = d->text_n = d->unknown_fields = 0;
-	d->first_ns = s->frame_ns;
+	draft_begin_anew(s->block);
+	s->block->first_ns = s->frame_ns;
 	if (st)
 		st->headers[1] = false;
 }
@@ -107,8 +110,7 @@ static void block_interim(struct http2 *h, struct draft *d)
 	if (d->interims < INTERIM_MAX)
 		d->interim[d->interims] = (struct interim){h->now_ns, d->status};
 	d->interims += d->interims < UINT8_MAX;
-	d->status = 0;
-	d->fields_n = d->checked_n = d->text_n = d->unknown_fields = 0;
+	draft_begin_anew(d);
 	d->first_ns = d->wire_bytes = 0;
 	d->seen = false;
 }

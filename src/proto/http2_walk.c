@@ -10,14 +10,13 @@ void http2_walk_lost(struct h2side *s)
 	s->lead_n = 0;
 }
 
-static size_t preface(struct h2side *s, struct slice in)
+static size_t preface(struct conn *c, struct h2side *s, struct slice in)
 {
 	struct slice rest = slice_from(H2_PREFACE, s->lead_n);
 	size_t n = in.n < rest.n ? in.n : rest.n;
 
 	if (memcmp(in.p, rest.p, n) != 0) {
-		s->joined = true;
-		s->table = HPACK_DEFAULT;
+		http2_table_lost(c, s);
 		http2_walk_lost(s);
 		return 0;
 	}
@@ -216,7 +215,7 @@ static size_t step(struct conn *c, struct h2side *s, unsigned side, struct slice
 	case H2_WALK_HEADER:
 		return header(c, s, side, in);
 	case H2_WALK_PREFACE:
-		return preface(s, in);
+		return preface(c, s, in);
 	case H2_WALK_LEAD:
 		return lead(c, s, side, in);
 	case H2_WALK_CONTENT:

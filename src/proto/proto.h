@@ -91,4 +91,10 @@ static inline unsigned conn_role(const struct conn *c, unsigned side)
 	return side == (unsigned)c->client ? 0 : 1;
 }
 
+/* Why an exchange that is open ends when its connection, or the side that would go on with it, does. */
+static inline enum ended conn_how(const struct conn *c)
+{
+	return c->how ? (enum ended)c->how : ENDED_CLOSED;
+}
+
 #endif

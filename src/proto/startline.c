@@ -60,15 +60,6 @@ static size_t method_length(struct slice s)
 	return n <= METHOD_MAX ? n : 0;
 }
 
-static struct slice trim(struct slice s)
-{
-	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = slice_from(s, 1);
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t' || s.p[s.n - 1] == '\r'))
-		s.n--;
-	return s;
-}
-
 /* "HTTP/1.x ddd " and a reason. Nearly all are so. */
 static bool parse_plain_response(struct slice s, struct startline *ret)
 {
@@ -94,7 +85,7 @@ static bool parse_response(struct slice line, bool loose, struct startline *ret)
 
 	if (!sp || (n != (size_t)(sp - line.p) && !loose))
 		return false;
-	rest = trim(slice_from(line, (size_t)(sp - line.p)));
+	rest = slice_trim_line(slice_from(line, (size_t)(sp - line.p)));
 	ret->response = true;
 	ret->reason = rest;
 	if (rest.n < 3 || !is_digit(rest.p[0]) || !is_digit(rest.p[1]) || !is_digit(rest.p[2]))
@@ -102,7 +93,7 @@ static bool parse_response(struct slice line, bool loose, struct startline *ret)
 	if (rest.n > 3 && is_digit(rest.p[3]))
 		return true;
 	ret->status = (uint16_t)((rest.p[0] - '0') * 100 + (rest.p[1] - '0') * 10 + (rest.p[2] - '0'));
-	ret->reason = trim(slice_from(rest, 3));
+	ret->reason = slice_trim_line(slice_from(rest, 3));
 	return true;
 }
 
@@ -138,7 +129,7 @@ static bool parse_sloppy(struct slice rest, struct startline *ret)
 
 	ret->target = sp ? slice_of(rest.p, (size_t)(sp - rest.p)) : rest;
 	ret->version = sp ? HTTP_UNKNOWN : HTTP_09;
-	return begins && (!sp || slice_starts(trim(slice_from(rest, ret->target.n)), SLICE("HTTP")));
+	return begins && (!sp || slice_starts(slice_trim_line(slice_from(rest, ret->target.n)), SLICE("HTTP")));
 }
 
 static bool parse_request(struct slice line, bool loose, struct startline *ret)
@@ -155,18 +146,18 @@ static bool parse_request(struct slice line, bool loose, struct startline *ret)
 	if (rest.p[rest.n - 1] == '\r')
 		rest.n--;
 	if (ends_with_version(rest, &ret->version)) {
-		ret->target = trim(slice_first(rest, rest.n - 9));
+		ret->target = slice_trim_line(slice_first(rest, rest.n - 9));
 		return ret->target.n > 0;
 	}
 	v = find_version(rest);
 	if (v) {
 		tail = slice_from(rest, (size_t)(v + 1 - rest.p));
 		v_len = version_parse(tail, &ret->version);
-		ret->target = trim(slice_of(rest.p, (size_t)(v - rest.p)));
-		if (v_len && ret->target.n && !trim(slice_from(tail, v_len)).n)
+		ret->target = slice_trim_line(slice_of(rest.p, (size_t)(v - rest.p)));
+		if (v_len && ret->target.n && !slice_trim_line(slice_from(tail, v_len)).n)
 			return true;
 	}
-	return loose && is_known(ret->method) && parse_sloppy(trim(rest), ret);
+	return loose && is_known(ret->method) && parse_sloppy(slice_trim_line(rest), ret);
 }
 
 bool startline_parse(struct slice line, bool loose, struct startline *ret)
@@ -248,7 +239,7 @@ bool startline_partial(struct slice data, struct startline *ret)
 	if (n == data.n)
 		return false;
 	ret->method = slice_first(data, n);
-	data = trim(slice_from(data, n));
+	data = slice_trim_line(slice_from(data, n));
 	sp = data.n ? memchr(data.p, ' ', data.n) : NULL;
 	if (sp) {
 		struct slice version = slice_from(data, (size_t)(sp + 1 - data.p));
