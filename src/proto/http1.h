@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two rooms of HTTP/1: http1_parse.c reads one side's messages, http1.c makes exchanges of them. Private to both.
+ * The three rooms of HTTP/1: http1_parse.c reads one side's messages, http1_chunk.c chunked content, http1.c makes exchanges of
+ * them. Private to them.
  */
 #ifndef PERISCO_PROTO_HTTP1_H
 #define PERISCO_PROTO_HTTP1_H
@@ -71,6 +72,22 @@ void http1_end_message(struct conn *c, struct http1_side *s, bool complete);
 
 /* Where we are in the stream is not known any more; a message in the making ends here. */
 void http1_lose(struct conn *c, struct http1_side *s);
+
+/* Lets llhttp read; *n becomes what it took. HPE_PAUSED: the head, or the message, is whole. */
+int http1_execute(struct http1_side *s, const void *p, size_t *n);
+
+/* The parser is where chunked content begins. */
+void http1_chunk_parser(struct http1_side *s);
+
+/* Content of the message in the making, and bytes of it as it was on the wire. */
+void http1_content(struct http1_side *s, struct slice data);
+void http1_count(struct http1_side *s, const struct chunk *ch, size_t n);
+
+/* --- given by http1_chunk.c --- */
+
+/* More in the states CHUNKED and RECHUNK, from `at` in the chunk's data; returns where it stopped. */
+size_t http1_chunked(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at);
+size_t http1_rechunk(struct http1_side *s, const struct chunk *ch, size_t at);
 
 /* --- given by http1.c --- */
 

@@ -5,12 +5,11 @@
  */
 #include "proto/http1.h"
 
-#define SIZE_LINE_MAX ((size_t)4 << 10) /* of the line with a chunk's size */
 #define LINE_MAX ((size_t)64 << 10) /* of a start line or, in a careful head, a field line */
 
 static llhttp_settings_t settings;
-static llhttp_t fresh[2];           /* parsers that have just read a start line, ... */
-static llhttp_t fresh_chunk[2];     /* ... or the head of a message with chunked content */
+static llhttp_t fresh[2];       /* parsers that have just read a start line, ... */
+static llhttp_t fresh_chunk[2]; /* ... or the head of a message with chunked content */
 
 /* --- what llhttp tells ---------------------------------------------------------------------------------------------- */
 
@@ -83,7 +82,7 @@ static int on_headers_complete(llhttp_t *p)
 }
 
 /* A response is that of a call if its request was one. */
-static void content(struct http1_side *s, struct slice data)
+void http1_content(struct http1_side *s, struct slice data)
 {
 	if (!s->draft->body_bytes && (s->role == 0 || s->x->grpc || !s->x->request.seen))
 		grpc_type(s->conn, s->x, s->role, draft_header(s->draft, SLICE("content-type")));
@@ -94,7 +93,7 @@ static int on_body(llhttp_t *p, const char *at, size_t n)
 {
 	struct http1_side *s = p->data;
 
-	content(s, slice_of(at, n));
+	http1_content(s, slice_of(at, n));
 	return 0;
 }
 
@@ -150,8 +149,7 @@ __attribute__((constructor)) static void prepare(void)
 	}
 }
 
-/* Lets llhttp read; *n becomes what it took. HPE_PAUSED: the head, or the message, is whole. */
-static int execute(struct http1_side *s, const void *p, size_t *n)
+int http1_execute(struct http1_side *s, const void *p, size_t *n)
 {
 	const char *begin = p, *stop;
 	int r;
@@ -166,9 +164,15 @@ static int execute(struct http1_side *s, const void *p, size_t *n)
 	return r;
 }
 
+void http1_chunk_parser(struct http1_side *s)
+{
+	*s->parser = fresh_chunk[s->role];
+	s->parser->data = s;
+}
+
 /* --- the parts of a message ----------------------------------------------------------------------------------------- */
 
-static void count(struct http1_side *s, const struct chunk *ch, size_t n)
+void http1_count(struct http1_side *s, const struct chunk *ch, size_t n)
 {
 	s->draft->wire_bytes += n;
 	draft_seen(s->draft, ch->ts_ns);
@@ -288,7 +292,7 @@ static size_t feed_start(struct conn *c, struct http1_side *s, const struct chun
 	if (!begin(c, s, &line, ch, at))
 		return at + n;
 	draft_text(c, s->draft, in.p, n);
-	count(s, ch, n);
+	http1_count(s, ch, n);
 	if (line.version == HTTP_09)
 		http1_end_message(c, s, true);
 	return at + n;
@@ -363,14 +367,14 @@ static size_t feed_head(struct conn *c, struct http1_side *s, const struct chunk
 	int r;
 
 	mark(s, &m);
-	r = execute(s, ch->data.p + at, &n);
+	r = http1_execute(s, ch->data.p + at, &n);
 	if (r == HPE_OK) {
 		rewind_to(s, &m);
 		lf = memrchr(ch->data.p + at, '\n', ch->data.n - at);
 		if (!lf && ch->data.n - at < LINE_MAX)
 			return at;
 		n = lf ? (size_t)(lf + 1 - ch->data.p) - at : ch->data.n - at;
-		r = execute(s, ch->data.p + at, &n);
+		r = http1_execute(s, ch->data.p + at, &n);
 	}
 	if (r != HPE_OK && r != HPE_PAUSED) {
 		rewind_to(s, &m);
@@ -378,7 +382,7 @@ static size_t feed_head(struct conn *c, struct http1_side *s, const struct chunk
 		return at;
 	}
 	draft_text(c, s->draft, ch->data.p + at, n);
-	count(s, ch, n);
+	http1_count(s, ch, n);
 	if (r == HPE_PAUSED)
 		head_done(c, s);
 	return at + n;
@@ -423,10 +427,10 @@ static size_t feed_careful(struct conn *c, struct http1_side *s, const struct ch
 		n--;
 	mark(s, &m);
 	if (n)
-		r = execute(s, in.p, &(size_t){n});
+		r = http1_execute(s, in.p, &(size_t){n});
 	if (r == HPE_OK) {
 		draft_text(c, s->draft, in.p, n);
-		r = execute(s, "\r\n", &two);
+		r = http1_execute(s, "\r\n", &two);
 		if (r != HPE_OK && r != HPE_PAUSED)
 			s->draft->text_n -= (uint32_t)(n < s->draft->text_n ? n : 0);
 		else
@@ -438,7 +442,7 @@ static size_t feed_careful(struct conn *c, struct http1_side *s, const struct ch
 		draft_text(c, s->draft, in.p, n);
 	}
 	draft_text(c, s->draft, "\r\n", 2);
-	count(s, ch, all);
+	http1_count(s, ch, all);
 	if (r == HPE_PAUSED)
 		head_done(c, s);
 	return at + all;
@@ -450,122 +454,11 @@ static size_t feed_length(struct conn *c, struct http1_side *s, const struct chu
 
 	if (n > s->left)
 		n = s->left;
-	content(s, slice_of(ch->data.p + at, n));
-	count(s, ch, n);
+	http1_content(s, slice_of(ch->data.p + at, n));
+	http1_count(s, ch, n);
 	s->left -= n;
 	if (!s->left)
 		http1_end_message(c, s, true);
-	return at + n;
-}
-
-static bool is_hex(uint8_t c)
-{
-	return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
-}
-
-/* How many digits does the size line have that begins here and ends with an LF? 0: it is none. */
-static size_t size_digits(struct slice line)
-{
-	size_t n = 0, digits;
-
-	while (is_hex(line.p[n]))
-		n++;
-	digits = n;
-	while (line.p[n] == ' ' || line.p[n] == '\t')
-		n++;
-	n += line.p[n] == '\r';
-	return line.p[n] == ';' || n + 1 == line.n ? digits : 0;
-}
-
-/* The chunks broke the grammar: where the content goes on, nobody knows. */
-static void chunks_broken(struct conn *c, struct http1_side *s)
-{
-	if (s->rechunked) {
-		s->state = HTTP1_RECHUNK; /* it was no size line that we went on with */
-		s->in_chunk = false;
-		return;
-	}
-	draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, CAUSE_GRAMMAR, 0);
-	http1_lose(c, s);
-}
-
-/*
- * A size line that llhttp refuses, or of which not all is here: white space behind the size and around extensions is allowed
- * (RFC 9112 section 7.1.1), and a bare LF met.
- */
-static size_t feed_size_line(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
-{
-	struct slice in = slice_first(slice_from(ch->data, at), SIZE_LINE_MAX);
-	const uint8_t *lf = memchr(in.p, '\n', in.n);
-	size_t n = lf ? (size_t)(lf + 1 - in.p) : 0, digits = n ? size_digits(slice_first(in, n)) : 0, two = 2;
-
-	*s->parser = fresh_chunk[s->role];
-	s->parser->data = s;
-	if (!n && in.n < SIZE_LINE_MAX)
-		return at;
-	if (!digits || execute(s, in.p, &digits) != HPE_OK || execute(s, "\r\n", &two) != HPE_OK) {
-		chunks_broken(c, s);
-		return at;
-	}
-	count(s, ch, n);
-	return at + n;
-}
-
-static size_t feed_size(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
-{
-	struct slice in = slice_first(slice_from(ch->data, at), SIZE_LINE_MAX);
-	const uint8_t *lf = memchr(in.p, '\n', in.n), *cr;
-	size_t n = lf ? (size_t)(lf + 1 - in.p) : 0;
-
-	if (!lf && in.n < SIZE_LINE_MAX)
-		return at;
-	cr = n ? memchr(in.p, '\r', n) : NULL; /* llhttp takes any byte behind it for the LF */
-	if (lf && (!cr || cr == lf - 1) && execute(s, in.p, &(size_t){n}) == HPE_OK) {
-		count(s, ch, n);
-		return at + n;
-	}
-	if (!s->rechunked)
-		return feed_size_line(c, s, ch, at);
-	chunks_broken(c, s);
-	return at;
-}
-
-/* The CRLF behind a chunk, which llhttp does not look at; a bare LF is met. */
-static size_t feed_chunk_end(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
-{
-	const uint8_t *p = ch->data.p + at;
-	size_t n = p[0] == '\r' ? 2 : 1, two = 2;
-
-	if (n > ch->data.n - at)
-		return at;
-	if (p[n - 1] != '\n') {
-		chunks_broken(c, s);
-		return at;
-	}
-	execute(s, "\r\n", &two);
-	count(s, ch, n);
-	return at + n;
-}
-
-static size_t feed_chunked(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at)
-{
-	size_t n = ch->data.n - at;
-	int r;
-
-	if (!s->in_chunk && !s->last_chunk)
-		return feed_size(c, s, ch, at);
-	if (s->in_chunk && !s->parser->content_length)
-		return feed_chunk_end(c, s, ch, at);
-	if (s->in_chunk && n > s->parser->content_length)
-		n = s->parser->content_length;
-	r = execute(s, ch->data.p + at, &n);
-	if (s->last_chunk)
-		draft_text(c, s->draft, ch->data.p + at, n);
-	count(s, ch, n);
-	if (r == HPE_PAUSED)
-		http1_end_message(c, s, true);
-	else if (r != HPE_OK)
-		chunks_broken(c, s);
 	return at + n;
 }
 
@@ -601,55 +494,10 @@ static bool ended_in_hole(struct conn *c, const struct http1_side *s, const stru
 	       http1_answered_before(h, ch->off);
 }
 
-/*
- * How long is what begins here, if it is the end of a chunk and the size line of the next one ("\r\n1f40\r\n")? 0: it is
- * not; more than `in.n`: perhaps.
- */
-static size_t chunk_border(struct slice in)
-{
-	size_t n = 2;
-
-	if (in.n < 2 || in.p[1] != '\n')
-		return in.n < 2 ? 3 : 0;
-	while (n < in.n && n < 2 + 8 && is_hex(in.p[n]))
-		n++;
-	if (n == in.n)
-		return n + 1;
-	if (n == 2 || in.p[n] != '\r' || (n == 3 && in.p[2] != '0')) /* one digit alone: only the last chunk */
-		return 0;
-	return n + 1 == in.n || in.p[n + 1] == '\n' ? n + 2 : 0;
-}
-
-/* Chunked content behind a hole: it goes on with the next size line that is seen. */
-static size_t feed_rechunk(struct http1_side *s, const struct chunk *ch, size_t at)
-{
-	struct slice in = slice_from(ch->data, at);
-	size_t border = 0;
-
-	while (in.n && !border) {
-		const uint8_t *cr = memchr(in.p, '\r', in.n);
-
-		in = slice_from(in, cr ? (size_t)(cr - in.p) : in.n);
-		border = in.n ? chunk_border(in) : 0;
-		if (in.n && !border)
-			in = slice_from(in, 1);
-	}
-	content(s, slice_of(ch->data.p + at, ch->data.n - at - in.n));
-	count(s, ch, ch->data.n - at - in.n);
-	if (!border || border > in.n)
-		return ch->data.n - in.n;
-	*s->parser = fresh_chunk[s->role];
-	s->parser->data = s;
-	s->in_chunk = s->last_chunk = false;
-	s->state = HTTP1_CHUNKED;
-	count(s, ch, 2);
-	return ch->data.n - in.n + 2;
-}
-
 static size_t feed_until_end(struct http1_side *s, const struct chunk *ch, size_t at)
 {
-	content(s, slice_of(ch->data.p + at, ch->data.n - at));
-	count(s, ch, ch->data.n - at);
+	http1_content(s, slice_of(ch->data.p + at, ch->data.n - at));
+	http1_count(s, ch, ch->data.n - at);
 	return ch->data.n;
 }
 
@@ -663,9 +511,9 @@ static size_t feed(struct conn *c, struct http1_side *s, const struct chunk *ch,
 	case HTTP1_LENGTH:
 		return feed_length(c, s, ch, at);
 	case HTTP1_CHUNKED:
-		return feed_chunked(c, s, ch, at);
+		return http1_chunked(c, s, ch, at);
 	case HTTP1_RECHUNK:
-		return feed_rechunk(s, ch, at);
+		return http1_rechunk(s, ch, at);
 	case HTTP1_UNTIL_END:
 		return feed_until_end(s, ch, at);
 	default:
@@ -733,7 +581,7 @@ bool http1_partial(struct conn *c, struct http1_side *s, const struct chunk *ch)
 	if (!begin(c, s, &line, &left, 0))
 		return false;
 	draft_text(c, s->draft, ch->data.p, ch->data.n);
-	count(s, &left, ch->data.n);
+	http1_count(s, &left, ch->data.n);
 	return true;
 }
 
