@@ -144,23 +144,19 @@ void draft_trailers(struct draft *d)
 	d->headers_n = d->fields_n;
 }
 
-static void keep_body(struct conn *c, struct draft *d, const void *p, size_t n)
+static void keep_body(struct conn *c, struct draft *d, struct slice data)
 {
 	uint32_t want = c->env->body_keep;
 
-	d->body_bytes += n;
-	if (d->body_n >= want)
-		return;
 	if (!d->body) {
 		d->body = conn_alloc(c, want);
 		if (!d->body)
 			return;
 		d->body_size = want;
 	}
-	if (n > want - d->body_n)
-		n = want - d->body_n;
-	memcpy(d->body + d->body_n, p, n);
-	d->body_n += (uint32_t)n;
+	data = slice_first(data, want - d->body_n);
+	memcpy(d->body + d->body_n, data.p, data.n);
+	d->body_n += (uint32_t)data.n;
 }
 
 void draft_missing(struct draft *d, enum part part, enum cause cause, uint64_t bytes)
@@ -280,8 +276,13 @@ static void say_progress(struct conn *c, struct exchange *x)
 
 void exchange_content(struct conn *c, struct exchange *x, unsigned side, struct slice data)
 {
-	keep_body(c, exchange_side(x, side), data.p, data.n);
-	grpc_data(x->grpc, side, data);
+	struct draft *d = exchange_side(x, side);
+
+	d->body_bytes += data.n;
+	if (d->body_n < c->env->body_keep)
+		keep_body(c, d, data);
+	if (x->grpc)
+		grpc_content(x->grpc, side, data);
 }
 
 void exchange_progress(struct conn *c, struct exchange *x, uint64_t now_ns)

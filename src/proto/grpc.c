@@ -23,15 +23,19 @@ static void keep_trailers(struct grpc *g, const struct grpc_side *s, struct slic
 	g->trailers_n += (uint16_t)data.n;
 }
 
+static void count_message(struct grpc_side *s, const uint8_t *prefix)
+{
+	s->messages++;
+	s->bytes += h2_u32(prefix + 1);
+	s->compressed += prefix[0] & FLAG_COMPRESSED;
+}
+
 static void message_begin(struct grpc *g, struct grpc_side *s)
 {
 	s->prefix_n = 0;
 	s->left = h2_u32(s->prefix + 1);
-	if (g->web && (s->prefix[0] & FLAG_TRAILERS))
-		return;
-	s->messages++;
-	s->bytes += s->left;
-	s->compressed += s->prefix[0] & FLAG_COMPRESSED;
+	if (!g->web || !(s->prefix[0] & FLAG_TRAILERS))
+		count_message(s, s->prefix);
 }
 
 static void read_messages(struct grpc *g, struct grpc_side *s, struct slice data)
@@ -85,13 +89,23 @@ static void read_text(struct grpc *g, struct grpc_side *s, struct slice data)
 	}
 }
 
-void grpc_data(struct grpc *g, unsigned side, struct slice data)
+/* Is it one whole message, as most content of calls is? */
+static bool is_message(const struct grpc *g, const struct grpc_side *s, struct slice data)
 {
-	struct grpc_side *s = g ? &g->side[side] : NULL;
+	size_t prefix_n = sizeof(s->prefix);
 
-	if (!s || s->doubt)
+	return !g->web && !s->left && !s->prefix_n && data.n >= prefix_n && h2_u32(data.p + 1) == data.n - prefix_n;
+}
+
+void grpc_content(struct grpc *g, unsigned side, struct slice data)
+{
+	struct grpc_side *s = &g->side[side];
+
+	if (s->doubt)
 		return;
-	if (s->text)
+	if (is_message(g, s, data))
+		count_message(s, data.p);
+	else if (s->text)
 		read_text(g, s, data);
 	else
 		read_messages(g, s, data);

@@ -38,8 +38,9 @@ struct grpc {
  */
 void grpc_type(struct conn *c, struct exchange *x, unsigned side, struct slice type);
 
-/* Content of a call; or so many bytes of it are missing, or an unknown number (UINT64_MAX). NULL is allowed. */
-void grpc_data(struct grpc *g, unsigned side, struct slice data);
+/* Content of a call. */
+void grpc_content(struct grpc *g, unsigned side, struct slice data);
+/* So many bytes of it are missing, or an unknown number (UINT64_MAX). NULL is allowed. */
 void grpc_gap(struct grpc *g, unsigned side, uint64_t n);
 
 /*
