@@ -29,7 +29,7 @@ static inline uint32_t h2_u32(const uint8_t *p)
 /* `p` has H2_HEADER bytes. */
 static inline struct h2frame h2frame_read(const uint8_t *p)
 {
-	return (struct h2frame){.length = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2], .type = p[3], .flags = p[4],
+	return (struct h2frame){.length = h2_u32(p) >> 8, .type = p[3], .flags = p[4],
 				.stream = h2_u32(p + 5) & 0x7fffffff};
 }
 

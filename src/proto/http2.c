@@ -88,23 +88,40 @@ static bool is_block(const struct h2frame *f)
 	return f->type == H2_HEADERS || f->type == H2_CONTINUATION || f->type == H2_PUSH_PROMISE;
 }
 
-static void data_begin(struct conn *c, struct http2 *h, struct h2side *s, unsigned role)
+/* A frame of DATA begins: the stream that it belongs to, or NULL. */
+static struct h2stream *data_begin(struct conn *c, struct http2 *h, struct h2side *s, unsigned role, const struct h2frame *f)
 {
-	struct h2stream *st = h2streams_find(&h->streams, s->frame.stream);
+	struct h2stream *st = h2streams_find(&h->streams, f->stream);
 	struct draft *d;
 
 	/* a stream that began before: its request or response is known to exist, no more */
-	if (!st && s->joined && s->frame.length)
-		st = http2_stream(c, h, s->frame.stream, false);
-	s->data = st;
+	if (!st && s->joined && f->length)
+		st = http2_stream(c, h, f->stream, false);
 	if (!st)
-		return;
+		return NULL;
 	d = exchange_side(st->x, role);
-	if (!d->seen && !s->frame.length)
-		return;
+	if (!d->seen && !f->length)
+		return st;
 	if (!d->seen)
 		draft_missing(d, PART_HEADERS, CAUSE_NETWORK, 0);
 	http2_touch(h, s, d);
+	return st;
+}
+
+static void data(struct conn *c, struct http2 *h, struct exchange *x, unsigned role, struct slice in)
+{
+	struct draft *d = exchange_side(x, role);
+
+	draft_seen(d, h->now_ns);
+	d->wire_bytes += in.n;
+	exchange_content(c, x, role, in);
+	exchange_progress(c, x, h->now_ns);
+}
+
+static void data_end(struct conn *c, struct http2 *h, struct h2stream *st, unsigned role)
+{
+	draft_seen(exchange_side(st->x, role), h->now_ns);
+	http2_side_ended(c, h, st, role);
 }
 
 /* The client does not want the oldest of these responses: it has had its time. */
@@ -204,7 +221,7 @@ bool http2_frame(struct conn *c, unsigned side)
 	s->setting_n = 0;
 	switch (s->frame.type) {
 	case H2_DATA:
-		data_begin(c, h, s, role);
+		s->data = data_begin(c, h, s, role, &s->frame);
 		return s->frame.stream;
 	case H2_HEADERS:
 		s->block_end_stream = s->frame.flags & H2_END_STREAM;
@@ -253,24 +270,13 @@ static void settings(struct http2 *h, unsigned side, struct slice in)
 	}
 }
 
-static void data(struct conn *c, struct http2 *h, struct h2side *s, unsigned role, struct slice in)
-{
-	struct exchange *x = s->data->x;
-	struct draft *d = exchange_side(x, role);
-
-	draft_seen(d, h->now_ns);
-	d->wire_bytes += in.n;
-	exchange_content(c, x, role, in);
-	exchange_progress(c, x, h->now_ns);
-}
-
 void http2_content(struct conn *c, unsigned side, struct slice in, bool last)
 {
 	struct http2 *h = c->state;
 	struct h2side *s = &h->side[side];
 
 	if (s->frame.type == H2_DATA && s->data && in.n)
-		data(c, h, s, conn_role(c, side), in);
+		data(c, h, s->data->x, conn_role(c, side), in);
 	else if (is_block(&s->frame) && s->in_block)
 		http2_block_feed(c, h, side, in, last && (s->frame.flags & H2_END_HEADERS));
 	else if (s->frame.type == H2_SETTINGS)
@@ -282,25 +288,25 @@ void http2_frame_end(struct conn *c, unsigned side)
 	struct http2 *h = c->state;
 	struct h2side *s = &h->side[side];
 	struct h2stream *st = s->frame.type == H2_DATA ? s->data : NULL;
-	unsigned role = conn_role(c, side);
 
 	s->data = NULL;
-	if (!st || !(s->frame.flags & H2_END_STREAM))
-		return;
-	draft_seen(exchange_side(st->x, role), h->now_ns);
-	http2_side_ended(c, h, st, role);
+	if (st && s->frame.flags & H2_END_STREAM)
+		data_end(c, h, st, conn_role(c, side));
 }
 
-void http2_whole_data(struct conn *c, unsigned side, struct slice in)
+void http2_whole_data(struct conn *c, unsigned side, const struct h2frame *f, struct slice in)
 {
 	struct http2 *h = c->state;
 	struct h2side *s = &h->side[side];
 	unsigned role = conn_role(c, side);
+	struct h2stream *st;
 
-	data_begin(c, h, s, role);
-	if (s->data && in.n)
-		data(c, h, s, role, in);
-	http2_frame_end(c, side);
+	s->frame_ns = h->now_ns;
+	st = data_begin(c, h, s, role, f);
+	if (st && in.n)
+		data(c, h, st->x, role, in);
+	if (st && f->flags & H2_END_STREAM)
+		data_end(c, h, st, role);
 }
 
 /* A server that does not speak HTTP/2 answers the preface as it can. */

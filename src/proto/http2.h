@@ -90,8 +90,8 @@ void http2_malformed(struct conn *c, unsigned side);
 /* Content of the frame at hand; `last`: all of it is here now. */
 void http2_content(struct conn *c, unsigned side, struct slice in, bool last);
 
-/* The frame at hand is one of DATA, and all of its content is here. */
-void http2_whole_data(struct conn *c, unsigned side, struct slice in);
+/* A frame of DATA, of which all content is here. */
+void http2_whole_data(struct conn *c, unsigned side, const struct h2frame *f, struct slice in);
 
 /* The frame at hand is over. */
 void http2_frame_end(struct conn *c, unsigned side);

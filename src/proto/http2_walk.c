@@ -8,6 +8,7 @@ void http2_walk_lost(struct h2side *s)
 {
 	s->state = H2_WALK_SEARCH;
 	s->lead_n = 0;
+	s->left = s->pad = 0;
 }
 
 static size_t preface(struct conn *c, struct h2side *s, struct slice in)
@@ -98,22 +99,24 @@ static void lead_done(struct conn *c, struct h2side *s, unsigned side)
 }
 
 /*
- * A frame that is here as a whole: PING, WINDOW_UPDATE and the like say nothing of any message, DATA is content. Returns its
- * size, or 0 when it must go the long way.
+ * A frame that is here as a whole, as most are, and needs no steps: PING, WINDOW_UPDATE and the like say nothing of any message,
+ * DATA is content. Returns its size; 0: it must go the long way.
  */
 static size_t whole_frame(struct conn *c, struct h2side *s, unsigned side, struct slice in)
 {
-	const struct h2frame *f = &s->frame;
-	size_t n = H2_HEADER + (size_t)f->length;
+	struct h2frame f;
+	size_t n;
 
-	if (in.n < n || s->in_block)
+	if (in.n < H2_HEADER || s->state != H2_WALK_HEADER || s->lead_n || s->in_block)
 		return 0;
-	if (f->type == H2_WINDOW_UPDATE || f->type == H2_PING || f->type == H2_PRIORITY)
-		return n;
-	if (f->type != H2_DATA || !f->stream || f->flags & H2_PADDED)
+	f = h2frame_read(in.p);
+	n = H2_HEADER + (size_t)f.length;
+	if (in.n < n)
 		return 0;
-	s->left = s->pad = 0;
-	http2_whole_data(c, side, slice_of(in.p + H2_HEADER, f->length));
+	if (f.type == H2_DATA && f.stream && !(f.flags & H2_PADDED))
+		http2_whole_data(c, side, &f, slice_of(in.p + H2_HEADER, f.length));
+	else if (f.type != H2_WINDOW_UPDATE && f.type != H2_PING && f.type != H2_PRIORITY)
+		return 0;
 	return n;
 }
 
@@ -142,9 +145,6 @@ static size_t header(struct conn *c, struct h2side *s, unsigned side, struct sli
 		return n;
 	}
 	s->frame = h2frame_read(in.p);
-	n = whole_frame(c, s, side, in);
-	if (n)
-		return n;
 	header_done(c, s, side);
 	return H2_HEADER;
 }
@@ -240,11 +240,10 @@ size_t http2_walk(struct conn *c, unsigned side, const struct chunk *ch)
 			h->now_ns = chunk_ts(ch, at);
 			h->now_ack = chunk_ack(ch, at);
 		}
-		if (s->state != H2_WALK_SEARCH) {
-			at += step(c, s, side, in);
-			continue;
-		}
-		if (!search(c, s, in, &n))
+		n = whole_frame(c, s, side, in);
+		if (!n && s->state != H2_WALK_SEARCH)
+			n = step(c, s, side, in);
+		else if (!n && !search(c, s, in, &n))
 			return at + n;
 		at += n;
 	}
