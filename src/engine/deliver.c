@@ -144,27 +144,30 @@ static struct chunk chunk_from(const struct chunk *ch, size_t n)
 static size_t give(struct engine *e, struct flow *f, unsigned side, const struct chunk *ch)
 {
 	struct conn *c = &f->conn;
-	struct chunk rest = *ch;
+	struct chunk rest;
 	size_t n, all = 0;
 
 	if (ch->kind == CHUNK_GAP)
 		count_gap(e, ch);
 	for (;;) {
-		n = rest.data.n;
+		n = ch->data.n;
 		if (n && !c->proto && !c->done)
-			n = probe(f, side, &rest);
-		c->gapped |= rest.kind == CHUNK_GAP && !c->proto;
+			n = probe(f, side, ch);
 		if (c->proto && !c->done)
-			n = decode(f, side, &rest);
+			n = decode(f, side, ch);
+		else if (!c->proto && ch->kind == CHUNK_GAP)
+			c->gapped = true;
 		all += n;
 		if (!c->again)
 			break;
-		detect_again(f, side, rest.off + n);
-		if (rest.kind != CHUNK_DATA || n == rest.data.n)
+		detect_again(f, side, ch->off + n);
+		if (ch->kind != CHUNK_DATA || n == ch->data.n)
 			break;
-		rest = chunk_from(&rest, n);
+		rest = chunk_from(ch, n);
+		ch = &rest;
 	}
-	count_delivered(e, f, ch->kind == CHUNK_DATA ? all : 0);
+	if (ch->kind == CHUNK_DATA)
+		count_delivered(e, f, all);
 	return all;
 }
 

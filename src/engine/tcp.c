@@ -9,7 +9,6 @@
 #define SILENCE_CLOSING (1 * SECOND)
 #define EXPIRE_EVERY (SECOND / 100)
 #define LATE_SYN ((int32_t)1 << 20)    /* a SYN may be overtaken by this much of its own data */
-#define ACK_MAX ((int64_t)16 << 20)    /* no acknowledgement is believed further than this beyond what was seen */
 #define RESET_BACK 65536               /* how far from the next byte a RST may lie: behind, ... */
 #define RESET_AHEAD (1 << 20)          /* ... and ahead */
 
@@ -103,19 +102,6 @@ static void handle_syn(struct flow *f, const struct segment *seg)
 
 /* --- data and acknowledgement --------------------------------------------------------------------------------------- */
 
-/* The acknowledgement as an offset of the other stream. */
-static uint64_t ack_offset(const struct stream *other, const struct segment *seg)
-{
-	int64_t off;
-
-	if (!(seg->flags & TCP_ACK) || !other->started)
-		return OFFSET_UNKNOWN;
-	off = stream_offset(other, seg->ack);
-	if (off - (int64_t)(other->top > other->next ? other->top : other->next) > ACK_MAX)
-		return OFFSET_UNKNOWN;
-	return off < 0 ? 0 : (uint64_t)off;
-}
-
 /* Nobody decodes the flow: its bytes are only counted. */
 static void skip_payload(struct engine *e, struct flow *f, const struct segment *seg, uint32_t seq, uint32_t n)
 {
@@ -139,10 +125,11 @@ static void insert_payload(struct engine *e, struct flow *f, const struct segmen
 	flow_deliver(e, f, seg->side);
 }
 
-static void handle_payload(struct engine *e, struct flow *f, const struct segment *seg, uint32_t n)
+/* `ack`: what the segment acknowledges, as offset of the other stream, or OFFSET_UNKNOWN. */
+static void handle_payload(struct engine *e, struct flow *f, const struct segment *seg, uint32_t n, uint64_t ack)
 {
 	struct span span = {.seq = seg->seq + (seg->flags & TCP_SYN ? 1 : 0), .payload = seg->payload, .cut = seg->cut,
-			    .ts_ns = seg->ts_ns, .ack = ack_offset(&f->stream[!seg->side], seg)};
+			    .ts_ns = seg->ts_ns, .ack = ack};
 
 	if (f->conn.done) {
 		skip_payload(e, f, seg, span.seq, n);
@@ -156,15 +143,17 @@ static void handle_payload(struct engine *e, struct flow *f, const struct segmen
 	}
 }
 
-static void handle_ack(struct engine *e, struct flow *f, const struct segment *seg)
+/* Returns the acknowledgement as an offset of the other stream, or OFFSET_UNKNOWN. */
+static uint64_t handle_ack(struct engine *e, struct flow *f, const struct segment *seg)
 {
 	struct stream *other = &f->stream[!seg->side];
+	uint64_t off = stream_acked(other, seg->ack);
 
-	stream_acked(other, seg->ack);
 	if (!f->handshake_ns && f->syn_ns && seg->side == (unsigned)f->conn.client && other->syn_seen)
 		f->handshake_ns = seg->ts_ns - f->syn_ns;
 	if (!f->conn.done && stream_hole(other))
 		flow_stall(&e->table, f);
+	return off;
 }
 
 /* --- end ------------------------------------------------------------------------------------------------------------ */
@@ -204,6 +193,7 @@ static enum flow_phase phase_of(const struct flow *f)
 void tcp_segment(struct engine *e, const struct packet *pkt, const struct segment *seg)
 {
 	uint32_t hash, n = (uint32_t)seg->payload.n + seg->cut;
+	uint64_t ack = OFFSET_UNKNOWN;
 	struct flow *f = flow_find(&e->table, &seg->key, &hash);
 
 	if (f && !f->alias && is_successor(f, seg)) {
@@ -233,11 +223,11 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	if (seg->flags & TCP_SYN)
 		handle_syn(f, seg);
 	if ((seg->flags & TCP_ACK) && !(seg->flags & TCP_RST))
-		handle_ack(e, f, seg);
+		ack = handle_ack(e, f, seg);
 	if ((seg->flags & TCP_FIN) && f->closed_by < 0)
 		f->closed_by = f->conn.by = (int8_t)seg->side;
 	if (n || (seg->flags & TCP_FIN))
-		handle_payload(e, f, seg, n);
+		handle_payload(e, f, seg, n, ack);
 	else if (!list_empty(&f->stalled))
 		flow_deliver(e, f, seg->side);
 	if ((seg->flags & TCP_RST) && !f->reset && !f->closed && reset_believed(&f->stream[seg->side], seg)) {

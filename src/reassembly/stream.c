@@ -14,7 +14,7 @@ struct piece {
 };
 
 #define PIECE_DATA_MAX ((uint32_t)(16384 - sizeof(struct piece)))
-#define TAIL_MAX ((uint64_t)16 << 20) /* a pure acknowledgement is not believed further than this */
+#define TAIL_MAX ((uint64_t)16 << 20) /* no acknowledgement is believed further than this beyond what was seen */
 
 static uint64_t piece_end(const struct piece *p)
 {
@@ -240,7 +240,7 @@ void stream_fin(struct stream *st, uint32_t seq)
 		st->fin = (uint64_t)off;
 }
 
-void stream_acked(struct stream *st, uint32_t ack)
+uint64_t stream_acked(struct stream *st, uint32_t ack)
 {
 	uint64_t seen = st->top > st->next ? st->top : st->next;
 	int64_t off;
@@ -250,10 +250,13 @@ void stream_acked(struct stream *st, uint32_t ack)
 		st->tentative = true;
 	}
 	off = stream_offset(st, ack);
-	if (off > (int64_t)st->acked && off - (int64_t)seen <= (int64_t)TAIL_MAX)
+	if (off - (int64_t)seen > (int64_t)TAIL_MAX)
+		return OFFSET_UNKNOWN;
+	if (off > (int64_t)st->acked)
 		st->acked = (uint64_t)off;
 	if (st->acked > st->fin)
 		st->acked = st->fin;
+	return off < 0 ? 0 : (uint64_t)off;
 }
 
 uint64_t stream_hole_end(const struct stream *st)

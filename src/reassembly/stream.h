@@ -96,8 +96,11 @@ int stream_insert(struct stream *st, struct pool *pool, const struct span *span)
 /* The stream ends before this sequence number. */
 void stream_fin(struct stream *st, uint32_t seq);
 
-/* The other side has received everything below this sequence number. */
-void stream_acked(struct stream *st, uint32_t ack);
+/*
+ * The other side has received everything below this sequence number. Returns its offset (0 if that lies before the start), or
+ * OFFSET_UNKNOWN if it lies so far ahead that it is not believed.
+ */
+uint64_t stream_acked(struct stream *st, uint32_t ack);
 
 /* The end of the hole at `next`: how far it is certain that bytes are missing. Equals `next` when there is none. */
 uint64_t stream_hole_end(const struct stream *st);
