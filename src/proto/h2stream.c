@@ -196,19 +196,21 @@ static void pseudo_field(struct conn *c, struct exchange *x, struct draft *d, st
 		x->turned = slice_ieq(value, SLICE("websocket")) ? TURNED_WEBSOCKET : TURNED_OTHER;
 }
 
-/* Most are short: no call for them. */
+/* Most are short: no call for them. Two pieces of a fixed size may overlap. */
 static inline void copy(uint8_t *to, struct slice s)
 {
-	uint64_t head, tail;
-
-	if (s.n < 8 || s.n > 16) {
+	if (s.n >= 16 && s.n <= 32) {
+		memcpy(to, s.p, 16);
+		memcpy(to + s.n - 16, s.p + s.n - 16, 16);
+	} else if (s.n >= 8 && s.n < 16) {
+		memcpy(to, s.p, 8);
+		memcpy(to + s.n - 8, s.p + s.n - 8, 8);
+	} else if (s.n >= 4 && s.n < 8) {
+		memcpy(to, s.p, 4);
+		memcpy(to + s.n - 4, s.p + s.n - 4, 4);
+	} else {
 		memcpy(to, s.p, s.n);
-		return;
 	}
-	memcpy(&head, s.p, 8);
-	memcpy(&tail, s.p + s.n - 8, 8);
-	memcpy(to, &head, 8);
-	memcpy(to + s.n - 8, &tail, 8);
 }
 
 void h2stream_field(struct conn *c, struct exchange *x, struct draft *d, struct slice name, struct slice value)

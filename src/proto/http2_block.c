@@ -64,7 +64,7 @@ static void field(struct conn *c, struct http2 *h, struct h2side *s, struct slic
 	}
 	if (!s->block)
 		return;
-	if (s->block->in_trailers && !s->block->status && s->block == &s->block_x->response && slice_eq(name, SLICE(":status")))
+	if (s->block->in_trailers && slice_eq(name, SLICE(":status")) && !s->block->status && s->block == &s->block_x->response)
 		not_trailers(h, s);
 	h2stream_field(c, s->block_x, s->block, name, value);
 }
@@ -97,6 +97,7 @@ void http2_block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsign
 		return;
 	if (role == 0 && h->now_ack < h->gap_to[1]) /* its response may be in what is missing behind that */
 		st->gap[1] = true;
+	exchange_prefetch(st->x, !request);
 	s->block_x = st->x;
 	s->block = exchange_side(st->x, !request);
 	if (st->headers[!request] || s->block->body_bytes)
