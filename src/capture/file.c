@@ -101,12 +101,17 @@ static int top_next(struct files *f)
 	return 1;
 }
 
+/* Hands over the top's packet; and when no other file can have an earlier one, all that was read of it. */
 static int top_deliver(struct files *f, packet_fn fn, void *ctx)
 {
 	struct input *top = f->heap[0];
+	int r;
 
 	top->ready = false;
-	return fn(ctx, &top->head);
+	do
+		r = fn(ctx, &top->head);
+	while (r >= 0 && f->live == 1 && reader_next(&top->reader, &top->head) > 0);
+	return r;
 }
 
 static int files_end(struct files *f)

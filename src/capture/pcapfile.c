@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "capture/pcapfile.h"
 
-enum { FILE_HEADER = 24, PACKET_HEADER = 16, MODIFIED_HEADER = 24 };
+enum { FILE_HEADER = 24, MODIFIED_HEADER = 24 };
 
 /* Until version 2.3 the length on the wire came before the captured one; in 2.3 it depends on who wrote the file. */
 enum { CAPTURED_FIRST, WIRE_FIRST, EITHER_FIRST };
@@ -9,8 +9,8 @@ enum { CAPTURED_FIRST, WIRE_FIRST, EITHER_FIRST };
 static const struct variant {
 	uint32_t magic, unit, header;
 } variants[] = {
-	{0xa1b2c3d4, 1000, PACKET_HEADER},
-	{0xa1b23c4d, 1, PACKET_HEADER},
+	{0xa1b2c3d4, 1000, PCAPFILE_PACKET_HEADER},
+	{0xa1b23c4d, 1, PCAPFILE_PACKET_HEADER},
 	{0xa1b2cd34, 1000, MODIFIED_HEADER}, /* Linux 2.1's libpcap of A. Kuznetsov: interface, protocol and type follow */
 };
 
@@ -72,6 +72,7 @@ static enum parsed read_header(struct pcapfile *f, struct slice in, size_t *n)
 	f->lengths = major == 543 || minor < 3 ? WIRE_FIRST : minor == 3 ? EITHER_FIRST : CAPTURED_FIRST;
 	f->unit = v->unit;
 	f->header = v->header;
+	f->usual = !f->swapped && f->lengths == CAPTURED_FIRST && f->header == PCAPFILE_PACKET_HEADER;
 	f->link = (uint16_t)get32(in.p + 20, f->swapped); /* above are the length of a frame check sequence, and reserved bits */
 	return PARSED_OTHER;
 }
