@@ -9,7 +9,6 @@
 
 #define ETHERNET_HEADER 14u
 #define IP4_HEADER      20u
-#define TCP_HEADER      20u
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -54,7 +53,7 @@ struct packet decoder_datagram(const struct decoder *d, const struct packet *pkt
 	return ret;
 }
 
-static void decoder_tidy(struct decoder *d, uint64_t now_ns)
+static __attribute__((noinline)) void decoder_tidy(struct decoder *d, uint64_t now_ns)
 {
 	frag_release(&d->frags, &d->whole);
 	frag_expire(&d->frags, now_ns);
@@ -67,7 +66,8 @@ static inline bool is_plain(const struct packet *pkt)
 	const uint8_t *p = pkt->data.p;
 
 	return pkt->link == LINKTYPE_ETHERNET && pkt->data.n >= ETHERNET_HEADER + IP4_HEADER + TCP_HEADER &&
-	       p[12] == 0x08 && p[13] == 0x00 && p[14] == 0x45 && p[23] == 6 && (be16(p + 20) & 0x3fff) == 0;
+	       be32(p + 12) >> 8 == 0x080045 &&    /* type, version and length of the header */
+	       (be32(p + 20) & 0x3fff00ff) == 0x06; /* fragment bits, time to live, protocol */
 }
 
 static inline enum decoded decode_plain(const struct packet *pkt, size_t wire, struct segment *seg)

@@ -44,9 +44,9 @@ struct segment {
 	uint32_t cut;          /* payload bytes on the wire behind `payload` that were not captured */
 	uint32_t tsval;        /* TCP timestamp option (RFC 7323), 0 when absent */
 	uint16_t window;       /* as sent, not scaled */
-	uint16_t vlan;         /* outermost VLAN id + 1; 0: no tag */
 	uint8_t side;          /* the sender: 0 or 1, an index of `key` */
 	uint8_t flags;         /* enum tcp_flag */
+	uint16_t vlan;         /* outermost VLAN id + 1; 0: no tag */
 	uint8_t tunnel;        /* enum tunnel, the innermost one */
 	uint8_t reassembled;   /* the datagram came in IP fragments: see decoder_datagram */
 	uint32_t tunnel_id;    /* VNI, TEID, key; 0: none */
