@@ -41,24 +41,29 @@ void engine_free(struct engine *e)
 	free(e);
 }
 
+/* Not inlined, so that what came in one packet needs no room for it. */
+static __attribute__((noinline)) void engine_reassembled(struct engine *e, const struct packet *pkt, const struct segment *seg)
+{
+	struct packet whole = decoder_datagram(e->decoder, pkt);
+
+	tcp_segment(e, &whole, seg);
+}
+
 void engine_packet(struct engine *e, const struct packet *pkt)
 {
 	struct segment seg;
 
-	e->stats.packets++;
 	e->stats.bytes += pkt->wire_len;
 	if (pkt->ts_ns > e->table.now_ns)
 		e->table.now_ns = pkt->ts_ns;
+	e->stats.packets++;
 	if (packet_decode(e->decoder, pkt, &seg) == DECODED_TCP) {
-		e->stats.segments++;
 		e->stats.payload += seg.payload.n + seg.cut;
-		if (seg.reassembled) {
-			struct packet whole = decoder_datagram(e->decoder, pkt);
-
-			tcp_segment(e, &whole, &seg);
-		} else {
+		if (seg.reassembled)
+			engine_reassembled(e, pkt, &seg);
+		else
 			tcp_segment(e, pkt, &seg);
-		}
+		e->stats.segments++;
 	}
 	tcp_expire(e);
 }
