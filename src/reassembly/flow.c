@@ -9,9 +9,19 @@
 /* A quiet connection takes 1 KiB with its place in the table (16 bytes) and the state of its decoder. */
 _Static_assert(sizeof(struct flow) <= 768, "a flow takes a block of 768 bytes");
 
+/* A multiplication whose two halves are folded: each input bit reaches each output bit. */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 m = (unsigned __int128)a * b;
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
 int flow_table_init(struct flow_table *t, struct pool *pool, uint64_t seed)
 {
-	*t = (struct flow_table){.pool = pool, .buckets = BUCKETS_FIRST, .seed = seed};
+	*t = (struct flow_table){.pool = pool, .buckets = BUCKETS_FIRST};
+	t->seed[0] = mix(seed ^ 0x9e3779b97f4a7c15u, 0xc2b2ae3d27d4eb4fu);
+	t->seed[1] = mix(seed ^ 0x165667b19e3779f9u, 0xd6e8feb86659fd93u);
 	t->bucket = calloc(t->buckets, sizeof(*t->bucket));
 	if (!t->bucket)
 		return -ENOMEM;
@@ -27,32 +37,29 @@ void flow_table_release(struct flow_table *t)
 	t->bucket = NULL;
 }
 
-/* A multiplication whose two halves are folded: each input bit reaches each output bit. */
-static uint64_t mix(uint64_t a, uint64_t b)
+static uint64_t key_word(const struct flow_key *key, unsigned i)
 {
-	unsigned __int128 m = (unsigned __int128)a * b;
+	uint64_t w;
 
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
+	memcpy(&w, (const uint8_t *)key + i * sizeof(w), sizeof(w));
+	return w;
 }
 
-static uint32_t key_hash(const struct flow_key *key, uint64_t seed)
+/* Both factors are masked by what nobody can know, or one could be made 0. Of an IPv4 address all is in the second word. */
+static uint32_t key_hash(const struct flow_key *key, const uint64_t seed[2])
 {
-	uint64_t w[5], h;
+	uint64_t h = mix(key_word(key, 1) ^ seed[0], key_word(key, 3) ^ seed[1]);
 
-	memcpy(w, key, sizeof(w));
-	h = mix(w[0] ^ seed ^ 0x9e3779b97f4a7c15u, w[1] ^ 0xc2b2ae3d27d4eb4fu);
-	h ^= mix(w[2] ^ seed ^ 0x165667b19e3779f9u, w[3] ^ 0xd6e8feb86659fd93u);
-	h = mix(h ^ w[4], seed ^ 0xff51afd7ed558ccdu);
+	if (key->version != 4)
+		h = mix(h ^ key_word(key, 0), key_word(key, 2) ^ seed[1]);
+	h = mix(h ^ key_word(key, 4), seed[0]);
 	return (uint32_t)(h ^ h >> 32);
 }
 
 static bool key_eq(const struct flow_key *a, const struct flow_key *b)
 {
-	uint64_t x[5], y[5];
-
-	memcpy(x, a, sizeof(x));
-	memcpy(y, b, sizeof(y));
-	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
+	return !((key_word(a, 0) ^ key_word(b, 0)) | (key_word(a, 1) ^ key_word(b, 1)) | (key_word(a, 2) ^ key_word(b, 2)) |
+		 (key_word(a, 3) ^ key_word(b, 3)) | (key_word(a, 4) ^ key_word(b, 4)));
 }
 
 struct flow *flow_find(const struct flow_table *t, const struct flow_key *key, uint32_t *hash)
@@ -135,11 +142,11 @@ void flow_remove(struct flow_table *t, struct flow *f)
 void flow_touch(struct flow_table *t, struct flow *f, enum flow_phase phase)
 {
 	f->last_ns = t->now_ns;
+	if (t->phase[phase].prev == &f->node)
+		return;
 	t->in_phase[f->phase]--;
 	t->in_phase[phase]++;
 	f->phase = (uint8_t)phase;
-	if (t->phase[phase].prev == &f->node)
-		return;
 	list_remove(&f->node);
 	list_append(&t->phase[phase], &f->node);
 }

@@ -62,7 +62,7 @@ struct flow_table {
 	struct pool *pool;
 	struct flow **bucket;
 	size_t buckets, flows;        /* buckets is a power of two */
-	uint64_t seed, now_ns;
+	uint64_t seed[2], now_ns;
 	struct list phase[FLOW_PHASES], stalled;
 	size_t in_phase[FLOW_PHASES]; /* flows of each */
 };
