@@ -76,7 +76,7 @@ static inline enum decoded decode_plain(const struct packet *pkt, size_t wire, s
 	size_t n = pkt->data.n - ETHERNET_HEADER, len = be16(ip + 2);
 
 	wire -= ETHERNET_HEADER;
-	if (len == 0 || len > wire)
+	if (unlikely(len == 0 || len > wire))
 		len = wire;
 	if (n > len)
 		n = len;
@@ -103,25 +103,6 @@ static enum layer walk_step(struct walk *w, enum layer layer)
 	}
 }
 
-/* Not inlined, so that what is plain needs no room for it. */
-static __attribute__((noinline)) enum decoded decode_walk(struct decoder *d, const struct packet *pkt, size_t wire,
-							   struct segment *seg)
-{
-	struct walk w = {
-		.c = cursor_of(pkt->data),
-		.cut = wire - pkt->data.n,
-		.d = d,
-		.pkt = pkt,
-		.seg = seg,
-		.link = pkt->link,
-	};
-	enum layer layer = LAYER_LINK;
-
-	for (unsigned steps = 0; layer > LAYER_UNKNOWN_LINK; steps++)
-		layer = steps < WALK_STEPS_MAX ? walk_step(&w, layer) : LAYER_MALFORMED;
-	return (enum decoded)layer;
-}
-
 static void decoder_count(struct stats *stats, enum decoded decoded)
 {
 	switch (decoded) {
@@ -140,18 +121,33 @@ static void decoder_count(struct stats *stats, enum decoded decoded)
 	}
 }
 
+/* Not inlined, so that what is plain needs no room for it. */
+static __attribute__((noinline)) enum decoded decode_walk(struct decoder *d, const struct packet *pkt, size_t wire,
+							   struct segment *seg)
+{
+	struct walk w = {
+		.c = cursor_of(pkt->data),
+		.cut = wire - pkt->data.n,
+		.d = d,
+		.pkt = pkt,
+		.seg = seg,
+		.link = pkt->link,
+	};
+	enum layer layer = LAYER_LINK;
+
+	for (unsigned steps = 0; layer > LAYER_UNKNOWN_LINK; steps++)
+		layer = steps < WALK_STEPS_MAX ? walk_step(&w, layer) : LAYER_MALFORMED;
+	decoder_count(d->stats, (enum decoded)layer);
+	return (enum decoded)layer;
+}
+
 enum decoded packet_decode(struct decoder *d, const struct packet *pkt, struct segment *ret)
 {
 	size_t wire = pkt->wire_len > pkt->data.n ? pkt->wire_len : pkt->data.n;
-	enum decoded decoded;
 
 	if (unlikely(pkt->ts_ns >= d->due))
 		decoder_tidy(d, pkt->ts_ns);
-	if (likely(is_plain(pkt)))
-		decoded = decode_plain(pkt, wire, ret);
-	else
-		decoded = decode_walk(d, pkt, wire, ret);
-	if (unlikely(decoded != DECODED_TCP))
-		decoder_count(d->stats, decoded);
-	return decoded;
+	if (likely(is_plain(pkt) && decode_plain(pkt, wire, ret) == DECODED_TCP))
+		return DECODED_TCP;
+	return decode_walk(d, pkt, wire, ret);
 }

@@ -37,9 +37,9 @@ static inline enum decoded tcp_header(struct segment *seg, struct slice tcp, siz
 	seg->ack = be32(h + 8);
 	seg->flags = h[13];
 	seg->window = be16(h + 14);
-	seg->tsval = tcp_tsval(slice_from(slice_of(h, there), TCP_HEADER));
 	seg->payload = slice_of(h + there, tcp.n - there);
 	seg->cut = (uint32_t)(cut - (n - there));
+	seg->tsval = tcp_tsval(slice_from(slice_of(h, there), TCP_HEADER));
 	return DECODED_TCP;
 }
 
@@ -75,7 +75,7 @@ static inline enum decoded tcp_over_ip4(struct segment *seg, const uint8_t *src,
 {
 	uint64_t from, to, low, high;
 
-	if (tcp_header(seg, tcp, cut) != DECODED_TCP)
+	if (tcp.n < TCP_FIXED_PART)
 		return DECODED_MALFORMED;
 	from = (uint64_t)be32(src) << 16 | be16(tcp.p);
 	to = (uint64_t)be32(dst) << 16 | be16(tcp.p + 2);
@@ -85,7 +85,7 @@ static inline enum decoded tcp_over_ip4(struct segment *seg, const uint8_t *src,
 	key_set4(&seg->key, 0, (uint32_t)(low >> 16));
 	key_set4(&seg->key, 1, (uint32_t)(high >> 16));
 	key_set_ports(&seg->key, (uint16_t)low, (uint16_t)high, 4);
-	return DECODED_TCP;
+	return tcp_header(seg, tcp, cut);
 }
 enum decoded tcp_over_ip6(struct segment *seg, const uint8_t *src, const uint8_t *dst, struct slice tcp, size_t cut);
 
