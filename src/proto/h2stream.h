@@ -28,6 +28,12 @@ struct h2streams {
 	uint32_t closed_n;            /* ... of so many */
 };
 
+/* The stream that the exchange is that of. */
+static inline struct h2stream *h2stream_of(struct exchange *x)
+{
+	return (struct h2stream *)x->room[0].scratch;
+}
+
 /* The stream, or NULL. */
 struct h2stream *h2streams_find(const struct h2streams *t, uint32_t id);
 /* A new stream, whose exchange is `x`, or a new one if that is NULL. NULL: no memory. */

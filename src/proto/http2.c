@@ -209,6 +209,13 @@ void http2_malformed(struct conn *c, unsigned side)
 		http2_table_lost(c, s);
 }
 
+static void headers(struct conn *c, struct http2 *h, struct h2side *s, unsigned role)
+{
+	s->block_end_stream = s->frame.flags & H2_END_STREAM;
+	s->block_push = false;
+	http2_block_begin(c, h, s, role, s->frame.stream);
+}
+
 bool http2_frame(struct conn *c, unsigned side)
 {
 	struct http2 *h = c->state;
@@ -224,9 +231,7 @@ bool http2_frame(struct conn *c, unsigned side)
 		s->data = data_begin(c, h, s, role, &s->frame);
 		return s->frame.stream;
 	case H2_HEADERS:
-		s->block_end_stream = s->frame.flags & H2_END_STREAM;
-		s->block_push = false;
-		http2_block_begin(c, h, s, role, s->frame.stream);
+		headers(c, h, s, role);
 		return true;
 	case H2_PUSH_PROMISE:
 		s->block_end_stream = false;
@@ -307,6 +312,17 @@ void http2_whole_data(struct conn *c, unsigned side, const struct h2frame *f, st
 		data(c, h, st->x, role, in);
 	if (st && f->flags & H2_END_STREAM)
 		data_end(c, h, st, role);
+}
+
+void http2_whole_headers(struct conn *c, unsigned side, const struct h2frame *f, struct slice in)
+{
+	struct http2 *h = c->state;
+	struct h2side *s = &h->side[side];
+
+	s->frame = *f;
+	s->frame_ns = h->now_ns;
+	headers(c, h, s, conn_role(c, side));
+	http2_block_feed(c, h, side, in, true);
 }
 
 /* A server that does not speak HTTP/2 answers the preface as it can. */

@@ -35,8 +35,7 @@ struct h2side {
 	uint32_t left, pad;           /* content and padding to come */
 	uint32_t last_id;             /* by its GOAWAY, it handles no later stream */
 	uint32_t max_frame;           /* no frame of this side was or may be larger */
-	uint32_t block_stream;        /* of the header block at hand: that of its fields, ... */
-	uint32_t block_frames;        /* ... and that of its frames, which for a promise is another one */
+	uint32_t block_frames;        /* the stream whose frames the header block at hand comes in: not its own, if it promises one */
 	uint32_t blocks, tables;      /* header blocks read, and tables begun for them */
 	uint8_t table;                /* enum hpack_table: how the next one begins */
 	bool in_block;                /* it goes on in CONTINUATION frames */
@@ -92,6 +91,9 @@ void http2_content(struct conn *c, unsigned side, struct slice in, bool last);
 
 /* A frame of DATA, of which all content is here. */
 void http2_whole_data(struct conn *c, unsigned side, const struct h2frame *f, struct slice in);
+
+/* A frame of HEADERS, which is here as a whole and a whole header block. */
+void http2_whole_headers(struct conn *c, unsigned side, const struct h2frame *f, struct slice in);
 
 /* The frame at hand is over. */
 void http2_frame_end(struct conn *c, unsigned side);

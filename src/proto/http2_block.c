@@ -43,14 +43,11 @@ static void turn_round(struct conn *c, struct http2 *h)
 }
 
 /* Trailers have no status (RFC 9113 section 8.1): what came before was interim, with a status that was not known. */
-static void not_trailers(struct http2 *h, struct h2side *s)
+static void not_trailers(struct h2side *s)
 {
-	struct h2stream *st = h2streams_find(&h->streams, s->block_stream);
-
 	draft_begin_anew(s->block);
 	s->block->first_ns = s->frame_ns;
-	if (st)
-		st->headers[1] = false;
+	h2stream_of(s->block_x)->headers[1] = false;
 }
 
 static void field(struct conn *c, struct http2 *h, struct h2side *s, struct slice name, struct slice value)
@@ -65,7 +62,7 @@ static void field(struct conn *c, struct http2 *h, struct h2side *s, struct slic
 	if (!s->block)
 		return;
 	if (s->block->in_trailers && slice_eq(name, SLICE(":status")) && !s->block->status && s->block == &s->block_x->response)
-		not_trailers(h, s);
+		not_trailers(s);
 	h2stream_field(c, s->block_x, s->block, name, value);
 }
 
@@ -85,7 +82,6 @@ void http2_block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsign
 	bool request = role == 0 || s->block_push;
 	struct h2stream *st = http2_stream(c, h, id, request);
 
-	s->block_stream = id;
 	s->block_frames = s->frame.stream;
 	s->in_block = true;
 	s->block_broken = false;
@@ -135,7 +131,7 @@ static void settle_connect(struct exchange *x)
 void http2_block_end(struct conn *c, struct http2 *h, unsigned side)
 {
 	struct h2side *s = &h->side[side];
-	struct h2stream *st = s->block ? h2streams_find(&h->streams, s->block_stream) : NULL;
+	struct h2stream *st = s->block ? h2stream_of(s->block_x) : NULL;
 	struct draft *d = s->block;
 	unsigned role = conn_role(c, side), as = role && !s->block_push;
 

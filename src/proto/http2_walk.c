@@ -98,9 +98,15 @@ static void lead_done(struct conn *c, struct h2side *s, unsigned side)
 		content(c, s, side, SLICE(""));
 }
 
+/* The frame has nothing but content: the stream it is for, no padding and no priority. */
+static bool is_bare(const struct h2frame *f)
+{
+	return f->stream && !(f->flags & (H2_PADDED | H2_PRIO));
+}
+
 /*
  * A frame that is here as a whole, as most are, and needs no steps: PING, WINDOW_UPDATE and the like say nothing of any message,
- * DATA is content. Returns its size; 0: it must go the long way.
+ * DATA is content, HEADERS are one block. Returns its size; 0: it must go the long way.
  */
 static size_t whole_frame(struct conn *c, struct h2side *s, unsigned side, struct slice in)
 {
@@ -113,8 +119,10 @@ static size_t whole_frame(struct conn *c, struct h2side *s, unsigned side, struc
 	n = H2_HEADER + (size_t)f.length;
 	if (in.n < n)
 		return 0;
-	if (f.type == H2_DATA && f.stream && !(f.flags & H2_PADDED))
+	if (f.type == H2_DATA && is_bare(&f))
 		http2_whole_data(c, side, &f, slice_of(in.p + H2_HEADER, f.length));
+	else if (f.type == H2_HEADERS && is_bare(&f) && f.flags & H2_END_HEADERS)
+		http2_whole_headers(c, side, &f, slice_of(in.p + H2_HEADER, f.length));
 	else if (f.type != H2_WINDOW_UPDATE && f.type != H2_PING && f.type != H2_PRIORITY)
 		return 0;
 	return n;
