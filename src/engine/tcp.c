@@ -144,15 +144,13 @@ static void handle_payload(struct engine *e, struct flow *f, const struct segmen
 }
 
 /* Returns the acknowledgement as an offset of the other stream, or OFFSET_UNKNOWN. */
-static uint64_t handle_ack(struct engine *e, struct flow *f, const struct segment *seg)
+static uint64_t handle_ack(struct flow *f, const struct segment *seg)
 {
 	struct stream *other = &f->stream[!seg->side];
 	uint64_t off = stream_acked(other, seg->ack);
 
 	if (!f->handshake_ns && f->syn_ns && seg->side == (unsigned)f->conn.client && other->syn_seen)
 		f->handshake_ns = seg->ts_ns - f->syn_ns;
-	if (!f->conn.done && stream_hole(other))
-		flow_stall(&e->table, f);
 	return off;
 }
 
@@ -223,12 +221,12 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	if (seg->flags & TCP_SYN)
 		handle_syn(f, seg);
 	if ((seg->flags & TCP_ACK) && !(seg->flags & TCP_RST))
-		ack = handle_ack(e, f, seg);
+		ack = handle_ack(f, seg);
 	if ((seg->flags & TCP_FIN) && f->closed_by < 0)
 		f->closed_by = f->conn.by = (int8_t)seg->side;
 	if (n || (seg->flags & TCP_FIN))
 		handle_payload(e, f, seg, n, ack);
-	else if (!list_empty(&f->stalled))
+	else if (!list_empty(&f->stalled) || (!f->conn.done && stream_hole(&f->stream[!seg->side])))
 		flow_deliver(e, f, seg->side);
 	if ((seg->flags & TCP_RST) && !f->reset && !f->closed && reset_believed(&f->stream[seg->side], seg)) {
 		f->reset = true;
