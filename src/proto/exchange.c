@@ -6,9 +6,9 @@ static const struct slice versions[] = {
 	[HTTP_11] = {(const uint8_t *)"HTTP/1.1", 8}, [HTTP_20] = {(const uint8_t *)"HTTP/2.0", 8},
 };
 
-static void draft_init(struct draft *d, struct room *room)
+static void set_room(struct draft *d, struct room *room)
 {
-	memset(d, 0, offsetof(struct draft, interim));
+	d->room = room;
 	d->text = room->text;
 	d->text_size = TEXT_FIRST;
 	d->fields = room->fields;
@@ -24,13 +24,16 @@ struct exchange *exchange_new(struct conn *c)
 		return NULL;
 	}
 	memset(x, 0, offsetof(struct exchange, request));
-	draft_init(&x->request, &x->room[0]);
-	draft_init(&x->response, &x->room[1]);
+	memset(&x->request, 0, offsetof(struct draft, interim));
+	memset(&x->response, 0, offsetof(struct draft, interim));
+	set_room(&x->request, &x->room);
 	return x;
 }
 
-static void draft_release(struct conn *c, struct draft *d)
+static void draft_release(struct conn *c, struct exchange *x, struct draft *d)
 {
+	if (d->room != &x->room)
+		conn_free(c, d->room, sizeof(*d->room));
 	if (d->text_size > TEXT_FIRST)
 		conn_free(c, d->text, d->text_size);
 	if (d->fields_size > FIELDS_FIRST)
@@ -43,8 +46,8 @@ void exchange_free(struct conn *c, struct exchange *x)
 {
 	if (!x)
 		return;
-	draft_release(c, &x->request);
-	draft_release(c, &x->response);
+	draft_release(c, x, &x->request);
+	draft_release(c, x, &x->response);
 	conn_free(c, x->grpc, sizeof(*x->grpc));
 	conn_free(c, x, sizeof(*x));
 }
@@ -54,6 +57,17 @@ static void cut(struct conn *c, struct draft *d, size_t n)
 	c->env->stats->heads_cut += !d->cut;
 	d->cut = true;
 	draft_missing(d, d->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_MEMORY, n);
+}
+
+bool draft_open(struct conn *c, struct draft *d)
+{
+	struct room *room = d->room ? NULL : conn_alloc(c, sizeof(*room));
+
+	if (room)
+		set_room(d, room);
+	if (!d->room)
+		cut(c, d, 0);
+	return d->room;
 }
 
 /* Makes room for `n` more bytes of text; false when there is none. */
@@ -81,6 +95,10 @@ void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n)
 {
 	size_t room = HEAD_MAX - d->text_n, take = n < room ? n : room;
 
+	if (!draft_open(c, d)) {
+		cut(c, d, n);
+		return;
+	}
 	if (d->text_n + take > d->text_size && !widen_text(c, d, take))
 		take = d->text_size - d->text_n;
 	memcpy(d->text + d->text_n, p, take);
@@ -92,7 +110,11 @@ void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n)
 bool draft_widen(struct conn *c, struct draft *d)
 {
 	uint32_t size = d->fields_size * 2;
-	struct field *f = size > FIELDS_MAX ? NULL : conn_alloc(c, size * sizeof(*f));
+	struct field *f;
+
+	if (!d->room && draft_open(c, d))
+		return true;
+	f = !size || size > FIELDS_MAX ? NULL : conn_alloc(c, size * sizeof(*f));
 
 	if (!f) {
 		cut(c, d, 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An exchange in the making: what the decoders of all HTTP versions fill in, until it is whole or will never be. One block
- * holds the record and room for ordinary heads; larger ones move to blocks of their own, up to HEAD_MAX. What does not fit
- * is counted and said.
+ * holds it and room for an ordinary request, another one, from its first byte on, an ordinary response: so what waits for its
+ * answer is small, and the room of answers, of which few are in the making, stays in the cache. Larger heads move to blocks of
+ * their own, up to HEAD_MAX. What does not fit is counted and said.
  */
 #ifndef PERISCO_PROTO_EXCHANGE_H
 #define PERISCO_PROTO_EXCHANGE_H
@@ -11,15 +12,17 @@
 
 #define HEAD_MAX ((uint32_t)64 << 10)  /* bytes of text of one message: start line, fields, trailers */
 #define FIELDS_MAX 1024u
-#define TEXT_FIRST 880u
+#define TEXT_FIRST 608u
 #define FIELDS_FIRST 18u
 
 /*
  * A message in the making. Its text is what its head was on the wire; fields, method and the like are places in it. It is
  * kept small, because on a busy connection many wait: a record is made of it when it is emitted.
  */
+struct room;
 struct draft {
 	uint64_t first_ns, last_ns, body_bytes, wire_bytes; /* see struct message */
+	struct room *room;            /* NULL as long as there is nothing to keep */
 	uint8_t *text, *body;
 	struct field *fields;
 	uint32_t text_n, text_size;
@@ -62,10 +65,10 @@ struct exchange {
 		uint64_t scratch[12]; /* what the decoder keeps beside the message */
 		struct field fields[FIELDS_FIRST];
 		uint8_t text[TEXT_FIRST];
-	} room[2];                    /* of request and response */
+	} room;                       /* of the request, as a rule */
 };
 
-_Static_assert(sizeof(struct exchange) <= 3072, "an exchange takes a block of 3072 bytes");
+_Static_assert(sizeof(struct exchange) <= 1536 && sizeof(struct room) <= 1024, "an exchange takes blocks of 1536 and 1024 bytes");
 
 /* An empty exchange, or NULL. */
 struct exchange *exchange_new(struct conn *c);
@@ -102,10 +105,6 @@ static inline void exchange_prefetch(const struct exchange *x, unsigned side)
 
 	for (size_t at = 0; at < offsetof(struct draft, interim); at += 64)
 		__builtin_prefetch(d + at, 1);
-	__builtin_prefetch(x->room[side].fields, 1);
-	__builtin_prefetch(x->room[side].fields + 4, 1);
-	__builtin_prefetch(x->room[side].text, 1);
-	__builtin_prefetch(x->room[side].text + 64, 1);
 }
 
 static inline struct draft *exchange_side(struct exchange *x, unsigned side)
@@ -119,6 +118,9 @@ static inline void draft_seen(struct draft *d, uint64_t now_ns)
 	if (d->last_ns < now_ns)
 		d->last_ns = now_ns;
 }
+
+/* Gives the draft room for what it keeps; done by what follows as well. False: no memory, which is counted as missing. */
+bool draft_open(struct conn *c, struct draft *d);
 
 /* Appends to the text. What goes beyond the limit is counted as missing. */
 void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n);

@@ -58,7 +58,7 @@ struct h2stream *h2streams_add(struct conn *c, struct h2streams *t, uint32_t id,
 	if (!given)
 		x->request.protocol = x->response.protocol = HTTP_20;
 	x->stream_id = id;
-	_Static_assert(sizeof(*s) <= sizeof(x->room[0].scratch), "a stream fits into an exchange");
+	_Static_assert(sizeof(*s) <= sizeof(x->room.scratch), "a stream fits into an exchange");
 	s = h2stream_of(x);
 	*s = (struct h2stream){.id = id, .x = x, .older = t->newest};
 	link_in(t, s);

@@ -31,7 +31,7 @@ struct h2streams {
 /* The stream that the exchange is that of. */
 static inline struct h2stream *h2stream_of(struct exchange *x)
 {
-	return (struct h2stream *)x->room[0].scratch;
+	return (struct h2stream *)x->room.scratch;
 }
 
 /* The stream, or NULL. */

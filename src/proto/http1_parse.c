@@ -180,12 +180,12 @@ void http1_count(struct http1_side *s, const struct chunk *ch, size_t n)
 
 static bool begin(struct conn *c, struct http1_side *s, const struct startline *line, const struct chunk *ch, size_t at)
 {
-	if (!http1_begin(c, s, line, ch, at)) {
+	if (!http1_begin(c, s, line, ch, at) || !draft_open(c, s->draft)) {
 		http1_lose(c, s);
 		return false;
 	}
-	_Static_assert(sizeof(llhttp_t) <= sizeof(s->x->room[0].scratch), "the parser fits into an exchange");
-	s->parser = (llhttp_t *)s->x->room[s->role].scratch;
+	_Static_assert(sizeof(llhttp_t) <= sizeof(s->x->room.scratch), "the parser fits into an exchange");
+	s->parser = (llhttp_t *)s->draft->room->scratch;
 	*s->parser = fresh[s->role];
 	s->parser->data = s;
 	s->parser->status_code = line->status;
