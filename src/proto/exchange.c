@@ -6,6 +6,9 @@ static const struct slice versions[] = {
 	[HTTP_11] = {(const uint8_t *)"HTTP/1.1", 8}, [HTTP_20] = {(const uint8_t *)"HTTP/2.0", 8},
 };
 
+/* What a draft points to that has no room: sizes of 0, so nothing is written there. */
+static const struct room none;
+
 static void set_room(struct draft *d, struct room *room)
 {
 	d->room = room;
@@ -27,6 +30,8 @@ struct exchange *exchange_new(struct conn *c)
 	memset(&x->request, 0, offsetof(struct draft, interim));
 	memset(&x->response, 0, offsetof(struct draft, interim));
 	set_room(&x->request, &x->room);
+	x->response.text = (uint8_t *)none.text;
+	x->response.fields = (struct field *)none.fields;
 	return x;
 }
 
