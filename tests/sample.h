@@ -96,12 +96,22 @@ static inline void sample_exchange(struct sample *s)
 	x->response.headers = sample_fields(s, "Content-Length: 4300\r\n");
 }
 
-/* The same as a unary gRPC call of greet.Greeter/SayHello on stream 3: OK, one message of 7 bytes there, of 13 back. */
-static inline void sample_grpc(struct sample *s)
+static inline void sample_release(struct sample *s)
+{
+	for (size_t i = 0; i < s->n_blocks; i++)
+		free(s->blocks[i]);
+	s->n_blocks = 0;
+}
+
+/*
+ * The sample becomes a unary gRPC call of greet.Greeter/SayHello on stream 3: OK, one message of 7 bytes there, of 13 back.
+ */
+static inline struct grpc_record *sample_call(struct sample *s)
 {
 	struct exchange_record *x = &s->r.exchange;
 	struct grpc_record *g = &x->grpc;
 
+	sample_release(s);
 	sample_exchange(s);
 	s->r.ends.key.port[1] = 50051;
 	x->latency_ns = 800000;
@@ -121,13 +131,7 @@ static inline void sample_grpc(struct sample *s)
 	*g = (struct grpc_record){.messages = {1, 1}, .bytes = {7, 13}, .counted = {true, true}, .cancelled_by = -1};
 	g->service = sample_text(s, "greet.Greeter");
 	g->method = sample_text(s, "SayHello");
-}
-
-static inline void sample_release(struct sample *s)
-{
-	for (size_t i = 0; i < s->n_blocks; i++)
-		free(s->blocks[i]);
-	s->n_blocks = 0;
+	return g;
 }
 
 #endif

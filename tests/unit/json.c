@@ -265,17 +265,9 @@ static void test_headers(void **state)
 
 #define GRPC "l7.grpc"
 
-/* The sample is a gRPC call from here on. */
-static struct grpc_record *call(void)
-{
-	sample_release(&s);
-	sample_grpc(&s);
-	return &s.r.exchange.grpc;
-}
-
 static void test_grpc(void **state)
 {
-	struct grpc_record *g = call();
+	struct grpc_record *g = sample_call(&s);
 
 	(void)state;
 	expect(GRPC, "{\"service\":\"greet.Greeter\",\"method\":\"SayHello\",\"status\":0,\"status_name\":\"OK\","
@@ -295,7 +287,7 @@ static void test_grpc(void **state)
 
 static void test_grpc_outcome(void **state)
 {
-	struct grpc_record *g = call();
+	struct grpc_record *g = sample_call(&s);
 
 	(void)state;
 	g->status = 5;
@@ -328,7 +320,7 @@ static void test_grpc_outcome(void **state)
 
 static void test_grpc_messages(void **state)
 {
-	struct grpc_record *g = call();
+	struct grpc_record *g = sample_call(&s);
 
 	(void)state;
 	expect(GRPC ".request_encoding", NULL);
@@ -351,7 +343,7 @@ static void test_grpc_messages(void **state)
 /* What was not counted has no number, not even 0; without any there is no kind. */
 static void test_grpc_not_known(void **state)
 {
-	struct grpc_record *g = call();
+	struct grpc_record *g = sample_call(&s);
 
 	(void)state;
 	g->compressed[0] = g->compressed[1] = 1;

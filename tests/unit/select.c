@@ -302,21 +302,13 @@ static void test_bad_values(void **state)
 	assert_string_equal(error, "bad status '2oo': use 404, 5xx, 500-599, NOT_FOUND or grpc:1-16, separated by commas");
 }
 
-/* The sample is a gRPC call from here on. */
-static struct grpc_record *call(void)
-{
-	sample_release(&s);
-	sample_grpc(&s);
-	return &s.r.exchange.grpc;
-}
-
 static void test_service(void **state)
 {
 	struct grpc_record *g;
 
 	(void)state;
 	assert_false(meets("service", "*"));
-	g = call();
+	g = sample_call(&s);
 	assert_true(meets("service", "greet.Greeter"));
 	assert_true(meets("service", "*.Greeter"));
 	assert_true(meets("service", "*"));
@@ -334,7 +326,7 @@ static void test_service(void **state)
 
 static void test_call_method(void **state)
 {
-	struct grpc_record *g = call();
+	struct grpc_record *g = sample_call(&s);
 
 	(void)state;
 	assert_true(meets("method", "SayHello"));
@@ -353,7 +345,7 @@ static void test_call_method(void **state)
 
 static void test_call_status(void **state)
 {
-	struct grpc_record *g = call();
+	struct grpc_record *g = sample_call(&s);
 
 	(void)state;
 	assert_true(meets("status", "200"));
@@ -391,7 +383,7 @@ static void test_http2(void **state)
 	struct message *m = &s.r.exchange.request;
 
 	(void)state;
-	call();
+	sample_call(&s);
 	m->authority = sample_text(&s, "Greeter.example:50051");
 	assert_true(meets("host", "greeter.example"));
 	assert_true(meets("host", "*:50051"));

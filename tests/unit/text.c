@@ -212,17 +212,9 @@ static void test_target(void **state)
 
 #define CALL "10:54:09.234567 10.0.0.1:51234 -> 10.0.0.2:50051  grpc greet.Greeter/SayHello  "
 
-/* The sample is a gRPC call from here on. */
-static struct grpc_record *call(void)
-{
-	sample_release(&s);
-	sample_grpc(&s);
-	return &s.r.exchange.grpc;
-}
-
 static void test_grpc(void **state)
 {
-	struct grpc_record *g = call();
+	struct grpc_record *g = sample_call(&s);
 
 	(void)state;
 	expect(CALL "OK   800us  1/1 msgs");
@@ -247,7 +239,7 @@ static void test_grpc(void **state)
 /* Its lines and those of HTTP/2 and HTTP/1 align. */
 static void test_grpc_columns(void **state)
 {
-	struct grpc_record *g = call();
+	struct grpc_record *g = sample_call(&s);
 
 	(void)state;
 	expect(CALL "OK   800us  1/1 msgs");
@@ -273,7 +265,7 @@ static void test_grpc_columns(void **state)
 static void test_grpc_outcome(void **state)
 {
 	struct exchange_record *x = &s.r.exchange;
-	struct grpc_record *g = call();
+	struct grpc_record *g = sample_call(&s);
 
 	(void)state;
 	g->message = sample_text(&s, "no \"such\" thing\n\\ \x1b[31m] [reset by client");
@@ -338,7 +330,7 @@ static void test_progress(void **state)
 	struct exchange_record *x = &s.r.exchange;
 
 	(void)state;
-	call();
+	sample_call(&s);
 	x->progress = true;
 	x->request.complete = x->response.complete = false;
 	x->grpc.status = -1;
