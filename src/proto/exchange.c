@@ -104,7 +104,8 @@ void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n)
 		cut(c, d, n);
 		return;
 	}
-	if (d->text_n + take > d->text_size && !widen_text(c, d, take))
+	/* what was cut stays cut: fields point to where the text would have gone on */
+	if (d->text_n + take > d->text_size && (d->cut || !widen_text(c, d, take)))
 		take = d->text_size - d->text_n;
 	memcpy(d->text + d->text_n, p, take);
 	d->text_n += (uint32_t)take;

@@ -414,6 +414,7 @@ static size_t feed_careful(struct conn *c, struct http1_side *s, const struct ch
 	struct slice in = slice_from(ch->data, at);
 	const uint8_t *lf = memchr(in.p, '\n', in.n);
 	size_t all = lf ? (size_t)(lf + 1 - in.p) : in.n, n = lf ? all - 1 : all, two = 2;
+	uint32_t text_n = s->draft->text_n;
 	struct mark m;
 	int r = HPE_OK;
 
@@ -432,7 +433,7 @@ static size_t feed_careful(struct conn *c, struct http1_side *s, const struct ch
 		draft_text(c, s->draft, in.p, n);
 		r = http1_execute(s, "\r\n", &two);
 		if (r != HPE_OK && r != HPE_PAUSED)
-			s->draft->text_n -= (uint32_t)(n < s->draft->text_n ? n : 0);
+			s->draft->text_n = text_n;
 		else
 			n = 0;
 	}
