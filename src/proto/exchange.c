@@ -115,12 +115,12 @@ void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n)
 
 bool draft_widen(struct conn *c, struct draft *d)
 {
-	uint32_t size = d->fields_size * 2;
+	uint32_t size = d->fields_size * 2 < FIELDS_MAX ? d->fields_size * 2 : FIELDS_MAX;
 	struct field *f;
 
 	if (!d->room && draft_open(c, d))
 		return true;
-	f = !size || size > FIELDS_MAX ? NULL : conn_alloc(c, size * sizeof(*f));
+	f = d->room && size > d->fields_size ? conn_alloc(c, size * sizeof(*f)) : NULL;
 
 	if (!f) {
 		cut(c, d, 0);
