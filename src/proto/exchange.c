@@ -159,6 +159,13 @@ void draft_fields_check(struct draft *d)
 	}
 }
 
+void draft_interim(struct draft *d, uint64_t ts_ns, unsigned status)
+{
+	if (d->interims < INTERIM_MAX)
+		d->interim[d->interims] = (struct interim){ts_ns, (uint16_t)status};
+	d->interims += d->interims < UINT8_MAX;
+}
+
 void draft_begin_anew(struct draft *d)
 {
 	d->in_trailers = false;

@@ -161,6 +161,9 @@ static inline void draft_fields_end(struct draft *d)
 		draft_fields_check(d);
 }
 
+/* An interim response came before it (RFC 9110 section 15.2). */
+void draft_interim(struct draft *d, uint64_t ts_ns, unsigned status);
+
 /* What was read as its head does not count: the head is to come. */
 void draft_begin_anew(struct draft *d);
 

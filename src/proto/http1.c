@@ -240,8 +240,7 @@ static void hand_over(struct conn *c, struct exchange *x)
 {
 	struct draft *d = &x->response;
 
-	d->interim[0] = (struct interim){d->first_ns, d->status};
-	d->interims = 1;
+	draft_interim(d, d->first_ns, d->status);
 	draft_begin_anew(d);
 	d->first_ns = d->last_ns = d->wire_bytes = 0;
 	d->seen = d->complete = false;
@@ -290,12 +289,8 @@ static bool turn(struct conn *c, struct exchange *x)
 
 static void interim_done(struct conn *c, struct http1_side *s, struct exchange *scratch)
 {
-	struct draft *m = s->announced ? &s->announced->response : NULL;
-
-	if (m && m->interims < INTERIM_MAX)
-		m->interim[m->interims] = (struct interim){scratch->response.first_ns, scratch->response.status};
-	if (m)
-		m->interims += m->interims < UINT8_MAX;
+	if (s->announced)
+		draft_interim(&s->announced->response, scratch->response.first_ns, scratch->response.status);
 	exchange_free(c, scratch);
 }
 

@@ -104,9 +104,7 @@ void http2_block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsign
 /* An interim response (RFC 9113 section 8.1): its fields go again, the final one is to come. */
 static void block_interim(struct http2 *h, struct draft *d)
 {
-	if (d->interims < INTERIM_MAX)
-		d->interim[d->interims] = (struct interim){h->now_ns, d->status};
-	d->interims += d->interims < UINT8_MAX;
+	draft_interim(d, h->now_ns, d->status);
 	draft_begin_anew(d);
 	d->first_ns = d->wire_bytes = 0;
 	d->seen = false;
@@ -122,6 +120,8 @@ static bool is_lone_trailers(const struct h2side *s, const struct h2stream *st, 
 /* What a response says of extended CONNECT and of CONNECT (RFC 8441 section 5, RFC 9113 section 8.5). */
 static void settle_connect(struct exchange *x)
 {
+	if (x->turned == TURNED_H2C)
+		return;
 	if (x->response.status / 100 != 2)
 		x->turned = TURNED_NOT;
 	else if (!x->turned && slice_eq(draft_method(&x->request), SLICE("CONNECT")))
