@@ -105,12 +105,14 @@ void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n)
 		return;
 	}
 	/* what was cut stays cut: fields point to where the text would have gone on */
-	if (d->text_n + take > d->text_size && (d->cut || !widen_text(c, d, take)))
+	if (d->text_n + take > d->text_size && (d->text_cut || !widen_text(c, d, take)))
 		take = d->text_size - d->text_n;
 	memcpy(d->text + d->text_n, p, take);
 	d->text_n += (uint32_t)take;
-	if (take < n)
-		cut(c, d, n - take);
+	if (take == n)
+		return;
+	d->text_cut = true;
+	cut(c, d, n - take);
 }
 
 bool draft_widen(struct conn *c, struct draft *d)
@@ -168,7 +170,7 @@ void draft_interim(struct draft *d, uint64_t ts_ns, unsigned status)
 
 void draft_begin_anew(struct draft *d)
 {
-	d->in_trailers = false;
+	d->in_trailers = d->cut = d->text_cut = false;
 	d->text_n = d->fields_n = d->checked_n = d->headers_n = d->unknown_fields = d->status = 0;
 	d->start = (struct field){0};
 }

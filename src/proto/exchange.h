@@ -39,7 +39,8 @@ struct draft {
 	bool seen, complete;          /* see struct message */
 	bool in_trailers;
 	bool done;                    /* nothing will be added */
-	bool cut;                     /* the limit was reached */
+	bool cut;                     /* the limit was reached: of fields, or ... */
+	bool text_cut;                /* ... of text */
 	bool untidy;                  /* fields have white space at their ends */
 	struct interim interim[INTERIM_MAX]; /* not zeroed, as what follows */
 	struct missing missing[MISSING_MAX];
