@@ -64,23 +64,27 @@ static void cut(struct conn *c, struct draft *d, size_t n)
 	draft_missing(d, d->in_trailers ? PART_TRAILERS : PART_HEADERS, CAUSE_MEMORY, n);
 }
 
-bool draft_open(struct conn *c, struct draft *d)
+/* Gives the draft its first room. False: there is none, or too late, since text was left out already. */
+static bool open_room(struct conn *c, struct draft *d)
 {
-	struct room *room = d->room ? NULL : conn_alloc(c, sizeof(*room));
+	struct room *room = d->text_cut ? NULL : conn_alloc(c, sizeof(*room));
 
 	if (room)
 		set_room(d, room);
-	if (!d->room)
-		cut(c, d, 0);
-	return d->room;
+	return room;
 }
 
 /* Makes room for `n` more bytes of text; false when there is none. */
 static bool widen_text(struct conn *c, struct draft *d, size_t n)
 {
-	uint32_t size = d->text_size;
+	uint32_t size;
 	uint8_t *text;
 
+	if (!d->room && !open_room(c, d))
+		return false;
+	size = d->text_size;
+	if (n <= size - d->text_n)
+		return true;
 	while (size < d->text_n + n)
 		size *= 2;
 	if (size > HEAD_MAX)
@@ -100,10 +104,6 @@ void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n)
 {
 	size_t room = HEAD_MAX - d->text_n, take = n < room ? n : room;
 
-	if (!draft_open(c, d)) {
-		cut(c, d, n);
-		return;
-	}
 	/* what was cut stays cut: fields point to where the text would have gone on */
 	if (d->text_n + take > d->text_size && (d->text_cut || !widen_text(c, d, take)))
 		take = d->text_size - d->text_n;
@@ -120,10 +120,9 @@ bool draft_widen(struct conn *c, struct draft *d)
 	uint32_t size = d->fields_size * 2 < FIELDS_MAX ? d->fields_size * 2 : FIELDS_MAX;
 	struct field *f;
 
-	if (!d->room && draft_open(c, d))
+	if (!d->room && open_room(c, d))
 		return true;
 	f = d->room && size > d->fields_size ? conn_alloc(c, size * sizeof(*f)) : NULL;
-
 	if (!f) {
 		cut(c, d, 0);
 		return false;

@@ -12,7 +12,7 @@
 
 #define HEAD_MAX ((uint32_t)64 << 10)  /* bytes of text of one message: start line, fields, trailers */
 #define FIELDS_MAX 1024u
-#define TEXT_FIRST 608u
+#define TEXT_FIRST 512u
 #define FIELDS_FIRST 18u
 
 /*
@@ -62,14 +62,14 @@ struct exchange {
 	uint64_t reset_ns;            /* when it was, if it was */
 	uint64_t said_ns;             /* when a progress record was last written, or would have been */
 	struct draft request, response;
+	uint64_t scratch[2][12];      /* what the decoder keeps beside each message */
 	struct room {
-		uint64_t scratch[12]; /* what the decoder keeps beside the message */
 		struct field fields[FIELDS_FIRST];
 		uint8_t text[TEXT_FIRST];
 	} room;                       /* of the request, as a rule */
 };
 
-_Static_assert(sizeof(struct exchange) <= 1536 && sizeof(struct room) <= 1024, "an exchange takes blocks of 1536 and 1024 bytes");
+_Static_assert(sizeof(struct exchange) <= 1536 && sizeof(struct room) <= 1024, "it takes blocks of 1536 and 1024 bytes");
 
 /* An empty exchange, or NULL. */
 struct exchange *exchange_new(struct conn *c);
@@ -99,18 +99,16 @@ static inline struct slice draft_method(const struct draft *d)
 	return draft_place(d, d->start.name, d->start.name_len);
 }
 
-/* The side is about to be filled in, and may not have been touched for long: asks the cache for what will be needed first. */
-static inline void exchange_prefetch(const struct exchange *x, unsigned side)
-{
-	const char *d = (const char *)(side ? &x->response : &x->request);
-
-	for (size_t at = 0; at < offsetof(struct draft, interim); at += 64)
-		__builtin_prefetch(d + at, 1);
-}
-
 static inline struct draft *exchange_side(struct exchange *x, unsigned side)
 {
 	return side ? &x->response : &x->request;
+}
+
+/* It is about to be filled in, and may not have been touched for long: asks the cache for it. */
+static inline void draft_prefetch(const struct draft *d)
+{
+	for (size_t at = 0; at < offsetof(struct draft, interim); at += 64)
+		__builtin_prefetch((const char *)d + at, 1);
 }
 
 /* Bytes of the message were seen at this time; packets of the other side may have been seen before. */
@@ -119,9 +117,6 @@ static inline void draft_seen(struct draft *d, uint64_t now_ns)
 	if (d->last_ns < now_ns)
 		d->last_ns = now_ns;
 }
-
-/* Gives the draft room for what it keeps; done by what follows as well. False: no memory, which is counted as missing. */
-bool draft_open(struct conn *c, struct draft *d);
 
 /* Appends to the text. What goes beyond the limit is counted as missing. */
 void draft_text_widen(struct conn *c, struct draft *d, const void *p, size_t n);

@@ -58,7 +58,7 @@ struct h2stream *h2streams_add(struct conn *c, struct h2streams *t, uint32_t id,
 	if (!given)
 		x->request.protocol = x->response.protocol = HTTP_20;
 	x->stream_id = id;
-	_Static_assert(sizeof(*s) <= sizeof(x->room.scratch), "a stream fits into an exchange");
+	_Static_assert(sizeof(*s) <= sizeof(x->scratch[0]), "a stream fits into an exchange");
 	s = h2stream_of(x);
 	*s = (struct h2stream){.id = id, .x = x, .older = t->newest};
 	link_in(t, s);
@@ -129,22 +129,14 @@ void h2stream_turn_round(struct h2stream *s)
 {
 	struct exchange *x = s->x;
 	struct draft d = x->request;
-	bool headers = s->headers[0], ended = s->ended[0], gap = s->gap[0];
 
 	x->request = x->response;
 	x->response = d;
-	if (x->grpc) {
-		struct grpc_side side = x->grpc->side[0];
-
-		x->grpc->side[0] = x->grpc->side[1];
-		x->grpc->side[1] = side;
-	}
-	s->headers[0] = s->headers[1];
-	s->headers[1] = headers;
-	s->ended[0] = s->ended[1];
-	s->ended[1] = ended;
-	s->gap[0] = s->gap[1];
-	s->gap[1] = gap;
+	if (x->grpc)
+		SWAP_ROLES(x->grpc->side);
+	SWAP_ROLES(s->headers);
+	SWAP_ROLES(s->ended);
+	SWAP_ROLES(s->gap);
 }
 
 /* --- fields --------------------------------------------------------------------------------------------------------- */

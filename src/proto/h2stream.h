@@ -31,7 +31,7 @@ struct h2streams {
 /* The stream that the exchange is that of. */
 static inline struct h2stream *h2stream_of(struct exchange *x)
 {
-	return (struct h2stream *)x->room.scratch;
+	return (struct h2stream *)x->scratch[0];
 }
 
 /* The stream, or NULL. */
@@ -48,7 +48,13 @@ void h2streams_end(struct conn *c, struct h2streams *t, struct h2stream *s, enum
 /* Ends all; frees the table. */
 void h2streams_release(struct conn *c, struct h2streams *t, enum ended how, int by);
 
-/* What was taken for the client's is the server's. */
+/* What was taken for the client's is the server's: of a pair by role, or of a stream. */
+#define SWAP_ROLES(pair)                      \
+	do {                                  \
+		__auto_type first = (pair)[0]; \
+		(pair)[0] = (pair)[1];        \
+		(pair)[1] = first;            \
+	} while (0)
 void h2stream_turn_round(struct h2stream *s);
 
 /* A field of a header section or trailers (RFC 9113 section 8.3); name.p == NULL: it is unknown. */

@@ -180,12 +180,12 @@ void http1_count(struct http1_side *s, const struct chunk *ch, size_t n)
 
 static bool begin(struct conn *c, struct http1_side *s, const struct startline *line, const struct chunk *ch, size_t at)
 {
-	if (!http1_begin(c, s, line, ch, at) || !draft_open(c, s->draft)) {
+	if (!http1_begin(c, s, line, ch, at)) {
 		http1_lose(c, s);
 		return false;
 	}
-	_Static_assert(sizeof(llhttp_t) <= sizeof(s->x->room.scratch), "the parser fits into an exchange");
-	s->parser = (llhttp_t *)s->draft->room->scratch;
+	_Static_assert(sizeof(llhttp_t) <= sizeof(s->x->scratch[0]), "the parser fits into an exchange");
+	s->parser = (llhttp_t *)s->x->scratch[s->role];
 	*s->parser = fresh[s->role];
 	s->parser->data = s;
 	s->parser->status_code = line->status;
@@ -463,6 +463,12 @@ static size_t feed_length(struct conn *c, struct http1_side *s, const struct chu
 	return at + n;
 }
 
+/* In content, or between its chunks? */
+static bool in_content(const struct http1_side *s)
+{
+	return s->state >= HTTP1_LENGTH && s->state <= HTTP1_UNTIL_END;
+}
+
 /*
  * A message whose end is not certain, and another one begins: the one before is over. So it is with the answer to a HEAD that
  * was not seen, where the client went on to ask the next thing, and with chunks behind a hole when the client had an answer
@@ -475,7 +481,7 @@ static enum verdict next_message(struct conn *c, const struct http1_side *s, con
 	bool open_end = s->state == HTTP1_UNTIL_END || s->rechunked;
 	struct slice in = ch->data;
 
-	if (s->state < HTTP1_LENGTH || s->state > HTTP1_UNTIL_END || s->in_chunk)
+	if (!in_content(s) || s->in_chunk)
 		return VERDICT_NO;
 	if (s->role == 0 && (!s->rechunked || chunk_ack(ch, 0) == OFFSET_UNKNOWN || chunk_ack(ch, 0) <= x->expected_off))
 		return VERDICT_NO;
@@ -550,7 +556,7 @@ size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
 	else if (ended_in_hole(c, s, ch))
 		http1_lose(c, s);
 	n = feed_all(c, s, ch);
-	if (s->x && s->state >= HTTP1_LENGTH && s->state <= HTTP1_UNTIL_END)
+	if (s->x && in_content(s))
 		exchange_progress(c, s->x, ch->ts_ns);
 	return n;
 }
@@ -561,7 +567,7 @@ void http1_rest(struct conn *c, struct http1_side *s, const struct chunk *ch)
 {
 	struct chunk left = *ch;
 
-	if (!ch->data.n || s->state < HTTP1_LENGTH || s->state > HTTP1_UNTIL_END)
+	if (!ch->data.n || !in_content(s))
 		return;
 	left.off -= ch->data.n;
 	left.ts_ns = ch->kept_ts_ns;

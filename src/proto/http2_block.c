@@ -28,16 +28,12 @@ static int sent_by(struct slice name)
 /* It was the other way round: what was a request so far is a response. */
 static void turn_round(struct conn *c, struct http2 *h)
 {
-	uint64_t gap_to;
-
 	for (struct h2stream *st = h->streams.oldest; st; st = st->newer)
 		h2stream_turn_round(st);
 	for (unsigned i = 0; i < 2; i++)
 		if (h->side[i].block)
 			h->side[i].block = exchange_side(h->side[i].block_x, h->side[i].block == &h->side[i].block_x->request);
-	gap_to = h->gap_to[0];
-	h->gap_to[0] = h->gap_to[1];
-	h->gap_to[1] = gap_to;
+	SWAP_ROLES(h->gap_to);
 	h->fresh_from = h->max_id = 0;
 	c->client = !c->client;
 }
@@ -93,9 +89,9 @@ void http2_block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsign
 		return;
 	if (role == 0 && h->now_ack < h->gap_to[1]) /* its response may be in what is missing behind that */
 		st->gap[1] = true;
-	exchange_prefetch(st->x, !request);
 	s->block_x = st->x;
 	s->block = exchange_side(st->x, !request);
+	draft_prefetch(s->block);
 	if (st->headers[!request] || s->block->body_bytes)
 		draft_trailers(s->block);
 	http2_touch(h, s, s->block);
