@@ -74,7 +74,7 @@ static inline uint8_t ascii_lower(uint8_t c)
 /* The value of a hexadecimal digit, or -1. */
 static inline int ascii_hex(uint8_t c)
 {
-	c = c >= 'A' && c <= 'F' ? c | 0x20 : c;
+	c = ascii_lower(c);
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 

@@ -53,17 +53,17 @@ void engine_packet(struct engine *e, const struct packet *pkt)
 {
 	struct segment seg;
 
+	e->stats.packets++;
 	e->stats.bytes += pkt->wire_len;
 	if (pkt->ts_ns > e->table.now_ns)
 		e->table.now_ns = pkt->ts_ns;
-	e->stats.packets++;
 	if (packet_decode(e->decoder, pkt, &seg) == DECODED_TCP) {
+		e->stats.segments++;
 		e->stats.payload += seg.payload.n + seg.cut;
 		if (seg.reassembled)
 			engine_reassembled(e, pkt, &seg);
 		else
 			tcp_segment(e, pkt, &seg);
-		e->stats.segments++;
 	}
 	tcp_expire(e);
 }
