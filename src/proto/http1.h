@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The three rooms of HTTP/1: http1_parse.c reads one side's messages, http1_chunk.c chunked content, http1.c makes exchanges of
- * them. Private to them.
+ * The rooms of HTTP/1: http1_parse.c reads one side's messages, http1_head.c their header sections, http1_chunk.c chunked
+ * content; http1.c makes exchanges of them. Private to them.
  */
 #ifndef PERISCO_PROTO_HTTP1_H
 #define PERISCO_PROTO_HTTP1_H
@@ -10,6 +10,8 @@
 
 #include "proto/exchange.h"
 #include "proto/startline.h"
+
+#define HTTP1_LINE_MAX ((size_t)64 << 10) /* of a start line or, in a careful head, a field line */
 
 enum http1_state {
 	HTTP1_START,    /* between messages */
@@ -73,15 +75,23 @@ void http1_end_message(struct conn *c, struct http1_side *s, bool complete);
 /* Where we are in the stream is not known any more; a message in the making ends here. */
 void http1_lose(struct conn *c, struct http1_side *s);
 
+/* Content of the message in the making, and bytes of it as it was on the wire. */
+void http1_content(struct http1_side *s, struct slice data);
+void http1_count(struct http1_side *s, const struct chunk *ch, size_t n);
+
+/* --- given by http1_head.c --- */
+
+/* The start line was read; of a response its status. */
+void http1_head_begin(struct http1_side *s, unsigned status);
+
+/* More in the state HEAD, from `at` in the chunk's data; returns where it stopped. */
+size_t http1_head(struct conn *c, struct http1_side *s, const struct chunk *ch, size_t at);
+
 /* Lets llhttp read; *n becomes what it took. HPE_PAUSED: the head, or the message, is whole. */
 int http1_execute(struct http1_side *s, const void *p, size_t *n);
 
 /* The parser is where chunked content begins. */
 void http1_chunk_parser(struct http1_side *s);
-
-/* Content of the message in the making, and bytes of it as it was on the wire. */
-void http1_content(struct http1_side *s, struct slice data);
-void http1_count(struct http1_side *s, const struct chunk *ch, size_t n);
 
 /* --- given by http1_chunk.c --- */
 

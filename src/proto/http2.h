@@ -35,7 +35,7 @@ struct h2side {
 	uint32_t left, pad;           /* content and padding to come */
 	uint32_t last_id;             /* by its GOAWAY, it handles no later stream */
 	uint32_t max_frame;           /* no frame of this side was or may be larger */
-	uint32_t block_frames;        /* the stream whose frames the header block at hand comes in: not its own, if it promises one */
+	uint32_t block_frames;        /* the stream whose frames bring the header block at hand: not its own, if it is promised */
 	uint32_t blocks, tables;      /* header blocks read, and tables begun for them */
 	uint8_t table;                /* enum hpack_table: how the next one begins */
 	bool in_block;                /* it goes on in CONTINUATION frames */
