@@ -11,7 +11,7 @@
 static struct talk *all;      /* the conversation as it is said */
 static struct talk *other;    /* ... and in another way */
 
-static int tear_up(void **state)
+static inline int tear_up(void **state)
 {
 	(void)state;
 	all = talk_new();
@@ -20,7 +20,7 @@ static int tear_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
+static inline int tear_down(void **state)
 {
 	(void)state;
 	free(all);
@@ -29,7 +29,7 @@ static int tear_down(void **state)
 }
 
 /* The records of a conversation, to be freed. */
-static char *records(const struct talk *t, bool full, struct stats *stats)
+static inline char *records(const struct talk *t, bool full, struct stats *stats)
 {
 	struct rig r = {.full = full, .config = {.body_keep = 20}};
 	char *text;
@@ -45,7 +45,7 @@ static char *records(const struct talk *t, bool full, struct stats *stats)
 }
 
 /* Adds a part of a shot; SYN goes with the first part, FIN with the last. */
-static void add_part(struct talk *t, const struct shot *s, size_t from, size_t to)
+static inline void add_part(struct talk *t, const struct shot *s, size_t from, size_t to)
 {
 	struct shot *part = &t->shots[t->n++];
 
@@ -57,7 +57,7 @@ static void add_part(struct talk *t, const struct shot *s, size_t from, size_t t
 		part->flags &= (uint8_t)~TCP_FIN;
 }
 
-static void same_records(const char *way, unsigned i, size_t at, const char *want, const struct stats *stats)
+static inline void same_records(const char *way, unsigned i, size_t at, const char *want, const struct stats *stats)
 {
 	struct stats now;
 	char *got = records(other, true, &now);
@@ -70,13 +70,13 @@ static void same_records(const char *way, unsigned i, size_t at, const char *wan
 	other->n = 0;
 }
 
-static void add_shots(unsigned from, unsigned to)
+static inline void add_shots(unsigned from, unsigned to)
 {
 	for (unsigned i = from; i < to; i++)
 		other->shots[other->n++] = all->shots[i];
 }
 
-static void split_everywhere(const char *want, const struct stats *stats)
+static inline void split_everywhere(const char *want, const struct stats *stats)
 {
 	for (unsigned i = 0; i < all->n; i++)
 		for (size_t at = 1; at < all->shots[i].data.n; at += 1 + at / 200) {
@@ -97,7 +97,7 @@ static void split_everywhere(const char *want, const struct stats *stats)
 		}
 }
 
-static void in_pieces(size_t size, bool backwards, const char *want, const struct stats *stats)
+static inline void in_pieces(size_t size, bool backwards, const char *want, const struct stats *stats)
 {
 	for (unsigned i = 0; i < all->n; i++) {
 		const struct shot *s = &all->shots[i];
@@ -116,7 +116,7 @@ static void in_pieces(size_t size, bool backwards, const char *want, const struc
 	same_records(backwards ? "backwards" : "in pieces", 0, size, want, stats);
 }
 
-static void out_of_order(const char *want, const struct stats *stats)
+static inline void out_of_order(const char *want, const struct stats *stats)
 {
 	for (unsigned i = 3; i + 1 < all->n; i++) {
 		add_shots(0, i);
@@ -127,7 +127,7 @@ static void out_of_order(const char *want, const struct stats *stats)
 	}
 }
 
-static void twice(const char *want, const struct stats *stats)
+static inline void twice(const char *want, const struct stats *stats)
 {
 	for (unsigned i = 0; i < all->n; i++) {
 		add_shots(i, i + 1);
@@ -139,7 +139,7 @@ static void twice(const char *want, const struct stats *stats)
 }
 
 /* These records, in whatever pieces the conversation comes. */
-static void expect_pieces(const char *brief)
+static inline void expect_pieces(const char *brief)
 {
 	struct stats stats;
 	char *text = records(all, false, &stats), *want = records(all, true, &stats);
@@ -155,7 +155,7 @@ static void expect_pieces(const char *brief)
 }
 
 /* ... and in whatever order. */
-static void expect(const char *brief)
+static inline void expect(const char *brief)
 {
 	struct stats stats;
 	char *want = records(all, true, &stats);
@@ -166,7 +166,7 @@ static void expect(const char *brief)
 }
 
 /* The same, and in full where a test wants all that is in a record. */
-static void expect_part(const char *part)
+static inline void expect_part(const char *part)
 {
 	struct stats stats;
 	char *text = records(all, true, &stats);
@@ -176,12 +176,12 @@ static void expect_part(const char *part)
 	free(text);
 }
 
-static struct shot *client(const char *text)
+static inline struct shot *client(const char *text)
 {
 	return talk_say(all, CLIENT, text);
 }
 
-static struct shot *server(const char *text)
+static inline struct shot *server(const char *text)
 {
 	return talk_say(all, SERVER, text);
 }
