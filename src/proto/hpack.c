@@ -53,6 +53,41 @@ static void *mem_realloc(void *old, size_t n, void *ctx)
 
 /* --- the inflater --------------------------------------------------------------------------------------------------- */
 
+static int block_end(struct hpack *h)
+{
+	nghttp2_hd_inflate_end_headers(h->inflater);
+	h->at = HPACK_BEGIN;
+	return 0;
+}
+
+int hpack_inflate(struct hpack *h, struct slice *in, bool last, struct slice *name, struct slice *value)
+{
+	nghttp2_nv nv;
+	ssize_t n;
+	int flags;
+
+	if (h->at == HPACK_BETWEEN && !in->n)
+		return last ? block_end(h) : 0;
+	/* a table size update behind a field (RFC 7541 section 4.2): the inflater may not have seen that */
+	if (h->at == HPACK_BETWEEN && in->p[0] >> 5 == 1)
+		return -1;
+	do {
+		n = nghttp2_hd_inflate_hd2(h->inflater, &nv, &flags, in->p, in->n, last);
+		if (n < 0)
+			return -1;
+		*in = slice_from(*in, (size_t)n);
+		if (flags & NGHTTP2_HD_INFLATE_EMIT) {
+			hpack_field(&nv, name, value);
+			h->at = HPACK_BETWEEN;
+			return 1;
+		}
+		if (flags & NGHTTP2_HD_INFLATE_FINAL)
+			return block_end(h);
+		h->at = HPACK_INSIDE;
+	} while (in->n);
+	return last ? -1 : 0;
+}
+
 static int read_all(struct hpack *h, const void *block, size_t n)
 {
 	struct slice in = slice_of(block, n), name, value;

@@ -13,10 +13,17 @@
 
 #define HPACK_PLACEHOLDER 0x01 /* the name of a placeholder: no field is called so */
 
+enum hpack_at {
+	HPACK_BEGIN,   /* of a block */
+	HPACK_BETWEEN, /* two of its fields, or behind the last */
+	HPACK_INSIDE,  /* a field */
+};
+
 struct hpack {
 	nghttp2_hd_inflater *inflater;
 	nghttp2_mem mem;              /* takes the inflater's memory from the pool */
 	struct conn *conn;
+	uint8_t at;                   /* enum hpack_at: where the reader is */
 };
 
 /* What is known of the table that the encoder has now. */
@@ -31,35 +38,36 @@ struct hpack *hpack_new(struct conn *c, enum hpack_table table);
 /* NULL is allowed. */
 void hpack_free(struct conn *c, struct hpack *h);
 
+static inline void hpack_field(const nghttp2_nv *nv, struct slice *name, struct slice *value)
+{
+	bool unknown = nv->namelen == 1 && nv->name[0] == HPACK_PLACEHOLDER;
+
+	*name = unknown ? (struct slice){NULL, 0} : slice_of(nv->name, nv->namelen);
+	*value = slice_of(nv->value, nv->valuelen);
+}
+
 /*
  * Reads on in a piece of a header block, to its next field: 1; or to its end: 0; or -1 when the block is broken, or there is no
  * memory: then the table is out of step, and the inflater of no use any more. `in` moves on behind what was read; `last`: the
  * block ends with it. Name and value are valid until the next call; name->p == NULL: the field is unknown.
+ *
+ * Most fields are a short index of the table (RFC 7541 section 6.1). Such a one changes nothing, so the table is asked itself:
+ * to move the inflater through its states costs many times as much.
  */
+int hpack_inflate(struct hpack *h, struct slice *in, bool last, struct slice *name, struct slice *value);
 static inline int hpack_next(struct hpack *h, struct slice *in, bool last, struct slice *name, struct slice *value)
 {
-	nghttp2_nv nv;
-	ssize_t n;
-	int flags;
+	const nghttp2_nv *nv = NULL;
 
-	do {
-		n = nghttp2_hd_inflate_hd2(h->inflater, &nv, &flags, in->p, in->n, last);
-		if (n < 0)
-			return -1;
-		*in = slice_from(*in, (size_t)n);
-		if (flags & NGHTTP2_HD_INFLATE_EMIT) {
-			bool unknown = nv.namelen == 1 && nv.name[0] == HPACK_PLACEHOLDER;
-
-			*name = unknown ? (struct slice){NULL, 0} : slice_of(nv.name, nv.namelen);
-			*value = slice_of(nv.value, nv.valuelen);
-			return 1;
-		}
-		if (flags & NGHTTP2_HD_INFLATE_FINAL) {
-			nghttp2_hd_inflate_end_headers(h->inflater);
-			return 0;
-		}
-	} while (in->n);
-	return last ? -1 : 0;
+	if (h->at != HPACK_INSIDE && in->n && in->p[0] > 0x80 && in->p[0] < 0xff)
+		nv = nghttp2_hd_inflate_get_table_entry(h->inflater, in->p[0] & 0x7f);
+	if (!nv)
+		return hpack_inflate(h, in, last, name, value);
+	hpack_field(nv, name, value);
+	h->at = HPACK_BETWEEN;
+	in->p++;
+	in->n--;
+	return 1;
 }
 
 #endif

@@ -248,9 +248,11 @@ static void large_tables(void **state)
 static void broken_blocks(void **state)
 {
 	static const uint8_t index[] = {0xff, 0x80, 0x01}, zero[] = {0x80}, resize[] = {0x3f, 0xff, 0xff, 0xff, 0x7f},
-			     cut[] = {0x40, 0x05, 'a'}, huffman[] = {0x40, 0x81, 0xff, 0x81, 0xff};
+			     cut[] = {0x40, 0x05, 'a'}, huffman[] = {0x40, 0x81, 0xff, 0x81, 0xff},
+			     beyond[] = {0x82, 0xfe};
 	static const struct slice bad[] = {{index, sizeof(index)}, {zero, sizeof(zero)}, {resize, sizeof(resize)},
-					   {cut, sizeof(cut)}, {huffman, sizeof(huffman)}};
+					   {cut, sizeof(cut)}, {huffman, sizeof(huffman)},
+					   {beyond, sizeof(beyond)}};
 	struct found f;
 
 	(void)state;
@@ -267,6 +269,22 @@ static void broken_blocks(void **state)
 			same_fields(&blocks[k], &f, true);
 		}
 		assert_int_equal(f.unknown, 0);
+		hpack_free(&conn, h);
+	}
+}
+
+/* A table size update stands before all fields (RFC 7541 section 4.2), also of a block in pieces. */
+static void late_resize(void **state)
+{
+	static const uint8_t block[] = {0x82, 0x3e};
+
+	(void)state;
+	for (size_t first = 0; first < sizeof(block); first++) {
+		struct hpack *h = hpack_new(&conn, HPACK_EMPTY);
+		struct found f = {.n = 0};
+
+		assert_int_equal(read_piece(h, slice_of(block, first), false, &f), 0);
+		assert_int_equal(read_piece(h, slice_of(block + first, sizeof(block) - first), true, &f), -1);
 		hpack_free(&conn, h);
 	}
 }
@@ -298,7 +316,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(from_the_begin), cmocka_unit_test(joined), cmocka_unit_test(small_tables),
-		cmocka_unit_test(large_tables), cmocka_unit_test(broken_blocks), cmocka_unit_test(no_memory),
+		cmocka_unit_test(large_tables), cmocka_unit_test(broken_blocks), cmocka_unit_test(late_resize),
+		cmocka_unit_test(no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
