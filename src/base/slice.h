@@ -66,6 +66,28 @@ static inline bool slice_starts(struct slice s, struct slice prefix)
 	return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
 }
 
+/* Copies it to a place that has room. Most are short: no call for them. Two pieces of a fixed size may overlap. */
+static inline void slice_copy(struct slice s, uint8_t *to)
+{
+	if (s.n > 32) {
+		memcpy(to, s.p, s.n);
+	} else if (s.n >= 16) {
+		memcpy(to, s.p, 16);
+		memcpy(to + s.n - 16, s.p + s.n - 16, 16);
+	} else if (s.n >= 8) {
+		memcpy(to, s.p, 8);
+		memcpy(to + s.n - 8, s.p + s.n - 8, 8);
+	} else if (s.n >= 4) {
+		memcpy(to, s.p, 4);
+		memcpy(to + s.n - 4, s.p + s.n - 4, 4);
+	} else if (s.n >= 2) {
+		memcpy(to, s.p, 2);
+		memcpy(to + s.n - 2, s.p + s.n - 2, 2);
+	} else if (s.n) {
+		*to = *s.p;
+	}
+}
+
 static inline uint8_t ascii_lower(uint8_t c)
 {
 	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
@@ -78,11 +100,13 @@ static inline int ascii_hex(uint8_t c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Equal but for the case of ASCII letters (field names, RFC 9110 section 5.1). */
+/* Equal but for the case of ASCII letters (field names, RFC 9110 section 5.1). Most that are equal are so to the letter. */
 static inline bool slice_ieq(struct slice a, struct slice b)
 {
 	if (a.n != b.n)
 		return false;
+	if (slice_eq(a, b))
+		return true;
 	for (size_t i = 0; i < a.n; i++)
 		if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
 			return false;

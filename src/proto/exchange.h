@@ -126,7 +126,7 @@ static inline void draft_text(struct conn *c, struct draft *d, const void *p, si
 		draft_text_widen(c, d, p, n);
 		return;
 	}
-	memcpy(d->text + d->text_n, p, n);
+	slice_copy(slice_of(p, n), d->text + d->text_n);
 	d->text_n += (uint32_t)n;
 }
 

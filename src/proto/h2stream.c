@@ -188,23 +188,6 @@ static void pseudo_field(struct conn *c, struct exchange *x, struct draft *d, st
 		x->turned = slice_ieq(value, SLICE("websocket")) ? TURNED_WEBSOCKET : TURNED_OTHER;
 }
 
-/* Most are short: no call for them. Two pieces of a fixed size may overlap. */
-static inline void copy(uint8_t *to, struct slice s)
-{
-	if (s.n >= 16 && s.n <= 32) {
-		memcpy(to, s.p, 16);
-		memcpy(to + s.n - 16, s.p + s.n - 16, 16);
-	} else if (s.n >= 8 && s.n < 16) {
-		memcpy(to, s.p, 8);
-		memcpy(to + s.n - 8, s.p + s.n - 8, 8);
-	} else if (s.n >= 4 && s.n < 8) {
-		memcpy(to, s.p, 4);
-		memcpy(to + s.n - 4, s.p + s.n - 4, 4);
-	} else {
-		memcpy(to, s.p, s.n);
-	}
-}
-
 void h2stream_field(struct conn *c, struct exchange *x, struct draft *d, struct slice name, struct slice value)
 {
 	struct field *f;
@@ -223,8 +206,8 @@ void h2stream_field(struct conn *c, struct exchange *x, struct draft *d, struct 
 	*f = (struct field){.name = d->text_n, .name_len = (uint32_t)name.n, .value = d->text_n + (uint32_t)name.n,
 			    .value_len = (uint32_t)value.n};
 	if (name.n + value.n <= d->text_size - d->text_n) {
-		copy(d->text + d->text_n, name);
-		copy(d->text + d->text_n + name.n, value);
+		slice_copy(name, d->text + d->text_n);
+		slice_copy(value, d->text + d->text_n + name.n);
 		d->text_n += (uint32_t)(name.n + value.n);
 	} else {
 		draft_text(c, d, name.p, name.n);
