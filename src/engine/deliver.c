@@ -222,12 +222,12 @@ void flow_deliver(struct engine *e, struct flow *f, unsigned first_side)
 
 bool flow_pass(struct engine *e, struct flow *f, unsigned side, const struct span *span)
 {
-	struct stream *st = &f->stream[side];
+	struct stream *st = flow_stream(f, side);
 	struct chunk ch = {.kind = CHUNK_DATA, .off = st->next, .n = span->payload.n, .data = span->payload,
 			   .ts_ns = span->ts_ns, .ack = span->ack};
 	size_t n;
 
-	if (!stream_continues(st, span->seq) || !stream_quiet(&f->stream[!side]) || span->cut || !ch.n)
+	if (!stream_continues(st, span->seq) || !stream_quiet(flow_stream(f, !side)) || span->cut || !ch.n)
 		return false;
 	n = give(e, f, side, &ch);
 	if (n == ch.n) {

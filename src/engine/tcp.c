@@ -112,7 +112,7 @@ static void skip_payload(struct engine *e, struct flow *f, const struct segment 
 /* Takes the long way: puts the payload in its place, and hands on what is in order then. */
 static void insert_payload(struct engine *e, struct flow *f, const struct segment *seg, const struct span *span, uint32_t n)
 {
-	struct stream *st = &f->stream[seg->side];
+	struct stream *st = flow_stream(f, seg->side);
 	uint64_t old = st->retransmitted, disorder = st->out_of_order, differs = st->differs;
 
 	if (n && stream_insert(st, e->pool, span) == -ENOMEM)
@@ -146,7 +146,7 @@ static void handle_payload(struct engine *e, struct flow *f, const struct segmen
 /* Returns the acknowledgement as an offset of the other stream, or OFFSET_UNKNOWN. */
 static uint64_t handle_ack(struct flow *f, const struct segment *seg)
 {
-	struct stream *other = &f->stream[!seg->side];
+	struct stream *other = flow_stream(f, !seg->side);
 	uint64_t off = stream_acked(other, seg->ack);
 
 	if (!f->handshake_ns && f->syn_ns && seg->side == (unsigned)f->conn.client && other->syn_seen)

@@ -189,7 +189,7 @@ static void goaway(struct conn *c, struct http2 *h, struct h2side *s, unsigned s
 /* Header blocks are not interrupted (RFC 9113 section 4.3). */
 static bool keeps_order(struct conn *c, struct http2 *h, unsigned side)
 {
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 	bool goes_on = s->frame.type == H2_CONTINUATION && s->in_block && s->frame.stream == s->block_frames;
 
 	if (s->in_block && !goes_on)
@@ -200,7 +200,7 @@ static bool keeps_order(struct conn *c, struct http2 *h, unsigned side)
 void http2_malformed(struct conn *c, unsigned side)
 {
 	struct http2 *h = c->state;
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 
 	c->env->stats->frame_errors++;
 	if (s->in_block)
@@ -219,7 +219,7 @@ static void headers(struct conn *c, struct http2 *h, struct h2side *s, unsigned 
 bool http2_frame(struct conn *c, unsigned side)
 {
 	struct http2 *h = c->state;
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 	unsigned role = conn_role(c, side);
 	const uint8_t *promised = s->lead + (s->frame.flags & H2_PADDED ? 1 : 0);
 
@@ -264,7 +264,7 @@ static void setting(struct h2side *other, const uint8_t *p)
 
 static void settings(struct http2 *h, unsigned side, struct slice in)
 {
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 
 	for (size_t i = 0; i < in.n; i++) {
 		s->setting[s->setting_n++] = in.p[i];
@@ -278,7 +278,7 @@ static void settings(struct http2 *h, unsigned side, struct slice in)
 void http2_content(struct conn *c, unsigned side, struct slice in, bool last)
 {
 	struct http2 *h = c->state;
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 
 	if (s->frame.type == H2_DATA && s->data && in.n)
 		data(c, h, s->data->x, conn_role(c, side), in);
@@ -291,7 +291,7 @@ void http2_content(struct conn *c, unsigned side, struct slice in, bool last)
 void http2_frame_end(struct conn *c, unsigned side)
 {
 	struct http2 *h = c->state;
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 	struct h2stream *st = s->frame.type == H2_DATA ? s->data : NULL;
 
 	s->data = NULL;
@@ -302,7 +302,7 @@ void http2_frame_end(struct conn *c, unsigned side)
 void http2_whole_data(struct conn *c, unsigned side, const struct h2frame *f, struct slice in)
 {
 	struct http2 *h = c->state;
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 	unsigned role = conn_role(c, side);
 	struct h2stream *st;
 
@@ -317,7 +317,7 @@ void http2_whole_data(struct conn *c, unsigned side, const struct h2frame *f, st
 void http2_whole_headers(struct conn *c, unsigned side, const struct h2frame *f, struct slice in)
 {
 	struct http2 *h = c->state;
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 
 	s->frame = *f;
 	s->frame_ns = h->now_ns;
@@ -354,7 +354,7 @@ static size_t http2_data(struct conn *c, unsigned side, const struct chunk *ch)
 /* The hole lies inside a frame whose content teaches nothing: it costs its bytes. */
 static bool frame_gap(struct conn *c, struct http2 *h, unsigned side, const struct chunk *ch)
 {
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 	struct h2stream *st = s->frame.type == H2_DATA ? h2streams_find(&h->streams, s->frame.stream) : NULL;
 	unsigned role = conn_role(c, side);
 
@@ -383,7 +383,7 @@ static void streams_gap(struct http2 *h, unsigned role, enum cause cause)
 static void http2_gap(struct conn *c, unsigned side, const struct chunk *ch)
 {
 	struct http2 *h = c->state;
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 
 	h->feeding = side;
 	h->now_ns = ch->ts_ns;

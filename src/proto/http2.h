@@ -56,6 +56,12 @@ struct http2 {
 	uint64_t gap_to[2];           /* by role: below this, frames may be missing */
 };
 
+/* One of two, as with flow_stream. */
+static inline struct h2side *http2_side(struct http2 *h, unsigned side)
+{
+	return side ? &h->side[1] : &h->side[0];
+}
+
 /* Reads a chunk of data; returns how much was taken. */
 size_t http2_walk(struct conn *c, unsigned side, const struct chunk *ch);
 

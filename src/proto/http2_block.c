@@ -126,7 +126,7 @@ static void settle_connect(struct exchange *x)
 
 void http2_block_end(struct conn *c, struct http2 *h, unsigned side)
 {
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 	struct h2stream *st = s->block ? h2stream_of(s->block_x) : NULL;
 	struct draft *d = s->block;
 	unsigned role = conn_role(c, side), as = role && !s->block_push;
@@ -197,7 +197,7 @@ static bool read_fields(struct conn *c, struct http2 *h, struct h2side *s, struc
 
 void http2_block_feed(struct conn *c, struct http2 *h, unsigned side, struct slice in, bool last)
 {
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 
 	if (s->block) {
 		s->block->wire_bytes += in.n;
@@ -213,7 +213,7 @@ void http2_block_feed(struct conn *c, struct http2 *h, unsigned side, struct sli
 
 void http2_block_abort(struct conn *c, struct http2 *h, unsigned side)
 {
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 
 	block_break(c, s);
 	s->block_end_stream = false;

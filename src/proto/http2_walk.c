@@ -43,7 +43,7 @@ static size_t gather(struct h2side *s, struct slice in, size_t want)
 
 static void frame_end(struct conn *c, unsigned side)
 {
-	struct h2side *s = &((struct http2 *)c->state)->side[side];
+	struct h2side *s = http2_side(c->state, side);
 
 	s->state = H2_WALK_HEADER;
 	s->lead_n = 0;
@@ -67,7 +67,7 @@ static void content(struct conn *c, struct h2side *s, unsigned side, struct slic
 
 bool http2_walk_skip(struct conn *c, unsigned side, uint64_t n)
 {
-	struct h2side *s = &((struct http2 *)c->state)->side[side];
+	struct h2side *s = http2_side(c->state, side);
 
 	if (n > (uint64_t)s->left + s->pad)
 		return false;
@@ -238,7 +238,7 @@ static size_t step(struct conn *c, struct h2side *s, unsigned side, struct slice
 size_t http2_walk(struct conn *c, unsigned side, const struct chunk *ch)
 {
 	struct http2 *h = c->state;
-	struct h2side *s = &h->side[side];
+	struct h2side *s = http2_side(h, side);
 	size_t at = 0, n;
 
 	while (at < ch->data.n) {

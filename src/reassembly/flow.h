@@ -58,6 +58,12 @@ struct flow {
 	char ifname[16];              /* a longer one is left out */
 };
 
+/* The stream of a side. Chosen between two: an index would be multiplied again for each field that is read. */
+static inline struct stream *flow_stream(struct flow *f, unsigned side)
+{
+	return side ? &f->stream[1] : &f->stream[0];
+}
+
 struct flow_table {
 	struct pool *pool;
 	struct flow **bucket;
