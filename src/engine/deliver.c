@@ -68,8 +68,8 @@ static void close_decoder(struct conn *c)
 	c->state = NULL;
 }
 
-/* Another protocol begins where the decoder has stopped. */
-static void detect_again(struct flow *f, unsigned side, uint64_t off)
+/* Another protocol begins where the decoder has stopped. Not inlined, nor is probe(): most chunks need neither. */
+static __attribute__((noinline)) void detect_again(struct flow *f, unsigned side, uint64_t off)
 {
 	struct conn *c = &f->conn;
 
@@ -85,7 +85,7 @@ static void detect_again(struct flow *f, unsigned side, uint64_t off)
 }
 
 /* Nobody decodes the flow yet. Returns the bytes that nobody needs again, or 0 when a decoder was found. */
-static size_t probe(struct flow *f, unsigned side, const struct chunk *ch)
+static __attribute__((noinline)) size_t probe(struct flow *f, unsigned side, const struct chunk *ch)
 {
 	struct conn *c = &f->conn;
 	bool first = ch->kind == CHUNK_DATA && ch->off == c->begin[side] && !c->midstream;
@@ -223,12 +223,13 @@ void flow_deliver(struct engine *e, struct flow *f, unsigned first_side)
 bool flow_pass(struct engine *e, struct flow *f, unsigned side, const struct span *span)
 {
 	struct stream *st = flow_stream(f, side);
-	struct chunk ch = {.kind = CHUNK_DATA, .off = st->next, .n = span->payload.n, .data = span->payload,
-			   .ts_ns = span->ts_ns, .ack = span->ack};
+	struct chunk ch;
 	size_t n;
 
-	if (!stream_continues(st, span->seq) || !stream_quiet(flow_stream(f, !side)) || span->cut || !ch.n)
+	if (!stream_continues(st, span->seq) || !stream_quiet(flow_stream(f, !side)) || span->cut || !span->payload.n)
 		return false;
+	ch = (struct chunk){.kind = CHUNK_DATA, .off = st->next, .n = span->payload.n, .data = span->payload,
+			    .ts_ns = span->ts_ns, .ack = span->ack};
 	n = give(e, f, side, &ch);
 	if (n == ch.n) {
 		stream_pass(st, n);

@@ -180,7 +180,8 @@ void draft_trailers(struct draft *d)
 	d->headers_n = d->fields_n;
 }
 
-static void keep_body(struct conn *c, struct draft *d, struct slice data)
+/* Not inlined: it is rare that content is kept. */
+static __attribute__((noinline)) void keep_body(struct conn *c, struct draft *d, struct slice data)
 {
 	uint32_t want = c->env->body_keep;
 

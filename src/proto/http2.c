@@ -89,7 +89,7 @@ static bool is_block(const struct h2frame *f)
 }
 
 /* A frame of DATA begins: the stream that it belongs to, or NULL. */
-static struct h2stream *data_begin(struct conn *c, struct http2 *h, struct h2side *s, unsigned role, const struct h2frame *f)
+static inline struct h2stream *data_begin(struct conn *c, struct http2 *h, struct h2side *s, unsigned role, const struct h2frame *f)
 {
 	struct h2stream *st = h2streams_find(&h->streams, f->stream);
 	struct draft *d;
@@ -108,7 +108,7 @@ static struct h2stream *data_begin(struct conn *c, struct http2 *h, struct h2sid
 	return st;
 }
 
-static void data(struct conn *c, struct http2 *h, struct exchange *x, unsigned role, struct slice in)
+static inline void data(struct conn *c, struct http2 *h, struct exchange *x, unsigned role, struct slice in)
 {
 	struct draft *d = exchange_side(x, role);
 
@@ -299,7 +299,8 @@ void http2_frame_end(struct conn *c, unsigned side)
 		data_end(c, h, st, conn_role(c, side));
 }
 
-void http2_whole_data(struct conn *c, unsigned side, const struct h2frame *f, struct slice in)
+/* Not inlined, or the walk over frames would have no registers left. */
+__attribute__((noinline)) void http2_whole_data(struct conn *c, unsigned side, const struct h2frame *f, struct slice in)
 {
 	struct http2 *h = c->state;
 	struct h2side *s = http2_side(h, side);

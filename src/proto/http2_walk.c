@@ -190,8 +190,8 @@ static enum h2_chain begins(const struct h2side *s, struct slice in, bool begin)
 	return h2frame_chain(in, begin, s->max_frame);
 }
 
-/* Sets *taken to the bytes that are certainly no frames. True: frames begin behind them. */
-static bool search(struct conn *c, struct h2side *s, struct slice in, size_t *taken)
+/* Sets *taken to the bytes that are certainly no frames. True: frames begin behind them. Not inlined, as step() is not. */
+static __attribute__((noinline)) bool search(struct conn *c, struct h2side *s, struct slice in, size_t *taken)
 {
 	enum h2_chain found = H2_CHAIN_NO;
 	size_t at;
@@ -215,7 +215,8 @@ static bool search(struct conn *c, struct h2side *s, struct slice in, size_t *ta
 	return true;
 }
 
-static size_t step(struct conn *c, struct h2side *s, unsigned side, struct slice in)
+/* Not inlined, so that frames which are here as a whole need no room for it. */
+static __attribute__((noinline)) size_t step(struct conn *c, struct h2side *s, unsigned side, struct slice in)
 {
 	struct slice part;
 
@@ -239,11 +240,10 @@ size_t http2_walk(struct conn *c, unsigned side, const struct chunk *ch)
 {
 	struct http2 *h = c->state;
 	struct h2side *s = http2_side(h, side);
-	size_t at = 0, n;
+	struct slice in = ch->data;
+	size_t at, n;
 
-	while (at < ch->data.n) {
-		struct slice in = slice_from(ch->data, at);
-
+	for (at = 0; in.n; at += n, in = slice_from(in, n)) {
 		if (!at || ch->kept) {
 			h->now_ns = chunk_ts(ch, at);
 			h->now_ack = chunk_ack(ch, at);
@@ -253,7 +253,6 @@ size_t http2_walk(struct conn *c, unsigned side, const struct chunk *ch)
 			n = step(c, s, side, in);
 		else if (!n && !search(c, s, in, &n))
 			return at + n;
-		at += n;
 	}
 	return at;
 }
