@@ -16,8 +16,9 @@ struct slab {
 	struct list node;           /* in its class's partial list, in the pool's spares, or alone when full */
 	struct list all;
 	void *free;                 /* blocks given back, linked through their first word */
-	uint32_t used, carved;      /* blocks handed out; blocks ever handed out */
-	uint32_t class;
+	uint32_t used;              /* blocks handed out */
+	uint32_t fresh;             /* from here on no block was ever handed out */
+	uint32_t size, class;       /* of its blocks */
 };
 _Static_assert(sizeof(struct slab) <= SLAB_HEAD, "a slab's head fits before its first block");
 
@@ -153,7 +154,8 @@ static struct slab *slab_new(struct pool *p)
 	return s;
 }
 
-static struct slab *slab_for(struct pool *p, unsigned class)
+/* Not inlined, as what else is rare is not: nearly always there is a slab at hand. */
+static __attribute__((noinline)) struct slab *slab_for(struct pool *p, unsigned class)
 {
 	struct slab *s = spare_get(p);
 
@@ -164,7 +166,9 @@ static struct slab *slab_for(struct pool *p, unsigned class)
 	if (!s)
 		return NULL;
 	s->free = NULL;
-	s->used = s->carved = 0;
+	s->used = 0;
+	s->fresh = SLAB_HEAD;
+	s->size = (uint32_t)class_size(class);
 	s->class = class;
 	ASAN_POISON_MEMORY_REGION((char *)s + SLAB_HEAD, SLAB - SLAB_HEAD);
 	list_append(&p->partial[class], &s->node);
@@ -185,7 +189,7 @@ static void shrink(struct pool *p, size_t n)
 	}
 }
 
-static void *big_get(struct pool *p, size_t n)
+static __attribute__((noinline)) void *big_get(struct pool *p, size_t n)
 {
 	struct big *b;
 
@@ -200,7 +204,7 @@ static void *big_get(struct pool *p, size_t n)
 	return (char *)b + SLAB_HEAD;
 }
 
-static void big_put(struct pool *p, void *block, size_t n)
+static __attribute__((noinline)) void big_put(struct pool *p, void *block, size_t n)
 {
 	struct big *b = (void *)((char *)block - SLAB_HEAD);
 
@@ -212,7 +216,7 @@ static void big_put(struct pool *p, void *block, size_t n)
 
 static bool slab_full(const struct slab *s)
 {
-	return !s->free && SLAB_HEAD + (s->carved + 1) * class_size(s->class) > SLAB;
+	return !s->free && s->fresh + s->size > SLAB;
 }
 
 void *pool_get(struct pool *p, size_t n)
@@ -230,15 +234,34 @@ void *pool_get(struct pool *p, size_t n)
 	} else {
 		s = container_of(p->partial[class].next, struct slab, node);
 	}
-	block = s->free ? s->free : (char *)s + SLAB_HEAD + s->carved++ * class_size(class);
+	block = s->free ? s->free : (char *)s + s->fresh;
 	ASAN_UNPOISON_MEMORY_REGION(block, n > sizeof(void *) ? n : sizeof(void *));
 	if (s->free)
 		memcpy(&s->free, block, sizeof(void *));
+	else
+		s->fresh += s->size;
 	s->used++;
 	if (slab_full(s))
 		list_remove(&s->node);
-	p->used += class_size(class);
+	p->used += s->size;
 	return block;
+}
+
+/*
+ * A slab whose blocks are all back serves any class, unless it is the last of its own: that one would come and go with each
+ * block.
+ */
+static __attribute__((noinline)) void slab_idle(struct pool *p, struct slab *s)
+{
+	if (p->partial[s->class].next == p->partial[s->class].prev)
+		return;
+	list_remove(&s->node);
+	if (p->spares < SPARE_MAX) {
+		list_append(&p->spare, &s->node);
+		p->spares++;
+	} else {
+		slab_release(p, s);
+	}
 }
 
 void pool_put(struct pool *p, void *block, size_t n)
@@ -255,21 +278,14 @@ void pool_put(struct pool *p, void *block, size_t n)
 	s = (void *)((uintptr_t)block & ~(SLAB - 1));
 	was_full = slab_full(s);
 	memcpy(block, &s->free, sizeof(void *));
-	ASAN_POISON_MEMORY_REGION(block, class_size(s->class));
+	ASAN_POISON_MEMORY_REGION(block, s->size);
 	s->free = block;
 	s->used--;
-	p->used -= class_size(s->class);
+	p->used -= s->size;
 	if (was_full)
 		list_insert_before(p->partial[s->class].next, &s->node);
-	if (s->used || p->partial[s->class].next == p->partial[s->class].prev)
-		return; /* the last partial slab of a class stays, or it would come and go with every block */
-	list_remove(&s->node);
-	if (p->spares < SPARE_MAX) {
-		list_append(&p->spare, &s->node);
-		p->spares++;
-	} else {
-		slab_release(p, s);
-	}
+	if (!s->used)
+		slab_idle(p, s);
 }
 
 size_t pool_held(const struct pool *p)
