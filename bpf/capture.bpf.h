@@ -29,6 +29,8 @@
 #define VLAN_TAGS 2    /* in line; one more may be out of band */
 #define EXTENSIONS 6
 
+enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_PSH = 0x08, TCP_CWR = 0x80 };
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 64 << 20);
@@ -63,9 +65,11 @@ struct cut {
 	__u32 l3, l4;        /* offsets of the IP and the TCP header; a jumbo payload header ends where l4 begins */
 	__u32 payload, end;  /* offsets of the TCP payload and behind it */
 	__u32 from, n;       /* emit [from, from + n) behind the headers; from == 0: the packet's first n bytes */
+	__u32 seq;
 	__u8 dir, flags;     /* as in struct event */
 	__u8 ipv6, jumbo;
-	__u32 pad;
+	__u8 tcp_flags;
+	__u8 pad[7];
 };
 
 /* The header of type `type` at offset `at`, or NULL: when it is not in the linear part. */
@@ -75,13 +79,17 @@ struct cut {
 		(void *)(h_ + 1) <= (void *)(long)(skb)->data_end ? h_ : NULL;                                   \
 	})
 
-static __always_inline enum verdict parse_tcp(struct __sk_buff *skb, struct cut *c)
+static __always_inline enum verdict parse_tcp(struct __sk_buff *skb, struct cut *c, struct half_key *k)
 {
 	struct tcphdr *tcp = HEADER(skb, struct tcphdr, c->l4);
 
 	if (!tcp || tcp->doff < 5)
 		return OPAQUE;
 	c->payload = c->l4 + tcp->doff * 4;
+	k->sport = tcp->source;
+	k->dport = tcp->dest;
+	c->seq = bpf_ntohl(tcp->seq);
+	c->tcp_flags = ((__u8 *)tcp)[13];
 	return c->payload <= c->end && c->end <= skb->len ? SEGMENT : OPAQUE;
 }
 
@@ -137,7 +145,7 @@ static __always_inline enum verdict parse_other(struct __sk_buff *skb, __u8 prot
 	return udp && verdict_of_port(udp->dest) == NOT_TCP ? verdict_of_port(udp->source) : OPAQUE;
 }
 
-static __always_inline enum verdict parse_ipv4(struct __sk_buff *skb, struct cut *c)
+static __always_inline enum verdict parse_ipv4(struct __sk_buff *skb, struct cut *c, struct half_key *k)
 {
 	struct iphdr *ip = HEADER(skb, struct iphdr, c->l3);
 
@@ -148,11 +156,14 @@ static __always_inline enum verdict parse_ipv4(struct __sk_buff *skb, struct cut
 	c->l4 = c->l3 + ip->ihl * 4;
 	if (ip->protocol != IPPROTO_TCP)
 		return parse_other(skb, ip->protocol, c->l4);
+	k->src[10] = k->src[11] = k->dst[10] = k->dst[11] = 0xff;
+	__builtin_memcpy(k->src + 12, &ip->saddr, 4);
+	__builtin_memcpy(k->dst + 12, &ip->daddr, 4);
 	c->end = ip->tot_len ? c->l3 + bpf_ntohs(ip->tot_len) : skb->len;
-	return parse_tcp(skb, c);
+	return parse_tcp(skb, c, k);
 }
 
-static __always_inline enum verdict parse_ipv6(struct __sk_buff *skb, struct cut *c)
+static __always_inline enum verdict parse_ipv6(struct __sk_buff *skb, struct cut *c, struct half_key *k)
 {
 	struct ipv6hdr *ip = HEADER(skb, struct ipv6hdr, c->l3);
 	struct ipv6_opt_hdr *ext;
@@ -160,6 +171,8 @@ static __always_inline enum verdict parse_ipv6(struct __sk_buff *skb, struct cut
 
 	if (!ip || ip->version != 6)
 		return OPAQUE;
+	__builtin_memcpy(k->src, &ip->saddr, 16);
+	__builtin_memcpy(k->dst, &ip->daddr, 16);
 	c->ipv6 = 1;
 	c->l4 = c->l3 + sizeof(*ip);
 	c->end = ip->payload_len ? c->l4 + bpf_ntohs(ip->payload_len) : skb->len;
@@ -177,10 +190,10 @@ static __always_inline enum verdict parse_ipv6(struct __sk_buff *skb, struct cut
 		next = ext->nexthdr;
 		c->l4 += (ext->hdrlen + 1) * 8;
 	}
-	return next == IPPROTO_TCP ? parse_tcp(skb, c) : OPAQUE;
+	return next == IPPROTO_TCP ? parse_tcp(skb, c, k) : OPAQUE;
 }
 
-static __always_inline enum verdict parse(struct __sk_buff *skb, struct cut *c)
+static __always_inline enum verdict parse(struct __sk_buff *skb, struct cut *c, struct half_key *k)
 {
 	struct ethhdr *eth = HEADER(skb, struct ethhdr, 0);
 	__be16 proto = skb->protocol;
@@ -200,9 +213,9 @@ static __always_inline enum verdict parse(struct __sk_buff *skb, struct cut *c)
 		}
 	}
 	if (proto == bpf_htons(ETH_P_IP))
-		return parse_ipv4(skb, c);
+		return parse_ipv4(skb, c, k);
 	if (proto == bpf_htons(ETH_P_IPV6))
-		return parse_ipv6(skb, c);
+		return parse_ipv6(skb, c, k);
 	return verdict_of_ethertype(proto);
 }
 
@@ -240,9 +253,9 @@ static __always_inline void patch(const struct cut *c, __u8 *frame, __u32 head, 
 	}
 	*(__be32 *)(tcp + 4) = bpf_htonl(bpf_ntohl(*(__be32 *)(tcp + 4)) + c->from - c->payload);
 	if (c->from + c->n != c->end)
-		tcp[13] &= ~(0x01 | 0x08); /* FIN, PSH: the last one only */
+		tcp[13] &= ~(TCP_FIN | TCP_PSH); /* the last one only */
 	if (c->from != c->payload)
-		tcp[13] &= ~0x80; /* CWR: the first one only */
+		tcp[13] &= ~TCP_CWR; /* the first one only */
 }
 
 /* Puts the VLAN tag that the kernel keeps out of band where it was on the wire. */
@@ -279,7 +292,8 @@ static __always_inline __u32 fill(struct __sk_buff *skb, const struct cut *c, st
 	}
 	e->boot_ns = c->boot_ns;
 	e->ifindex = skb->ifindex;
-	e->wire_len = e->cap_len = total;
+	e->cap_len = total;
+	e->wire_len = c->from ? total : c->end;
 	e->dir = c->dir;
 	e->flags = c->flags;
 	e->pad = 0;
@@ -346,11 +360,19 @@ static __always_inline void send(struct __sk_buff *skb, struct tally *t, const s
 	}
 }
 
-static __always_inline void send_segments(struct __sk_buff *skb, struct tally *t, struct cut *c)
+/* Sends what is wanted: all, the payload from `from` on, or (`n` is not 0) the header alone. */
+static __always_inline void send_segment(struct __sk_buff *skb, struct tally *t, struct cut *c)
 {
 	__u32 most = EVENT_SEGMENT - c->payload, left;
 
-	c->from = c->payload;
+	if (!c->from && (c->n || c->end <= EVENT_SEGMENT || c->l4 > HEAD_MAX)) {
+		left = c->n ? 0 : c->end - c->payload;
+		c->n = c->n ? c->n : c->end;
+		send(skb, t, c, left);
+		return;
+	}
+	if (!c->from)
+		c->from = c->payload;
 	for (int i = 0; i < SEGMENTS && c->from < c->end; i++) {
 		left = c->end - c->from;
 		c->n = left < most ? left : most;
@@ -374,28 +396,28 @@ static __always_inline void ring_the_bell(void)
 		bpf_ringbuf_discard(e, BPF_RB_FORCE_WAKEUP);
 }
 
+#include "elide.bpf.h"
+
 static __always_inline void capture(struct __sk_buff *skb, __u8 dir)
 {
 	__u32 ifindex = skb->ifindex;
 	struct tally *t = bpf_map_lookup_elem(&tallies, &ifindex);
 	struct cut c = {.dir = dir};
+	struct half_key k = {};
 	enum verdict v;
 
 	if (!t || *(volatile __u32 *)&shared.off)
 		return;
 	c.flags = t->l3 ? EVENT_L3 : 0;
-	v = parse(skb, &c);
+	v = parse(skb, &c, &k);
 	if (v == NOT_TCP)
 		return;
 	c.boot_ns = bpf_ktime_get_boot_ns();
 	if (v == OPAQUE) {
-		c.n = skb->len;
+		c.n = c.end = skb->len;
 		send(skb, t, &c, c.n);
-	} else if (c.end <= EVENT_SEGMENT || c.l4 > HEAD_MAX) {
-		c.n = c.end;
-		send(skb, t, &c, c.end - c.payload);
-	} else {
-		send_segments(skb, t, &c);
+	} else if (shared.whole || c.l4 > HEAD_MAX || elide(t, &k, &c)) {
+		send_segment(skb, t, &c);
 	}
 	ring_the_bell();
 }

@@ -33,6 +33,30 @@ struct event {
 _Static_assert(__builtin_offsetof(struct event, frame) == 28, "a tag fits in front of the frame");
 
 /*
+ * One direction of a connection, as its packets have it: addresses (those of IPv4 mapped, RFC 4291 section 2.5.5.2) and
+ * ports in network byte order.
+ */
+struct half_key {
+	__u8 src[16], dst[16];
+	__u16 sport, dport;
+};
+
+/*
+ * How much of this direction is wanted. Userspace writes it, and takes it away when the connection is over; so do the
+ * programs at a SYN. Bytes have 64-bit offsets, as in src/reassembly/stream.h, so that it does not matter in which order
+ * packets come, nor how often sequence numbers wrap.
+ */
+struct half {
+	__s64 until;   /* nothing before it is wanted */
+	__s64 top;     /* behind the highest byte that passed */
+	__u64 last_ns; /* CLOCK_BOOTTIME when a packet was last left out */
+	__u64 told_ns; /* ... and when one was last sent in place of many: a header once a HALF_TELL_NS, while there is payload */
+	__u32 seq0;    /* the sequence number of offset 0 */
+	__u32 pad;
+};
+#define HALF_TELL_NS 1000000000ULL
+
+/*
  * What the programs know and count of one interface, per CPU. Packets of an interface that has no tally are not looked
  * at. `packets` and `bytes` are what was offered; what was delivered is that minus what was lost, exactly. A packet
  * that comes as several events counts as so many packets; bytes are TCP payload (of a packet that is not understood:
@@ -41,6 +65,7 @@ _Static_assert(__builtin_offsetof(struct event, frame) == 28, "a tag fits in fro
 struct tally {
 	__u64 packets, bytes;
 	__u64 lost, lost_bytes; /* the ring was full */
+	__u64 elided, elided_bytes; /* not offered at all: packets, and payload, of theirs or of others, that nobody wants */
 	__u32 l3;               /* packets have no Ethernet header; set by userspace, the same for each CPU */
 	__u32 pad;
 };
@@ -49,7 +74,8 @@ struct tally {
 struct shared {
 	__u32 want_wake; /* userspace sleeps: the next packet wakes it up, and clears this */
 	__u32 off;       /* nothing is to be captured any more */
-	__u8 pad[56];
+	__u32 whole;     /* every packet is wanted, and all of it */
+	__u8 pad[52];
 	__u64 lost;      /* counts up when any tally's `lost` does */
 };
 

@@ -116,6 +116,20 @@ static void on_segment(void *ctx, uint64_t flow_id, const struct packet *pkt)
 		wrote_packets(r, tap_packet(r->tap, flow_id, pkt));
 }
 
+static void on_elide(void *ctx, const struct flow_key *key, unsigned side, const struct elision *e)
+{
+	struct run *r = ctx;
+
+	r->source->ops->elide(r->source, key, side, e);
+}
+
+static bool on_elided(void *ctx, const struct flow_key *key, unsigned side, struct elision *ret)
+{
+	struct run *r = ctx;
+
+	return r->source->ops->elided(r->source, key, side, ret);
+}
+
 static void on_flow_end(void *ctx, uint64_t flow_id)
 {
 	struct run *r = ctx;
@@ -172,6 +186,7 @@ static struct source *open_live(const struct config *c, enum exit_code *code, ch
 		.n_patterns = c->interfaces.n,
 		.ring = c->ring,
 		.hook = c->hook,
+		.whole = c->write,
 		.verbose = (int)c->verbose,
 		.say = say_line,
 	};
@@ -260,10 +275,13 @@ static int open_engine(struct run *r, size_t memory)
 		.flow_records = r->config->flows,
 		.stream_interval_ns = r->config->stream_interval_ns,
 	};
+	bool elides = r->source->ops->elide && !r->tap;
 	const struct engine_hooks hooks = {
 		.ctx = r,
 		.record = on_record,
 		.segment = r->tap_flows ? on_segment : NULL,
+		.elide = elides ? on_elide : NULL,
+		.elided = on_elided,
 		.flow_end = r->tap_flows ? on_flow_end : NULL,
 	};
 

@@ -18,6 +18,7 @@
 	X(payload, "TCP payload bytes on the wire, each copy counted")                                         \
 	X(delivered, "stream bytes handed to a decoder or skipped by one")                                     \
 	X(ignored, "stream bytes of flows that no decoder wants")                                              \
+	X(elided, "stream bytes of bodies that were left out, because nobody wanted them")                     \
 	X(retransmitted, "payload bytes that were there already")                                              \
 	X(copies, "payload bytes of packets that another capture point showed already")                        \
 	X(out_of_order, "segments that came before one they follow")                                           \

@@ -39,6 +39,13 @@ struct source_ops {
 	 * is to follow. NULL for files.
 	 */
 	void (*stop)(struct source *s);
+	/*
+	 * Payload of one direction of a connection need not be handed over: what is wholly below e->until. Some of it may come all
+	 * the same, or as a packet that is cut behind its headers. NULL: all of it comes.
+	 */
+	void (*elide)(struct source *s, const struct flow_key *key, unsigned side, const struct elision *e);
+	/* All of it is wanted again. How far did it go? False: that is not known any more. NULL with elide. */
+	bool (*elided)(struct source *s, const struct flow_key *key, unsigned side, struct elision *ret);
 	void (*close)(struct source *s);
 };
 

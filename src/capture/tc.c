@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "capture/tc_clock.h"
+#include "capture/tc_elide.h"
 #include "capture/tc_follow.h"
 #include "capture/tc_load.h"
 
@@ -191,6 +192,22 @@ static void tc_stop(struct source *s)
 	t->stopped = true;
 }
 
+static void tc_elide(struct source *s, const struct flow_key *key, unsigned side, const struct elision *e)
+{
+	elide_put(((struct tc *)s)->load.halves_fd, key, side, e);
+}
+
+static bool tc_elided(struct source *s, const struct flow_key *key, unsigned side, struct elision *ret)
+{
+	struct tc *t = (struct tc *)s;
+
+	if (!elide_take(t->load.halves_fd, key, side, ret))
+		return false;
+	if (ret->last_ns)
+		ret->last_ns = clock_wall(&t->clock, ret->last_ns);
+	return true;
+}
+
 static void tc_close(struct source *s)
 {
 	struct tc *t = (struct tc *)s;
@@ -209,6 +226,8 @@ static const struct source_ops tc_ops = {
 	.losses = tc_losses,
 	.now = tc_now,
 	.stop = tc_stop,
+	.elide = tc_elide,
+	.elided = tc_elided,
 	.close = tc_close,
 };
 
@@ -227,6 +246,7 @@ static int tc_start(struct tc *t, const struct tc_config *config, char *error, s
 
 	if (err)
 		return err;
+	t->load.shared->whole = config->whole;
 	err = ring_open(&t->ring, t->load.ring_fd, t->load.ring_size);
 	if (err) {
 		snprintf(error, n, "cannot map the ring buffer: %s", strerror(-err));

@@ -13,6 +13,7 @@ struct tc_config {
 	size_t n_patterns;
 	size_t ring;                 /* bytes of the ring buffer, a power of two; 0: 64 MiB */
 	enum tc_hook hook;
+	bool whole;                  /* every packet is wanted, and all of it: `elide` has no effect */
 	int verbose;                 /* > 0: say what is attached, and how; else only what cannot be attached */
 	void (*say)(void *ctx, const char *line); /* takes such a line, without a newline; NULL: stderr */
 	void *say_ctx;
@@ -39,6 +40,7 @@ struct tc_counts {
 	uint64_t failed;                   /* interfaces that a program could not be attached to */
 	uint64_t packets, bytes;           /* TCP packets offered to us */
 	uint64_t dropped, dropped_bytes;   /* of these, not delivered: the ring was full */
+	uint64_t elided, elided_bytes;     /* not offered, because they were not wanted: packets, and payload of packets */
 };
 void tc_counts(struct source *s, struct tc_counts *ret);
 

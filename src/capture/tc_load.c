@@ -76,6 +76,7 @@ int load_init(struct load *l, size_t ring, int verbose, char *error, size_t n)
 	l->prog_fd[WAY_OUT] = bpf_program__fd(l->object->progs.perisco_out);
 	l->ring_fd = bpf_map__fd(l->object->maps.ring);
 	l->tallies_fd = bpf_map__fd(l->object->maps.tallies);
+	l->halves_fd = bpf_map__fd(l->object->maps.halves);
 	return 0;
 }
 

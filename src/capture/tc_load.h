@@ -13,7 +13,7 @@ struct capture_bpf;
 struct load {
 	struct capture_bpf *object;
 	struct shared *shared; /* as the programs see it */
-	int prog_fd[WAYS], ring_fd, tallies_fd;
+	int prog_fd[WAYS], ring_fd, tallies_fd, halves_fd;
 	size_t ring_size;
 };
 

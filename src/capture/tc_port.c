@@ -16,6 +16,8 @@ static void tally_add(struct tally *to, const struct tally *t)
 	to->bytes += t->bytes;
 	to->lost += t->lost;
 	to->lost_bytes += t->lost_bytes;
+	to->elided += t->elided;
+	to->elided_bytes += t->elided_bytes;
 }
 
 static struct port *port_of(struct list *node)
@@ -201,4 +203,6 @@ void ports_count(struct ports *p, struct tc_counts *ret)
 	ret->bytes = all.bytes;
 	ret->dropped = all.lost;
 	ret->dropped_bytes = all.lost_bytes;
+	ret->elided = all.elided;
+	ret->elided_bytes = all.elided_bytes;
 }

@@ -26,9 +26,13 @@ static void count_delivered(struct engine *e, struct flow *f, uint64_t n)
 		e->stats.ignored += n;
 }
 
-static void count_gap(struct engine *e, const struct chunk *ch)
+static void count_gap(struct engine *e, struct flow *f, unsigned side, const struct chunk *ch)
 {
 	switch (ch->cause) {
+	case CAUSE_ELIDED:
+		e->stats.elided += ch->n;
+		f->side[side].bytes += ch->n;
+		break;
 	case CAUSE_RING:
 		e->stats.lost_ring += ch->n;
 		break;
@@ -148,7 +152,7 @@ static size_t give(struct engine *e, struct flow *f, unsigned side, const struct
 	size_t n, all = 0;
 
 	if (ch->kind == CHUNK_GAP)
-		count_gap(e, ch);
+		count_gap(e, f, side, ch);
 	for (;;) {
 		n = ch->data.n;
 		if (n && !c->proto && !c->done)
@@ -171,11 +175,13 @@ static size_t give(struct engine *e, struct flow *f, unsigned side, const struct
 	return all;
 }
 
-/* Does the chunk follow something of the other stream that is not here yet? */
+/* Does the chunk follow something of the other stream that is not here yet, and will be? */
 static bool must_wait(const struct chunk *ch, const struct stream *other)
 {
-	return ch->kind == CHUNK_DATA && ch->ack != OFFSET_UNKNOWN && other->started && ch->ack > other->next &&
-	       !other->ended && ch->ack - other->next > 1;
+	uint64_t here = other->next > other->elided_to ? other->next : other->elided_to;
+
+	return ch->kind == CHUNK_DATA && ch->ack != OFFSET_UNKNOWN && other->started && ch->ack > here && !other->ended &&
+	       ch->ack - here > 1;
 }
 
 /* Hands over what one side has; returns true if that was anything. *waits: there is more, but the other side is first. */

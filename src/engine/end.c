@@ -54,7 +54,7 @@ static void emit_flow(struct engine *e, const struct flow *f, enum ended how, in
 	if (!fr->verdict && !fr->protocol)
 		fr->verdict = f->side[0].bytes || f->side[1].bytes ? "unknown" : "empty";
 	fr->exchanges = f->conn.exchanges;
-	fr->handshake_ns = f->handshake_ns;
+	fr->handshake_ns = f->shaken ? f->handshake_ns : 0;
 	fr->syn_seen = f->stream[0].syn_seen || f->stream[1].syn_seen;
 	fr->ended = (uint8_t)how;
 	fr->ended_by = by < 0 ? -1 : (int8_t)conn_role(&f->conn, (unsigned)by);
@@ -68,6 +68,8 @@ void flow_close(struct engine *e, struct flow *f, enum ended how, int by)
 	f->closed = true;
 	f->conn.how = (uint8_t)how;
 	f->conn.by = (int8_t)by;
+	if (f->elides)
+		flow_elided(e, f);
 	stream_close(&f->stream[0], gap_cause(e, f));
 	stream_close(&f->stream[1], gap_cause(e, f));
 	flow_deliver(e, f, 0);

@@ -32,6 +32,12 @@ struct engine_hooks {
 	 * it completes. `pkt` is the packet as captured, or the reassembled datagram when it came in fragments.
 	 */
 	void (*segment)(void *ctx, uint64_t flow_id, const struct packet *pkt);
+	/*
+	 * Payload of one direction is not wanted: see struct source_ops. Tunnelled connections are never left out. Both are NULL
+	 * when all of it comes anyway. The same records are made, but that less is known of what came twice.
+	 */
+	void (*elide)(void *ctx, const struct flow_key *key, unsigned side, const struct elision *e);
+	bool (*elided)(void *ctx, const struct flow_key *key, unsigned side, struct elision *ret);
 	/* No packet and no record of this flow will follow. */
 	void (*flow_end)(void *ctx, uint64_t flow_id);
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The engine's own rooms: tcp.c (what a segment means), point.c (whose copy counts), deliver.c (streams to decoders),
- * end.c (ends, memory, records).
+ * elide.c (what need not be captured), end.c (ends, memory, records).
  */
 #ifndef PERISCO_ENGINE_INTERNAL_H
 #define PERISCO_ENGINE_INTERNAL_H
@@ -57,6 +57,13 @@ void flow_stalled(struct engine *e, struct flow *f);
 void flow_give_up(struct engine *e, struct flow *f, enum cause cause);
 /* The cause of a hole that is found now. */
 enum cause gap_cause(const struct engine *e, const struct flow *f);
+
+/* The decoder of one side wants nothing before `until`: see struct conn_env. */
+void engine_skip(void *ctx, struct conn *c, unsigned side, uint64_t until);
+/* Nobody decodes the flow: if it goes on like this, its payload need not be captured. */
+void flow_ignore(struct engine *e, struct flow *f, unsigned side);
+/* The flow ends: how far did what was not captured go? All is wanted again. */
+void flow_elided(struct engine *e, struct flow *f);
 
 /* No more bytes will come: what is open is emitted. Twice does no harm. `by`: the side that ended it, or -1. */
 void flow_close(struct engine *e, struct flow *f, enum ended how, int by);

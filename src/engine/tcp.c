@@ -96,8 +96,8 @@ static void handle_syn(struct flow *f, const struct segment *seg)
 		f->conn.midstream = false;
 	if (f->conn.client < 0)
 		f->conn.client = (int8_t)(seg->flags & TCP_ACK ? !seg->side : seg->side);
-	if (!(seg->flags & TCP_ACK))
-		f->syn_ns = seg->ts_ns;
+	if (!(seg->flags & TCP_ACK) && !f->shaken)
+		f->handshake_ns = seg->ts_ns;
 }
 
 /* --- data and acknowledgement --------------------------------------------------------------------------------------- */
@@ -105,7 +105,12 @@ static void handle_syn(struct flow *f, const struct segment *seg)
 /* Nobody decodes the flow: its bytes are only counted. */
 static void skip_payload(struct engine *e, struct flow *f, const struct segment *seg, uint32_t seq, uint32_t n)
 {
-	e->stats.ignored += stream_skip(&f->stream[seg->side], seq, n, seg->flags & TCP_FIN);
+	uint64_t news = stream_skip(&f->stream[seg->side], seq, n, seg->flags & TCP_FIN);
+
+	e->stats.ignored += news;
+	if (f->elides & 1u << seg->side && news > seg->payload.n)
+		f->side[seg->side].bytes += news - seg->payload.n;
+	flow_ignore(e, f, seg->side);
 	flow_unstall(f);
 }
 
@@ -149,8 +154,10 @@ static uint64_t handle_ack(struct flow *f, const struct segment *seg)
 	struct stream *other = flow_stream(f, !seg->side);
 	uint64_t off = stream_acked(other, seg->ack);
 
-	if (!f->handshake_ns && f->syn_ns && seg->side == (unsigned)f->conn.client && other->syn_seen)
-		f->handshake_ns = seg->ts_ns - f->syn_ns;
+	if (!f->shaken && f->handshake_ns && seg->side == (unsigned)f->conn.client && other->syn_seen) {
+		f->handshake_ns = seg->ts_ns - f->handshake_ns;
+		f->shaken = true;
+	}
 	return off;
 }
 
@@ -217,7 +224,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 		return;
 	}
 	f->side[seg->side].segments++;
-	f->side[seg->side].bytes += n;
+	f->side[seg->side].bytes += f->elides & 1u << seg->side ? seg->payload.n : n;
 	if (seg->flags & TCP_SYN)
 		handle_syn(f, seg);
 	if ((seg->flags & TCP_ACK) && !(seg->flags & TCP_RST))

@@ -32,6 +32,15 @@ struct flow_key {
 };
 _Static_assert(sizeof(struct flow_key) == 40, "compared and hashed as five words");
 
+/* Payload of one direction that nobody wants, so that it need not be captured. Offsets are those of its stream. */
+struct elision {
+	int64_t until;    /* nothing before it is wanted */
+	int64_t top;      /* behind the highest byte that passed */
+	uint64_t last_ns; /* when a packet was last left out; 0: none was */
+	uint32_t seq0;    /* the sequence number of offset 0 */
+};
+#define ELIDE_ALL (INT64_MAX / 2)
+
 enum tcp_flag { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_URG = 0x20 };
 
 enum tunnel { TUNNEL_NONE, TUNNEL_IPIP, TUNNEL_GRE, TUNNEL_ERSPAN, TUNNEL_VXLAN, TUNNEL_GENEVE, TUNNEL_GTPU, TUNNEL_TEREDO,

@@ -21,6 +21,11 @@ void conn_emit(struct conn *c, struct record *r)
 	c->env->emit(c->env->ctx, c, r);
 }
 
+void conn_skip(struct conn *c, unsigned side, uint64_t until)
+{
+	c->env->skip(c->env->ctx, c, side, until);
+}
+
 void conn_done(struct conn *c, const char *why)
 {
 	c->done = true;

@@ -322,6 +322,21 @@ void exchange_content(struct conn *c, struct exchange *x, unsigned side, struct 
 		grpc_content(x->grpc, side, data);
 }
 
+bool exchange_counts(const struct conn *c, struct exchange *x, unsigned side)
+{
+	return !x->grpc && exchange_side(x, side)->body_n >= c->env->body_keep;
+}
+
+void exchange_elided(struct conn *c, struct exchange *x, unsigned side, uint64_t n, uint64_t now_ns)
+{
+	struct draft *d = exchange_side(x, side);
+
+	d->body_bytes += n;
+	d->wire_bytes += n;
+	draft_seen(d, now_ns);
+	exchange_progress(c, x, now_ns);
+}
+
 void exchange_progress(struct conn *c, struct exchange *x, uint64_t now_ns)
 {
 	uint64_t interval_ns = c->env->stream_interval_ns;

@@ -84,6 +84,12 @@ void exchange_emit(struct conn *c, struct exchange *x, enum ended how, int by);
  */
 void exchange_content(struct conn *c, struct exchange *x, unsigned side, struct slice data);
 
+/* Would more content of a side only be counted? Then it need not be there: see conn_skip. */
+bool exchange_counts(const struct conn *c, struct exchange *x, unsigned side);
+
+/* So many bytes of content were left out for that, up to now. */
+void exchange_elided(struct conn *c, struct exchange *x, unsigned side, uint64_t n, uint64_t now_ns);
+
 /* More of it was seen: a progress record, when it is time for one. */
 void exchange_progress(struct conn *c, struct exchange *x, uint64_t now_ns);
 

@@ -348,7 +348,7 @@ static void http1_gap(struct conn *c, unsigned side, const struct chunk *ch)
 	http1_rest(c, s, ch);
 	in_body = s->x && s->state != HTTP1_HEAD;
 	h->read_to[s->role] = ch->off + ch->n;
-	if (s->role == 1 && ch->cause != CAUSE_SNAPLEN)
+	if (s->role == 1 && ch->cause != CAUSE_SNAPLEN && ch->cause != CAUSE_ELIDED)
 		h->response_ack = OFFSET_UNKNOWN;
 	if (in_body && http1_body_gap(c, s, ch))
 		return;

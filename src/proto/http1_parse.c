@@ -221,6 +221,23 @@ static size_t feed_all(struct conn *c, struct http1_side *s, const struct chunk 
 	return at;
 }
 
+/* Content bytes to come that are certain to be content: of all of it, or of a chunk. */
+static uint64_t content_left(const struct http1_side *s)
+{
+	if (s->role == 1 && !s->x->request.seen)
+		return 0;
+	return s->state == HTTP1_LENGTH ? s->left : s->in_chunk && !s->rechunked ? s->parser->content_length : 0;
+}
+
+/* The content's last byte is wanted: it says when that came. Whether this is a call is known with the first one. */
+static void skip_content(struct conn *c, struct http1_side *s, uint64_t off)
+{
+	uint64_t left = content_left(s);
+
+	if (left > 1 && s->draft->body_bytes && exchange_counts(c, s->x, s->role))
+		conn_skip(c, s->role ? !c->client : (unsigned)c->client, off + left - 1);
+}
+
 size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
 {
 	enum verdict next = next_message(c, s, ch);
@@ -233,8 +250,10 @@ size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
 	else if (ended_in_hole(c, s, ch))
 		http1_lose(c, s);
 	n = feed_all(c, s, ch);
-	if (s->x && in_content(s))
+	if (s->x && in_content(s)) {
 		exchange_progress(c, s->x, ch->ts_ns);
+		skip_content(c, s, ch->off + n);
+	}
 	return n;
 }
 
@@ -269,6 +288,14 @@ bool http1_partial(struct conn *c, struct http1_side *s, const struct chunk *ch)
 	return true;
 }
 
+static void content_gone(struct http1_side *s, uint64_t n)
+{
+	if (s->state == HTTP1_CHUNKED)
+		s->parser->content_length -= n;
+	if (s->state == HTTP1_LENGTH)
+		s->left -= n;
+}
+
 /* A hole in content whose length is known costs nothing but its bytes. */
 bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch)
 {
@@ -278,6 +305,11 @@ bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch
 
 	if (s->state != HTTP1_LENGTH || ch->n < left)
 		left_out = ch->n;
+	if (ch->cause == CAUSE_ELIDED && ch->n < content_left(s)) {
+		exchange_elided(c, s->x, s->role, ch->n, ch->ts_ns);
+		content_gone(s, ch->n);
+		return true;
+	}
 	draft_missing(s->draft, s->last_chunk ? PART_TRAILERS : PART_BODY, ch->cause, left_out);
 	grpc_gap(s->x->grpc, s->role, left_out);
 	if (ch->n > left || s->state == HTTP1_UNTIL_END || !s->x->request.seen)
@@ -290,10 +322,7 @@ bool http1_body_gap(struct conn *c, struct http1_side *s, const struct chunk *ch
 	}
 	if (ch->n > left || !left)
 		return false;
-	if (s->state == HTTP1_CHUNKED)
-		s->parser->content_length -= ch->n;
-	if (s->state == HTTP1_LENGTH)
-		s->left -= ch->n;
+	content_gone(s, ch->n);
 	if (s->state == HTTP1_LENGTH && !s->left)
 		http1_end_message(c, s, true);
 	return true;

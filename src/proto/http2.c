@@ -335,10 +335,19 @@ static enum verdict is_refused(struct conn *c, unsigned side, const struct chunk
 	       : slice_starts(SLICE("HTTP/1."), ch->data) ? VERDICT_MORE : VERDICT_NO;
 }
 
+/* What is left of a DATA frame, but for its last byte, which says when it came. */
+static void skip_content(struct conn *c, struct h2side *s, unsigned side, uint64_t off)
+{
+	if (s->state == H2_WALK_CONTENT && s->frame.type == H2_DATA && s->data && s->left > 1 &&
+	    exchange_counts(c, s->data->x, conn_role(c, side)))
+		conn_skip(c, side, off + s->left - 1);
+}
+
 static size_t http2_data(struct conn *c, unsigned side, const struct chunk *ch)
 {
 	struct http2 *h = c->state;
 	enum verdict refused = is_refused(c, side, ch);
+	size_t n;
 
 	if (refused == VERDICT_YES)
 		conn_again(c, &proto_http1, NULL);
@@ -347,7 +356,9 @@ static size_t http2_data(struct conn *c, unsigned side, const struct chunk *ch)
 	h->feeding = side;
 	if (h->resets)
 		drop_resets(c, h, ch->ts_ns);
-	return http2_walk(c, side, ch);
+	n = http2_walk(c, side, ch);
+	skip_content(c, &h->side[side], side, ch->off + n);
+	return n;
 }
 
 /* --- what is missing ------------------------------------------------------------------------------------------------ */
@@ -361,7 +372,9 @@ static bool frame_gap(struct conn *c, struct http2 *h, unsigned side, const stru
 
 	if ((s->state != H2_WALK_CONTENT && s->state != H2_WALK_PAD) || is_block(&s->frame))
 		return false;
-	if (st && s->left) {
+	if (st && ch->cause == CAUSE_ELIDED && ch->n < s->left) {
+		exchange_elided(c, st->x, role, ch->n, h->now_ns);
+	} else if (st && s->left) {
 		draft_missing(exchange_side(st->x, role), PART_BODY, ch->cause, ch->n < s->left ? ch->n : s->left);
 		grpc_gap(st->x->grpc, role, ch->n);
 	}

@@ -23,6 +23,8 @@ struct conn_env {
 	bool (*reclaim)(void *ctx, struct conn *c);
 	/* Completes the record with who and where, and hands it on. */
 	void (*emit)(void *ctx, struct conn *c, struct record *r);
+	/* Bytes of this side before stream offset `until` need not come any more. */
+	void (*skip)(void *ctx, struct conn *c, unsigned side, uint64_t until);
 };
 
 struct conn {
@@ -75,6 +77,12 @@ void conn_free(struct conn *c, void *p, size_t n);
 
 /* Hands on a record. The decoder fills in `exchange` and ts_ns; kind and ends are filled in here. */
 void conn_emit(struct conn *c, struct record *r);
+
+/*
+ * The decoder only counts what this side sends before stream offset `until`: it may come as a gap with CAUSE_ELIDED. Told for
+ * each body once, it costs as much as a system call.
+ */
+void conn_skip(struct conn *c, unsigned side, uint64_t until);
 
 /* The decoder wants no more bytes of either side; `why` names what follows. What is open was emitted before. */
 void conn_done(struct conn *c, const char *why);

@@ -44,16 +44,18 @@ struct flow {
 	bool alias;                   /* a copy of another flow, behind address translation: its packets are not used */
 	bool other_crossed;           /* the sides of `other` are the other way round */
 	bool closed;                  /* what was open is emitted */
+	bool shaken;                  /* the handshake was seen */
+	uint8_t elides;               /* bits: payload of side 0, of side 1 need not come */
 	uint8_t born;                 /* its place among the engine's latest flows */
 	uint32_t tunnel_id;
 	uint32_t ifindex;             /* the capture point that owns it: the first that showed it */
+	uint32_t probed;              /* payload bytes that detection has seen, at most DETECT_MAX */
 	uint64_t id;                  /* made of key, first sequence number and start: the same live and replayed */
 	uint64_t first_ns, last_ns, stalled_ns;
-	uint64_t syn_ns, handshake_ns;
+	uint64_t handshake_ns;        /* since the SYN, if `shaken`; else when that was, or 0 */
 	struct stream stream[2];
 	struct flow_side side[2];
 	struct conn conn;
-	uint32_t probed;              /* payload bytes that detection has seen, at most DETECT_MAX */
 	struct flow_key *other;       /* the key of its copy behind address translation, from the pool; or NULL */
 	char ifname[16];              /* a longer one is left out */
 };

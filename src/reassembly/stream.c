@@ -263,6 +263,8 @@ uint64_t stream_hole_end(const struct stream *st)
 {
 	uint64_t at = st->next + st->cur.n, end;
 
+	if (at < st->elided_to && !st->closing)
+		at = st->elided_to;
 	if (st->cur_cut)
 		return st->next;
 	if (st->head)
@@ -301,7 +303,8 @@ uint64_t stream_skip(struct stream *st, uint32_t seq, uint32_t n, bool fin)
 	if (news > 0)
 		advance(st, (uint64_t)news);
 	st->ended |= fin;
-	news = news > n ? n : news;
+	if (news > n && !st->elided_to)
+		news = n;
 	return news > 0 ? (uint64_t)news : 0;
 }
 
@@ -397,19 +400,28 @@ static bool offer_data(struct stream *st, struct pool *pool, struct chunk *ret)
 	return true;
 }
 
-static bool offer_gap(struct stream *st, uint64_t n, enum cause cause, struct chunk *ret)
+/* A gap from `next` to `end`, or that part of it that has one cause. */
+static bool offer_gap(struct stream *st, uint64_t end, enum cause cause, struct chunk *ret)
 {
+	uint64_t n;
+
+	if (st->next < st->elided_to && st->next < end) {
+		end = st->elided_to < end ? st->elided_to : end;
+		cause = CAUSE_ELIDED;
+	}
+	n = end - st->next;
 	*ret = (struct chunk){.kind = CHUNK_GAP, .cause = cause, .off = st->next, .n = n,
 			      .data = slice_of(st->kept, st->kept_n), .kept = st->kept_n, .kept_ts_ns = st->kept_ts_ns,
 			      .kept_ack = st->kept_ack, .ts_ns = st->cur_ts_ns, .ack = OFFSET_UNKNOWN};
 	st->offer = CHUNK_GAP;
+	st->offer_cause = (uint8_t)cause;
 	st->offer_n = n;
 	return true;
 }
 
 static bool offer_end(struct stream *st, struct chunk *ret)
 {
-	offer_gap(st, 0, st->skip_cause, ret);
+	offer_gap(st, st->next, st->skip_cause, ret);
 	ret->kind = st->offer = CHUNK_END;
 	return true;
 }
@@ -417,9 +429,11 @@ static bool offer_end(struct stream *st, struct chunk *ret)
 /* How far the hole at `next` may be offered as a gap now. */
 static uint64_t gap_end(const struct stream *st)
 {
-	uint64_t end = st->closing ? stream_hole_end(st) : st->skip_to;
+	uint64_t end = st->closing ? stream_hole_end(st) : st->skip_to, seen = st->head ? st->head->off : st->fin;
 
-	return st->head && st->head->off < end ? st->head->off : end;
+	if (end < st->elided_to && seen != OFFSET_UNKNOWN)
+		end = st->elided_to;
+	return seen < end ? seen : end;
 }
 
 bool stream_peek(struct stream *st, struct pool *pool, struct chunk *ret)
@@ -434,7 +448,7 @@ bool stream_peek(struct stream *st, struct pool *pool, struct chunk *ret)
 		if (st->cur.n)
 			keep(st, pool);
 		if (st->cur_cut)
-			return offer_gap(st, st->cur_cut, st->cut_cause, ret);
+			return offer_gap(st, st->next + st->cur_cut, st->cut_cause, ret);
 		if (st->owned) {
 			piece_free(st, pool, st->owned);
 			st->owned = NULL;
@@ -446,7 +460,7 @@ bool stream_peek(struct stream *st, struct pool *pool, struct chunk *ret)
 		end = gap_end(st);
 		if (end > st->next) {
 			if (st->begun || st->anchored || !st->head || st->skip_cause == CAUSE_MEMORY)
-				return offer_gap(st, end - st->next, st->skip_cause, ret);
+				return offer_gap(st, end, st->skip_cause, ret);
 			st->next_seq += (uint32_t)(end - st->next); /* it began later than the other side led to believe */
 			st->next = end;
 			continue;
@@ -486,8 +500,8 @@ void stream_consume(struct stream *st, struct pool *pool, size_t n)
 		consume_data(st, pool, n);
 		break;
 	case CHUNK_GAP:
-		st->lost[st->cur_cut ? st->cut_cause : st->skip_cause] += st->offer_n;
-		st->cur_cut = 0;
+		st->lost[st->offer_cause] += st->offer_n;
+		st->cur_cut -= st->cur_cut ? (uint32_t)st->offer_n : 0;
 		cur_drop(st, pool);
 		advance(st, st->offer_n);
 		kept_drop(st, pool);

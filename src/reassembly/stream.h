@@ -48,9 +48,11 @@ struct stream {
 	uint32_t cur_cut;             /* bytes right behind `cur` that are known to be missing, ... */
 	uint8_t cut_cause;            /* ... for this reason */
 	uint8_t skip_cause;
-	uint8_t offer;                /* the kind of the chunk offered last, ... */
+	uint8_t offer : 4;            /* the kind of the chunk offered last, ... */
+	uint8_t offer_cause : 4;      /* ... its cause, ... */
 	bool joined;                  /* a copy of `cur` lies behind `kept`, so that both are offered as one */
 	uint64_t offer_n;             /* ... and its size, if it was a gap */
+	uint64_t elided_to;           /* nobody wants what is missing below: it is not waited for, and offered as CAUSE_ELIDED */
 	struct piece *owned;          /* the piece that `cur` lies in, if it does */
 
 	uint8_t *kept;
@@ -135,6 +137,12 @@ static inline void stream_pass(struct stream *st, size_t n)
 	st->begun = true;
 }
 
+/* From now on payload below this offset, which may lie far ahead, need not come. */
+static inline void stream_elide(struct stream *st, uint64_t until)
+{
+	st->elided_to = until;
+}
+
 /* Gives up the hole at `next`: it is offered as a gap with this cause. */
 void stream_give_up(struct stream *st, enum cause cause);
 
@@ -142,16 +150,16 @@ void stream_give_up(struct stream *st, enum cause cause);
 void stream_close(struct stream *st, enum cause cause);
 
 /*
- * Nobody wants these bytes: moves on past them, whatever is missing. Returns how many of them were new. After the FIN the
- * stream has ended.
+ * Nobody wants these bytes: moves on past them, whatever is missing. Returns how many of them were new; if payload was to be
+ * left out, what is missing before them counts too. After the FIN the stream has ended.
  */
 uint64_t stream_skip(struct stream *st, uint32_t seq, uint32_t n, bool fin);
 
 /* Can stream_peek have anything to offer? A quick look. */
 static inline bool stream_idle(const struct stream *st)
 {
-	return st->ended || (!st->fresh && !st->head && !st->cur_cut && st->fin != st->next && st->skip_to <= st->next &&
-			     !st->closing);
+	return st->ended || (!st->fresh && !st->head && !st->cur_cut && st->skip_to <= st->next && !st->closing &&
+			     (st->fin == OFFSET_UNKNOWN || (st->fin != st->next && st->elided_to <= st->next)));
 }
 
 /* The next chunk, or false. The same one again if it was not consumed at all. */

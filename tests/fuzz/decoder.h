@@ -2,7 +2,8 @@
 /*
  * A decoder alone. The input: what the connection is (1 byte), then steps: what comes (1), how far its acknowledgement
  * is from the other side's next byte (1), length (2), bytes. What the decoder leaves comes again with what follows it. Each
- * input runs whole and byte by byte: where nothing is missing and all makes sense, the records must be the same.
+ * input runs whole, byte by byte, and without what the decoder says it need not see: where nothing is missing and all makes
+ * sense, the records must be the same.
  */
 #ifndef PERISCO_TESTS_FUZZ_DECODER_H
 #define PERISCO_TESTS_FUZZ_DECODER_H
@@ -22,10 +23,18 @@ struct run {
 	struct stats stats;
 	struct conn_env env;
 	struct conn conn;
-	struct { uint64_t next, taken, kept_ts_ns, kept_ack; struct slice kept; bool ended; } side[2];
+	struct { uint64_t next, taken, unwanted, kept_ts_ns, kept_ack; struct slice kept; bool ended; } side[2];
 	uint64_t now, wire[3];                /* wire: bytes of all requests, responses, and what is in progress */
-	bool split, plain;                    /* plain: the same must come out whatever the pieces are */
+	bool split, elides, plain;            /* plain: the same must come out whatever the pieces are */
 };
+
+static void skip(void *ctx, struct conn *c, unsigned side, uint64_t until)
+{
+	struct run *r = ctx;
+
+	CHECK(until && c == &r->conn);
+	r->side[side].unwanted = until;
+}
 
 static void on_message(struct run *r, const struct message *m, unsigned role)
 {
@@ -82,6 +91,22 @@ static void offer(struct run *r, unsigned side, struct chunk ch, struct slice in
 	free(block);
 }
 
+/* Data, but for what need not come. */
+static void offer_wanted(struct run *r, unsigned side, struct chunk ch, struct slice in)
+{
+	__auto_type s = &r->side[side];
+	struct chunk gap = {.kind = CHUNK_GAP, .cause = CAUSE_ELIDED, .n = in.n, .ack = OFFSET_UNKNOWN};
+
+	if (r->elides && s->next < s->unwanted) {
+		gap.n = s->unwanted - s->next < in.n ? s->unwanted - s->next : in.n;
+		in = slice_from(in, gap.n);
+		s->taken += gap.n;
+		offer(r, side, gap, slice_of(NULL, 0));
+	}
+	if (in.n)
+		offer(r, side, ch, in);
+}
+
 /* Data comes once or 64 times, and in pieces if that is wanted. */
 static void step(struct run *r, struct cursor *c)
 {
@@ -98,17 +123,17 @@ static void step(struct run *r, struct cursor *c)
 	part = !r->split ? in.n : times > 1 ? in.n / 3 + 1 : 1;
 	for (; times; times--)
 		for (size_t at = 0; at < in.n; at += part)
-			offer(r, side, ch, slice_first(slice_from(in, at), part));
+			offer_wanted(r, side, ch, slice_first(slice_from(in, at), part));
 	if (ch.kind != CHUNK_DATA)
 		offer(r, side, ch, in);
 }
 
-static void run(struct run *r, const struct proto *proto, struct pool *pool, struct slice data, bool split)
+static void run(struct run *r, const struct proto *proto, struct pool *pool, struct slice data, bool split, bool elides)
 {
 	struct cursor c = cursor_of(data);
 	uint8_t how = cursor_u8(&c);
 
-	*r = (struct run){.proto = proto, .env = {pool, &r->stats, how & 16 ? 100 : 0, how & 16 ? 100000 : 0, r, reclaim, emit}, .split = split, .plain = !(how & 14)};
+	*r = (struct run){.proto = proto, .env = {pool, &r->stats, how & 16 ? 100 : 0, how & 16 ? 100000 : 0, r, reclaim, emit, skip}, .split = split, .elides = elides, .plain = !(how & 14)};
 	r->rig.out = open_memstream(&r->rig.text, &r->rig.text_n);
 	r->conn = (struct conn){.env = &r->env, .client = how & 1, .midstream = how & 2, .gapped = how & 4, .by = -1};
 	r->conn.state = calloc(1, r->proto->state_size);
@@ -132,15 +157,18 @@ static void run(struct run *r, const struct proto *proto, struct pool *pool, str
 static int fuzz_decoder(const struct proto *proto, const uint8_t *data, size_t size)
 {
 	static struct pool *pools[2]; /* one with little memory */
-	struct run whole, parts;
+	struct run whole, parts, wanted;
 	bool little = size && data[0] & 8;
 
 	if (!pools[little])
 		pools[little] = pool_new(little ? (size_t)512 << 10 : (size_t)64 << 20, NULL, NULL);
-	run(&whole, proto, pools[little], slice_of(data, size), false);
-	run(&parts, proto, pools[little], slice_of(data, size), true);
+	run(&whole, proto, pools[little], slice_of(data, size), false, false);
+	run(&parts, proto, pools[little], slice_of(data, size), true, false);
+	run(&wanted, proto, pools[little], slice_of(data, size), true, true);
 	CHECK(!whole.plain || !parts.plain || strcmp(whole.rig.text, parts.rig.text) == 0);
+	CHECK(!whole.plain || !wanted.plain || strcmp(whole.rig.text, wanted.rig.text) == 0);
 	free(whole.rig.text);
+	free(wanted.rig.text);
 	free(parts.rig.text);
 	return 0;
 }

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What need not be captured: the capture is told, and may leave it out. Nothing here changes a record: what is left out was
+ * only to be counted, and how far it went is asked for in the end.
+ */
+#include "engine/internal.h"
+
+#define ELIDE_MIN ((uint64_t)64 << 10) /* less is not worth the telling: most of it is on its way here */
+#define ELIDE_SEGMENTS 16              /* of a flow that nobody decodes, before it is worth the telling */
+
+static void tell(struct engine *e, struct flow *f, unsigned side, uint64_t until)
+{
+	struct stream *st = &f->stream[side];
+	const struct elision el = {.until = (int64_t)until, .top = (int64_t)(st->top > st->next ? st->top : st->next),
+				   .seq0 = st->next_seq - (uint32_t)st->next};
+
+	stream_elide(st, until);
+	f->elides |= (uint8_t)(1u << side);
+	e->hooks.elide(e->hooks.ctx, &f->key, side, &el);
+}
+
+void engine_skip(void *ctx, struct conn *c, unsigned side, uint64_t until)
+{
+	struct engine *e = ctx;
+	struct flow *f = container_of(c, struct flow, conn);
+
+	const struct stream *st = &f->stream[side];
+
+	if (e->hooks.elide && f->tunnel == TUNNEL_NONE && until >= st->next + ELIDE_MIN && until > st->elided_to)
+		tell(e, f, side, until);
+}
+
+void flow_ignore(struct engine *e, struct flow *f, unsigned side)
+{
+	if (e->hooks.elide && f->tunnel == TUNNEL_NONE && f->stream[side].elided_to != ELIDE_ALL &&
+	    f->side[side].segments >= ELIDE_SEGMENTS)
+		tell(e, f, side, ELIDE_ALL);
+}
+
+void flow_elided(struct engine *e, struct flow *f)
+{
+	struct elision el;
+
+	for (unsigned side = 0; side < 2; side++) {
+		struct stream *st = &f->stream[side];
+
+		if (!(f->elides & 1u << side) || !e->hooks.elided(e->hooks.ctx, &f->key, side, &el))
+			continue;
+		if (el.seq0 + (uint32_t)st->next != st->next_seq || el.top <= (int64_t)st->top)
+			continue;
+		st->top = (uint64_t)el.top;
+		if (st->cur_ts_ns < el.last_ns)
+			st->cur_ts_ns = el.last_ns;
+	}
+}
