@@ -29,7 +29,7 @@
 #define VLAN_TAGS 2    /* in line; one more may be out of band */
 #define EXTENSIONS 6
 
-enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_PSH = 0x08, TCP_CWR = 0x80 };
+enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_CWR = 0x80 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -65,11 +65,12 @@ struct cut {
 	__u32 l3, l4;        /* offsets of the IP and the TCP header; a jumbo payload header ends where l4 begins */
 	__u32 payload, end;  /* offsets of the TCP payload and behind it */
 	__u32 from, n;       /* emit [from, from + n) behind the headers; from == 0: the packet's first n bytes */
-	__u32 seq;
+	__u32 seq, ack;
 	__u8 dir, flags;     /* as in struct event */
 	__u8 ipv6, jumbo;
 	__u8 tcp_flags;
-	__u8 pad[7];
+	__u8 big;            /* userspace should have its say soon */
+	__u8 pad[2];
 };
 
 /* The header of type `type` at offset `at`, or NULL: when it is not in the linear part. */
@@ -89,6 +90,7 @@ static __always_inline enum verdict parse_tcp(struct __sk_buff *skb, struct cut 
 	k->sport = tcp->source;
 	k->dport = tcp->dest;
 	c->seq = bpf_ntohl(tcp->seq);
+	c->ack = bpf_ntohl(tcp->ack_seq);
 	c->tcp_flags = ((__u8 *)tcp)[13];
 	return c->payload <= c->end && c->end <= skb->len ? SEGMENT : OPAQUE;
 }
@@ -385,18 +387,19 @@ static __always_inline void send_segment(struct __sk_buff *skb, struct tally *t,
  * Wakes userspace up if it sleeps. After the commit, which is a full barrier: userspace first sets the word and then
  * looks into the ring, so one of us sees the other.
  */
-static __always_inline void ring_the_bell(void)
+static __always_inline void ring_the_bell(int big)
 {
+	__u32 wake = *(volatile __u32 *)&shared.want_wake;
 	void *e;
 
-	if (!*(volatile __u32 *)&shared.want_wake || !__sync_lock_test_and_set(&shared.want_wake, 0))
+	if (!wake || (wake == WAKE_BIG && !big) || !__sync_lock_test_and_set(&shared.want_wake, 0))
 		return;
 	e = bpf_ringbuf_reserve(&ring, 8, 0);
 	if (e)
 		bpf_ringbuf_discard(e, BPF_RB_FORCE_WAKEUP);
 }
 
-#include "elide.bpf.h"
+#include "want.bpf.h"
 
 static __always_inline void capture(struct __sk_buff *skb, __u8 dir)
 {
@@ -416,10 +419,10 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 dir)
 	if (v == OPAQUE) {
 		c.n = c.end = skb->len;
 		send(skb, t, &c, c.n);
-	} else if (shared.whole || c.l4 > HEAD_MAX || elide(t, &k, &c)) {
+	} else if (shared.whole || c.l4 > HEAD_MAX || want(t, &k, &c, ifindex)) {
 		send_segment(skb, t, &c);
 	}
-	ring_the_bell();
+	ring_the_bell(c.big);
 }
 
 #endif

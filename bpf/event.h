@@ -17,6 +17,7 @@ enum event_dir { EVENT_IN = 1, EVENT_OUT = 2 };
 /* flags */
 #define EVENT_TAGGED 0x01 /* the frame begins at `tag`: a VLAN tag out of band was put back */
 #define EVENT_L3     0x02 /* no Ethernet header: the frame begins with the IP header */
+#define EVENT_CHOSEN 0x04 /* the interface owns the connection: others do not count */
 
 /* One packet in the ring buffer. */
 struct event {
@@ -42,8 +43,8 @@ struct half_key {
 };
 
 /*
- * How much of this direction is wanted. Userspace writes it, and takes it away when the connection is over; so do the
- * programs at a SYN. Bytes have 64-bit offsets, as in src/reassembly/stream.h, so that it does not matter in which order
+ * How much of this direction is wanted, and from where. The programs make one for each that they see, and anew at a SYN.
+ * Userspace writes over it what it wants, and takes it away when the connection is over. Bytes have 64-bit offsets, as in src/reassembly/stream.h, so that it does not matter in which order
  * packets come, nor how often sequence numbers wrap.
  */
 struct half {
@@ -51,7 +52,13 @@ struct half {
 	__s64 top;     /* behind the highest byte that passed */
 	__u64 last_ns; /* CLOCK_BOOTTIME when a packet was last left out */
 	__u64 told_ns; /* ... and when one was last sent in place of many: a header once a HALF_TELL_NS, while there is payload */
+	__u64 bell_ns; /* ... and when userspace was last woken for it, ... */
 	__u32 seq0;    /* the sequence number of offset 0 */
+	__u32 owner;   /* the interface whose packets count */
+	__u8 owner_sees; /* it has shown this direction */
+	__u8 strangers;  /* packets with news in a row from other interfaces */
+	__u8 copies;     /* from other interfaces that were sent all the same */
+	__u8 bells;      /* ... so many times in vain */
 	__u32 pad;
 };
 #define HALF_TELL_NS 1000000000ULL
@@ -66,13 +73,16 @@ struct tally {
 	__u64 packets, bytes;
 	__u64 lost, lost_bytes; /* the ring was full */
 	__u64 elided, elided_bytes; /* not offered at all: packets, and payload, of theirs or of others, that nobody wants */
+	__u64 copies, copy_bytes;   /* nor these: another interface showed them already, or will */
 	__u32 l3;               /* packets have no Ethernet header; set by userspace, the same for each CPU */
 	__u32 pad;
 };
 
+enum wake { WAKE_NOT, WAKE_ANY, WAKE_BIG /* it naps: only when it should have its say soon */ };
+
 /* Words shared with userspace without system calls. */
 struct shared {
-	__u32 want_wake; /* userspace sleeps: the next packet wakes it up, and clears this */
+	__u32 want_wake; /* enum wake: userspace sleeps, and such a packet wakes it up, and clears this */
 	__u32 off;       /* nothing is to be captured any more */
 	__u32 whole;     /* every packet is wanted, and all of it */
 	__u8 pad[52];

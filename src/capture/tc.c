@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +33,7 @@ struct tc {
 	uint64_t compared;    /* boot time; the clocks were */
 	uint64_t told;        /* boot time; losses were */
 	uint64_t lost;        /* shared.lost when they were */
+	int epoll;            /* the bell, and news of interfaces */
 	int nap_ms;           /* till the next look */
 	unsigned idle;        /* looks in vain */
 	bool more;            /* the last batch left something in the ring */
@@ -60,6 +61,7 @@ static int hand_over(struct tc *t, const struct event *e, packet_fn fn, void *ct
 		.ts_ns = clock_wall(&t->clock, e->boot_ns),
 		.wire_len = e->wire_len,
 		.link = e->flags & EVENT_L3 ? 101 : 1, /* LINKTYPE_RAW, LINKTYPE_ETHERNET */
+		.chosen = e->flags & EVENT_CHOSEN,
 		.dir = e->dir == EVENT_IN ? DIRECTION_IN : DIRECTION_OUT,
 		.iface = iface_of(t, e->ifindex),
 		.data = slice_of(e->flags & EVENT_TAGGED ? e->tag : e->frame, e->cap_len),
@@ -97,30 +99,41 @@ static int drain(struct tc *t, packet_fn fn, void *ctx)
 
 /*
  * Waits for packets. While there are some we look every few milliseconds: a wakeup a packet would cost more than the
- * packet. When there are none we say so, and the next packet wakes us up; see ring_the_bell in capture.bpf.h for why
- * none is missed. Returns > 0, 0 when a signal came, or a negative errno.
+ * packet. When there are none we say so, and the next packet wakes us up. It sees that, or we see it: both first write and
+ * then look, see ring_the_bell in capture.bpf.h. Returns > 0, 0 when a signal came, or a negative errno.
  */
 static int wait_for_packets(struct tc *t, int timeout_ms)
 {
-	struct pollfd fds[2] = {
-		{.fd = links_fd(t->follow.links), .events = POLLIN},
-		{.fd = t->load.ring_fd, .events = POLLIN},
-	};
+	struct epoll_event ready[2];
 	bool sleeps = t->idle >= IDLE_ROUNDS;
+	int n;
 
 	if (t->more || t->stopped || t->follow.waiting)
 		timeout_ms = 0;
 	else if (!sleeps && timeout_ms > t->nap_ms)
 		timeout_ms = t->nap_ms;
 	ring_free(&t->ring);
-	if (sleeps && timeout_ms)
-		__atomic_exchange_n(&t->load.shared->want_wake, 1, __ATOMIC_SEQ_CST);
-	if (poll(fds, sleeps && timeout_ms ? 2 : 1, timeout_ms) < 0)
+	if (timeout_ms)
+		__atomic_exchange_n(&t->load.shared->want_wake, sleeps ? WAKE_ANY : WAKE_BIG, __ATOMIC_SEQ_CST);
+	if (sleeps && ring_end(&t->ring) != t->ring.at)
+		timeout_ms = 0;
+	n = epoll_wait(t->epoll, ready, 2, timeout_ms);
+	if (n < 0)
 		return 0;
-	if (!fds[0].revents || links_read(t->follow.links) == 0)
-		return 1;
-	snprintf(t->source.error, sizeof(t->source.error), "cannot follow interfaces: rtnetlink failed");
-	return -EIO;
+	for (int i = 0; i < n; i++)
+		if (ready[i].data.fd == links_fd(t->follow.links) && links_read(t->follow.links) < 0) {
+			snprintf(t->source.error, sizeof(t->source.error), "cannot follow interfaces: rtnetlink failed");
+			return -EIO;
+		}
+	return 1;
+}
+
+/* Of the ring only its bell is listened for: that it holds something is no event. */
+static int listen_to(struct tc *t, int fd, uint32_t events)
+{
+	struct epoll_event e = {.events = events, .data.fd = fd};
+
+	return epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
 static void housekeeping(struct tc *t)
@@ -217,6 +230,8 @@ static void tc_close(struct source *s)
 	follow_close(&t->follow);
 	ring_release(&t->ring);
 	load_release(&t->load);
+	if (t->epoll > 0)
+		close(t->epoll);
 	free(t);
 }
 
@@ -256,6 +271,11 @@ static int tc_start(struct tc *t, const struct tc_config *config, char *error, s
 	clock_init(&t->clock, boot, wall);
 	t->seen = t->compared = boot;
 	err = follow_open(&t->follow, config, t->load.prog_fd, t->load.tallies_fd, &t->ring, error, n);
+	t->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (!err)
+		err = t->epoll < 0 ? -errno : listen_to(t, links_fd(t->follow.links), EPOLLIN);
+	if (!err)
+		err = listen_to(t, t->load.ring_fd, EPOLLIN | EPOLLET);
 	while (!err && boot_time() - boot < TC_PATIENCE_MS * 1000000ULL && follow_step(&t->follow))
 		;
 	return err;

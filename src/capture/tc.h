@@ -40,6 +40,7 @@ struct tc_counts {
 	uint64_t failed;                   /* interfaces that a program could not be attached to */
 	uint64_t packets, bytes;           /* TCP packets offered to us */
 	uint64_t dropped, dropped_bytes;   /* of these, not delivered: the ring was full */
+	uint64_t copies, copy_bytes;       /* not offered, because another interface showed them: packets, and their payload */
 	uint64_t elided, elided_bytes;     /* not offered, because they were not wanted: packets, and payload of packets */
 };
 void tc_counts(struct source *s, struct tc_counts *ret);

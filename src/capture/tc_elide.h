@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tells the programs what is not wanted of a connection: the map `halves` of bpf/elide.bpf.h. */
+/* Tells the programs what is not wanted of a connection: the map `halves` of bpf/want.bpf.h. */
 #ifndef PERISCO_CAPTURE_TC_ELIDE_H
 #define PERISCO_CAPTURE_TC_ELIDE_H
 

@@ -16,6 +16,8 @@ static void tally_add(struct tally *to, const struct tally *t)
 	to->bytes += t->bytes;
 	to->lost += t->lost;
 	to->lost_bytes += t->lost_bytes;
+	to->copies += t->copies;
+	to->copy_bytes += t->copy_bytes;
 	to->elided += t->elided;
 	to->elided_bytes += t->elided_bytes;
 }
@@ -203,6 +205,8 @@ void ports_count(struct ports *p, struct tc_counts *ret)
 	ret->bytes = all.bytes;
 	ret->dropped = all.lost;
 	ret->dropped_bytes = all.lost_bytes;
+	ret->copies = all.copies;
+	ret->copy_bytes = all.copy_bytes;
 	ret->elided = all.elided;
 	ret->elided_bytes = all.elided_bytes;
 }

@@ -12,7 +12,8 @@ static void tell(struct engine *e, struct flow *f, unsigned side, uint64_t until
 {
 	struct stream *st = &f->stream[side];
 	const struct elision el = {.until = (int64_t)until, .top = (int64_t)(st->top > st->next ? st->top : st->next),
-				   .seq0 = st->next_seq - (uint32_t)st->next};
+				   .seq0 = st->next_seq - (uint32_t)st->next,
+				   .ifindex = f->side[side].owner_sees ? f->ifindex : 0};
 
 	stream_elide(st, until);
 	f->elides |= (uint8_t)(1u << side);

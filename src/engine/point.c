@@ -77,6 +77,10 @@ bool point_owns(struct engine *e, struct flow *f, const struct packet *pkt, cons
 	if (f->alias)
 		return false;
 	note_vantage(f, pkt, seg);
+	if (pkt->chosen && pkt->iface->index != f->ifindex) {
+		set_owner(f, pkt);
+		f->side[0].owner_sees = f->side[1].owner_sees = false;
+	}
 	if (!pkt->iface || pkt->iface->index == f->ifindex) {
 		s->owner_sees = true;
 		s->strangers = 0;

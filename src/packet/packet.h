@@ -20,6 +20,7 @@ struct packet {
 	uint32_t wire_len;         /* bytes on the wire; >= data.n */
 	uint16_t link;             /* LINKTYPE_* */
 	uint8_t dir;               /* enum direction */
+	bool chosen;               /* the capture has decided that of the points that show this connection, this one counts */
 	const struct iface *iface; /* NULL: unknown */
 	struct slice data;         /* the bytes captured, link-layer header first; borrowed */
 };
@@ -38,6 +39,7 @@ struct elision {
 	int64_t top;      /* behind the highest byte that passed */
 	uint64_t last_ns; /* when a packet was last left out; 0: none was */
 	uint32_t seq0;    /* the sequence number of offset 0 */
+	uint32_t ifindex; /* the interface that owns the connection, if it shows this direction; else 0 */
 };
 #define ELIDE_ALL (INT64_MAX / 2)
 
