@@ -319,6 +319,9 @@ static struct summary summarise(struct run *r)
 		s.unattached = counts.failed;
 		s.ring_lost = counts.dropped;
 		s.ring_lost_bytes = counts.dropped_bytes;
+		s.copies = counts.copies;
+		s.elided = counts.elided;
+		s.elided_bytes = counts.elided_bytes;
 	}
 	return s;
 }

@@ -16,7 +16,13 @@
 /* ... or until so much waits behind it. */
 #define WAIT_MAX ((size_t)16 << 20)
 #define PIECES_MAX 8192u
-#define DETECT_MAX ((uint32_t)128 << 10) /* payload bytes without a known protocol, then a connection is left alone */
+/*
+ * So many payload bytes without a known protocol, and a connection is left alone, for a time. One that was joined in the
+ * middle may have to bring a body to its end first.
+ */
+#define DETECT_MAX ((uint32_t)128 << 10)
+#define DETECT_JOINED ((uint32_t)1 << 20)
+#define LOOK_AGAIN_NS (30 * SECOND)
 
 static void count_delivered(struct engine *e, struct flow *f, uint64_t n)
 {
@@ -107,11 +113,11 @@ static __attribute__((noinline)) size_t probe(struct flow *f, unsigned side, con
 	}
 	/* one side alone does not settle it: a server may answer a TLS handshake in clear */
 	c->done = c->verdict && f->stream[!side].begun;
-	if (!c->midstream && f->probed < DETECT_MAX)
-		f->probed += ch->data.n < DETECT_MAX ? (uint32_t)ch->data.n : DETECT_MAX;
-	if (f->probed >= DETECT_MAX && !c->verdict) {
+	f->probed += ch->data.n < DETECT_MAX ? (uint32_t)ch->data.n : DETECT_MAX;
+	if (f->probed >= (c->midstream ? DETECT_JOINED : DETECT_MAX) && !c->verdict) {
 		c->verdict = "unknown";
 		c->done = true;
+		f->stalled_ns = ch->ts_ns + LOOK_AGAIN_NS;
 	}
 	return ch->data.n;
 }
@@ -224,6 +230,21 @@ void flow_deliver(struct engine *e, struct flow *f, unsigned first_side)
 		flow_stall(&e->table, f);
 	else
 		flow_unstall(f);
+}
+
+void flow_look_again(struct engine *e, struct flow *f)
+{
+	struct conn *c = &f->conn;
+
+	if (f->elides)
+		flow_elided(e, f);
+	stream_resume(&f->stream[0]);
+	stream_resume(&f->stream[1]);
+	c->verdict = NULL;
+	c->done = false;
+	c->midstream = c->gapped = true;
+	f->probed = DETECT_JOINED - DETECT_MAX;
+	f->stalled_ns = 0;
 }
 
 bool flow_pass(struct engine *e, struct flow *f, unsigned side, const struct span *span)

@@ -38,16 +38,29 @@ void flow_ignore(struct engine *e, struct flow *f, unsigned side)
 		tell(e, f, side, ELIDE_ALL);
 }
 
+void flow_ignore_alias(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg)
+{
+	const struct elision el = {.until = ELIDE_ALL, .seq0 = seg->seq + (uint32_t)seg->payload.n + seg->cut,
+				   .ifindex = pkt->iface ? pkt->iface->index : 0};
+
+	if (!e->hooks.elide || f->elides & 1u << seg->side || seg->flags & (TCP_SYN | TCP_FIN | TCP_RST))
+		return;
+	f->elides |= (uint8_t)(1u << seg->side);
+	e->hooks.elide(e->hooks.ctx, &f->key, seg->side, &el);
+}
+
 void flow_elided(struct engine *e, struct flow *f)
 {
+	uint8_t elides = f->elides;
 	struct elision el;
 
+	f->elides = 0;
 	for (unsigned side = 0; side < 2; side++) {
 		struct stream *st = &f->stream[side];
 
-		if (!(f->elides & 1u << side) || !e->hooks.elided(e->hooks.ctx, &f->key, side, &el))
+		if (!(elides & 1u << side) || !e->hooks.elided(e->hooks.ctx, &f->key, side, &el))
 			continue;
-		if (el.seq0 + (uint32_t)st->next != st->next_seq || el.top <= (int64_t)st->top)
+		if (f->alias || el.seq0 + (uint32_t)st->next != st->next_seq || el.top <= (int64_t)st->top)
 			continue;
 		st->top = (uint64_t)el.top;
 		if (st->cur_ts_ns < el.last_ns)

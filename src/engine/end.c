@@ -101,6 +101,8 @@ void flow_end(struct engine *e, struct flow *f, enum ended how, int by)
 		if (e->flow_records && e->hooks.record)
 			emit_flow(e, f, how, by);
 	}
+	if (f->elides)
+		flow_elided(e, f);
 	if (e->hooks.flow_end)
 		e->hooks.flow_end(e->hooks.ctx, f->id);
 	point_forget(e, f);

@@ -51,6 +51,8 @@ void point_forget(struct engine *e, struct flow *f);
 bool flow_pass(struct engine *e, struct flow *f, unsigned side, const struct span *span);
 /* Hands all that is in order to the flow's decoder. */
 void flow_deliver(struct engine *e, struct flow *f, unsigned first_side);
+/* Nobody decodes the flow, for a while now: is something else spoken by now? */
+void flow_look_again(struct engine *e, struct flow *f);
 /* The flow waits for bytes: has it waited long enough? */
 void flow_stalled(struct engine *e, struct flow *f);
 /* Missing bytes have waited long enough: goes on without them. */
@@ -62,6 +64,8 @@ enum cause gap_cause(const struct engine *e, const struct flow *f);
 void engine_skip(void *ctx, struct conn *c, unsigned side, uint64_t until);
 /* Nobody decodes the flow: if it goes on like this, its payload need not be captured. */
 void flow_ignore(struct engine *e, struct flow *f, unsigned side);
+/* The flow is only a copy of another one: nor need its packets. */
+void flow_ignore_alias(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg);
 /* The flow ends: how far did what was not captured go? All is wanted again. */
 void flow_elided(struct engine *e, struct flow *f);
 

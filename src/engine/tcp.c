@@ -110,8 +110,11 @@ static void skip_payload(struct engine *e, struct flow *f, const struct segment 
 	e->stats.ignored += news;
 	if (f->elides & 1u << seg->side && news > seg->payload.n)
 		f->side[seg->side].bytes += news - seg->payload.n;
-	flow_ignore(e, f, seg->side);
 	flow_unstall(f);
+	if (f->stalled_ns && seg->ts_ns >= f->stalled_ns)
+		flow_look_again(e, f);
+	else
+		flow_ignore(e, f, seg->side);
 }
 
 /* Takes the long way: puts the payload in its place, and hands on what is in order then. */
@@ -219,7 +222,9 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 		e->hooks.segment(e->hooks.ctx, f->id, pkt);
 	if (!point_owns(e, f, pkt, seg)) {
 		e->stats.copies += n;
-		flow_touch(&e->table, f, (enum flow_phase)f->phase);
+		if (f->alias)
+			flow_ignore_alias(e, f, pkt, seg);
+		flow_touch(&e->table, f, f->alias ? FLOW_ACTIVE : (enum flow_phase)f->phase);
 		e->current = NULL;
 		return;
 	}

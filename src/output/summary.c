@@ -36,6 +36,16 @@ static void add_packets(FILE *out, const struct summary *s)
 		fprintf(out, ", %" PRIu64 " could not be attached to", s->unattached);
 }
 
+/* What the capture did not hand over, because nobody missed it. */
+static void add_left_out(FILE *out, const struct summary *s)
+{
+	fprintf(out, "left out: %" PRIu64 " payload bytes that nobody decodes, ", s->elided_bytes);
+	add_count(out, s->elided, "packet");
+	fprintf(out, " of them or of their acknowledgements, ");
+	add_count(out, s->copies, "packet");
+	fprintf(out, " that another interface showed\n");
+}
+
 /* What never came to us as packets, then what the streams lack for it, by cause. */
 static void add_lost(FILE *out, const struct summary *s)
 {
@@ -114,6 +124,8 @@ void summary_print(const struct summary *s, bool verbose, FILE *out)
 	fprintf(out, "\n");
 	add_packets(out, s);
 	fprintf(out, "\n");
+	if (s->elided_bytes || s->elided || s->copies)
+		add_left_out(out, s);
 	add_lost(out, s);
 	fprintf(out, "\n");
 	if (s->write)

@@ -18,12 +18,14 @@ struct summary {
 	uint64_t interfaces;         /* attached at the end */
 	uint64_t unattached;         /* interfaces that could not be attached to */
 	uint64_t ring_lost, ring_lost_bytes; /* packets the kernel had no room for, and their bytes of TCP payload */
+	uint64_t copies;             /* packets that were not copied: another interface showed them, ... */
+	uint64_t elided, elided_bytes; /* ... or nobody wants them; and payload that nobody wants, of these and of others */
 	const char *write;           /* name of the packet file; NULL: none */
 	struct tap_counts tap;
 };
 
 /*
- * Lines: exchanges, packets, what was lost by cause ("0 lost" when nothing was), then only what is out of the ordinary; with
+ * Lines: exchanges, packets, what was left out on purpose, what was lost by cause ("0 lost" when nothing was), then only what is out of the ordinary; with
  * `verbose` every counter that is not zero.
  */
 void summary_print(const struct summary *s, bool verbose, FILE *out);

@@ -51,7 +51,8 @@ struct flow {
 	uint32_t ifindex;             /* the capture point that owns it: the first that showed it */
 	uint32_t probed;              /* payload bytes that detection has seen, at most DETECT_MAX */
 	uint64_t id;                  /* made of key, first sequence number and start: the same live and replayed */
-	uint64_t first_ns, last_ns, stalled_ns;
+	uint64_t first_ns, last_ns;
+	uint64_t stalled_ns;          /* since when it is; or, if nobody decodes it, when it is to be looked at again, or 0 */
 	uint64_t handshake_ns;        /* since the SYN, if `shaken`; else when that was, or 0 */
 	struct stream stream[2];
 	struct flow_side side[2];

@@ -308,6 +308,14 @@ uint64_t stream_skip(struct stream *st, uint32_t seq, uint32_t n, bool fin)
 	return news > 0 ? (uint64_t)news : 0;
 }
 
+void stream_resume(struct stream *st)
+{
+	if (st->acked > st->next)
+		advance(st, st->acked - st->next);
+	st->elided_to = 0;
+	st->begun = st->anchored = false;
+}
+
 /* The bytes of `cur` were taken, or are somewhere else now. */
 static void cur_drop(struct stream *st, struct pool *pool)
 {

@@ -155,6 +155,9 @@ void stream_close(struct stream *st, enum cause cause);
  */
 uint64_t stream_skip(struct stream *st, uint32_t seq, uint32_t n, bool fin);
 
+/* The bytes that come from now on are wanted again, and nothing is missing before them. */
+void stream_resume(struct stream *st);
+
 /* Can stream_peek have anything to offer? A quick look. */
 static inline bool stream_idle(const struct stream *st)
 {
