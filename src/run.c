@@ -28,6 +28,7 @@ struct run {
 	struct source *source;
 	struct filter *filter;   /* NULL: every packet */
 	struct tap *tap;         /* NULL: no packets are written */
+	bool attaching;          /* programs are still to be attached, which was said */
 	bool tap_flows;          /* it gets the flows of selected exchanges, else every packet */
 	struct outputs *outputs;
 	struct engine *engine;
@@ -357,6 +358,31 @@ static void tell_losses(struct run *r)
 		ops->losses(r->source, on_loss, r);
 }
 
+static void say_watching(struct run *r)
+{
+	struct tc_counts counts;
+
+	tc_counts(r->source, &counts);
+	r->attaching = counts.waiting;
+	if (counts.interfaces || counts.waiting)
+		say("watching %" PRIu64 " interface%s%s", counts.interfaces, counts.interfaces == 1 ? "" : "s",
+		    counts.waiting ? ", more are being attached to" : "");
+	else
+		say("watching; no interface matches yet, new ones are taken as they appear");
+}
+
+/* Attaching to many interfaces, or beside others who do, takes its time: packets are missed until it is done. */
+static void say_attached(struct run *r)
+{
+	struct tc_counts counts;
+
+	tc_counts(r->source, &counts);
+	if (counts.waiting)
+		return;
+	r->attaching = false;
+	say("watching all %" PRIu64 " interfaces", counts.interfaces);
+}
+
 /* Between two polls: nothing is at hand just now. */
 static void rest(struct run *r)
 {
@@ -364,6 +390,8 @@ static void rest(struct run *r)
 	if (is_live(r))
 		engine_tick(r->engine, r->source->ops->now(r->source));
 	flush(r);
+	if (r->attaching)
+		say_attached(r);
 	if (r->config->verbose)
 		tell_progress(r);
 }
@@ -384,18 +412,6 @@ static int pump(struct run *r)
 			rc = ops->poll(r->source, POLL_MS, on_packet, r);
 	}
 	return rc < 0 && !interrupted && !is_done(r) ? rc : 0;
-}
-
-static void say_watching(struct run *r)
-{
-	struct tc_counts counts;
-
-	tc_counts(r->source, &counts);
-	if (counts.interfaces)
-		say("watching %" PRIu64 " interface%s%s", counts.interfaces, counts.interfaces == 1 ? "" : "s",
-		    counts.waiting ? ", more are being attached to" : "");
-	else
-		say("watching; no interface matches yet, new ones are taken as they appear");
 }
 
 static void close_outputs(struct run *r)
