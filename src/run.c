@@ -364,6 +364,8 @@ static void say_watching(struct run *r)
 
 	tc_counts(r->source, &counts);
 	r->attaching = counts.waiting;
+	if (r->config->write)
+		say("writing every packet whole: payload that no decoder wants is copied too");
 	if (counts.interfaces || counts.waiting)
 		say("watching %" PRIu64 " interface%s%s", counts.interfaces, counts.interfaces == 1 ? "" : "s",
 		    counts.waiting ? ", more are being attached to" : "");

@@ -9,8 +9,8 @@
 #define SILENCE_CLOSING (1 * SECOND)
 #define EXPIRE_EVERY (SECOND / 100)
 #define LATE_SYN ((int32_t)1 << 20)    /* a SYN may be overtaken by this much of its own data */
-#define RESET_BACK 65536               /* how far from the next byte a RST may lie: behind, ... */
-#define RESET_AHEAD (1 << 20)          /* ... and ahead */
+#define RESET_BACK 65536               /* how far a RST may lie: behind the next byte, ... */
+#define RESET_AHEAD (1 << 20)          /* ... and ahead of the last one */
 
 /* --- begin ---------------------------------------------------------------------------------------------------------- */
 
@@ -169,12 +169,10 @@ static uint64_t handle_ack(struct flow *f, const struct segment *seg)
 /* A RST that lies far from what its sender sent last is not its own (RFC 5961 section 3). */
 static bool reset_believed(const struct stream *st, const struct segment *seg)
 {
-	int64_t off;
+	uint64_t top = st->top > st->next ? st->top : st->next;
+	int64_t off = stream_offset(st, seg->seq);
 
-	if (!st->started)
-		return true;
-	off = stream_offset(st, seg->seq) - (int64_t)st->next;
-	return off >= -RESET_BACK && off <= RESET_AHEAD;
+	return !st->started || (off >= (int64_t)st->next - RESET_BACK && off <= (int64_t)top + RESET_AHEAD);
 }
 
 static bool is_over(const struct flow *f)
@@ -240,6 +238,8 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 		handle_payload(e, f, seg, n, ack);
 	else if (!list_empty(&f->stalled) || (!f->conn.done && stream_hole(&f->stream[!seg->side])))
 		flow_deliver(e, f, seg->side);
+	if (seg->flags & TCP_RST && f->elides)
+		flow_elided(e, f);
 	if ((seg->flags & TCP_RST) && !f->reset && !f->closed && reset_believed(&f->stream[seg->side], seg)) {
 		f->reset = true;
 		f->closed_by = f->conn.by = (int8_t)seg->side;
