@@ -7,6 +7,7 @@
 #   live-check  the tests that need root: network namespaces, veths, real servers
 #   fuzz        runs each fuzz target for FUZZ_SECONDS (needs clang)
 #   bench       cost of replay, as ratios to libpcap alone and to llhttp alone
+#   live-bench  cost of watching, as ratios to nothing and to tcpdump (needs root)
 #   install     to DESTDIR and PREFIX
 
 CC           ?= gcc
@@ -59,7 +60,7 @@ UNITS := $(UNIT_SRC:tests/unit/%.c=$B/unit/%)
 CORPUS:= $(FUZZ_SRC:tests/fuzz/%.c=$B/corpus/%)
 FUZZ  := $(FUZZ_SRC:tests/fuzz/%.c=$B/fuzz/%)
 
-.PHONY: all tests check live-check fuzz bench install clean help
+.PHONY: all tests check live-check fuzz bench live-bench install clean help
 .SECONDARY:
 all: $B/perisco $(TOOLS)
 
@@ -108,6 +109,8 @@ fuzz: $(FUZZ)
 	B=$B FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz
 bench: all
 	B=$B scripts/bench
+live-bench: all
+	B=$B scripts/live-bench
 
 install: all
 	install -D -m 755 $B/perisco $(DESTDIR)$(PREFIX)/bin/perisco
@@ -115,6 +118,6 @@ install: all
 clean:
 	rm -rf build
 help:
-	@sed -n '4,10s/^# *//p' Makefile
+	@sed -n '4,11s/^# *//p' Makefile
 
 -include $(shell find $B/obj -name '*.d' 2>/dev/null)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""grpc_calls.py serve ADDRESS | call ADDRESS: gRPC without generated code; messages are bytes as they are.
+"""grpc_calls.py serve ADDRESS | call ADDRESS | load ADDRESS CALLS: gRPC without generated code; messages are bytes as they are.
 
 The client counts what it did, a line for each kind of call: how many, method, status, messages of the request and bytes in
 them, the same of the response; "-": that is not known to it.
@@ -135,6 +135,13 @@ class Client:
             call.cancel()
             self.count("One", grpc.StatusCode.CANCELLED, [b"wait"], [])
 
+    def load(self, calls, window=16):
+        """Small calls, some at once; the result says how many, and the seconds and seconds of CPU they took."""
+        began, cpu = time.monotonic(), time.process_time()
+        for done in range(0, calls, window):
+            self.at_once(b"load", min(window, calls - done))
+        return calls, time.monotonic() - began, time.process_time() - cpu
+
     def compressed(self):
         """What a message takes on the wire is not known here."""
         for i in range(1, 6):
@@ -146,6 +153,9 @@ def main():
     if sys.argv[1] == "serve":
         serve(sys.argv[2])
     client = Client(sys.argv[2])
+    if sys.argv[1] == "load":
+        print(*client.load(int(sys.argv[3])))
+        return
     client.run()
     client.compressed()
     for call, n in client.counts.items():
