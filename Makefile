@@ -8,6 +8,7 @@
 #   fuzz        runs each fuzz target for FUZZ_SECONDS (needs clang)
 #   bench       cost of replay, as ratios to libpcap alone and to llhttp alone
 #   live-bench  cost of watching, as ratios to nothing and to tcpdump (needs root)
+#   compat      boots other kernels under qemu, and captures there
 #   install     to DESTDIR and PREFIX
 
 CC           ?= gcc
@@ -60,7 +61,7 @@ UNITS := $(UNIT_SRC:tests/unit/%.c=$B/unit/%)
 CORPUS:= $(FUZZ_SRC:tests/fuzz/%.c=$B/corpus/%)
 FUZZ  := $(FUZZ_SRC:tests/fuzz/%.c=$B/fuzz/%)
 
-.PHONY: all tests check live-check fuzz bench live-bench install clean help
+.PHONY: all tests check live-check fuzz bench live-bench compat install clean help
 .SECONDARY:
 all: $B/perisco $(TOOLS)
 
@@ -111,6 +112,8 @@ bench: all
 	B=$B scripts/bench
 live-bench: all
 	B=$B scripts/live-bench
+compat: all
+	B=$B scripts/compat
 
 install: all
 	install -D -m 755 $B/perisco $(DESTDIR)$(PREFIX)/bin/perisco
@@ -118,6 +121,6 @@ install: all
 clean:
 	rm -rf build
 help:
-	@sed -n '4,11s/^# *//p' Makefile
+	@sed -n '4,12s/^# *//p' Makefile
 
 -include $(shell find $B/obj -name '*.d' 2>/dev/null)
