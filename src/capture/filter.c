@@ -149,3 +149,18 @@ bool filter_match(struct filter *f, const struct packet *pkt)
 
 	return p && p->bpf.bf_insns && bpf_filter(p->directed[pkt->dir], pkt->data.p, pkt->wire_len, (u_int)pkt->data.n);
 }
+
+struct sock_filter *filter_code(struct filter *f, uint16_t link, enum direction dir, size_t *n)
+{
+	static const struct bpf_insn nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	char complaint[PCAP_ERRBUF_SIZE];
+	const struct program *p = filter_program(f, link, complaint, sizeof complaint);
+	const struct bpf_insn *from = p && p->bpf.bf_insns ? p->directed[dir] : &nothing;
+	struct sock_filter *ret;
+
+	*n = p && p->bpf.bf_insns ? p->bpf.bf_len : 1;
+	ret = p ? calloc(*n, sizeof *ret) : NULL;
+	for (size_t i = 0; ret && i < *n; i++)
+		ret[i] = (struct sock_filter){from[i].code, from[i].jt, from[i].jf, from[i].k};
+	return ret;
+}

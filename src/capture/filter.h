@@ -6,6 +6,7 @@
 #include "packet/packet.h"
 
 struct filter;
+struct sock_filter; /* of linux/filter.h: an instruction of classic BPF */
 
 /*
  * Compiles the expression with libpcap, which may ask DNS for names in it. NULL with the expression and libpcap's complaint
@@ -19,5 +20,11 @@ void filter_free(struct filter *f);
  * "inbound" and "outbound" go by the packet's direction; a packet whose direction is not known is neither.
  */
 bool filter_match(struct filter *f, const struct packet *pkt);
+
+/*
+ * What is run for packets of this link type and direction: *n instructions, for the caller to free. If the expression
+ * cannot speak of the link type, one that takes nothing. NULL when out of memory.
+ */
+struct sock_filter *filter_code(struct filter *f, uint16_t link, enum direction dir, size_t *n);
 
 #endif
