@@ -180,11 +180,12 @@ static void say_line(void *ctx, const char *line)
 	say("%s", line);
 }
 
-static struct source *open_live(const struct config *c, enum exit_code *code, char *error, size_t n)
+static struct source *open_live(const struct config *c, struct filter *filter, enum exit_code *code, char *error, size_t n)
 {
 	const struct tc_config tc = {
 		.patterns = (const char *const *)c->interfaces.v,
 		.n_patterns = c->interfaces.n,
+		.filter = filter,
 		.ring = c->ring,
 		.hook = c->hook,
 		.whole = c->write,
@@ -210,7 +211,7 @@ static int open_source(struct run *r)
 			return fail(r, EXIT_USAGE, error);
 	}
 	if (c->command == COMMAND_WATCH)
-		r->source = open_live(c, &code, error, sizeof error);
+		r->source = open_live(c, r->filter, &code, error, sizeof error);
 	else
 		r->source = file_open((const char *const *)c->files.v, c->files.n, error, sizeof error);
 	return r->source ? 0 : fail(r, code, error);
@@ -318,6 +319,8 @@ static struct summary summarise(struct run *r)
 		tc_counts(r->source, &counts);
 		s.interfaces = counts.interfaces;
 		s.unattached = counts.failed;
+		s.filtered += counts.filtered;
+		s.filtered_early = counts.filtered;
 		s.ring_lost = counts.dropped;
 		s.ring_lost_bytes = counts.dropped_bytes;
 		s.copies = counts.copies;

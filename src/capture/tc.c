@@ -14,6 +14,7 @@
 #include "capture/tc_clock.h"
 #include "capture/tc_elide.h"
 #include "capture/tc_follow.h"
+#include "capture/tc_gate.h"
 #include "capture/tc_load.h"
 
 #define SECOND      1000000000ULL
@@ -25,6 +26,7 @@
 struct tc {
 	struct source source; /* first */
 	struct load load;
+	struct gate gate;
 	struct ring ring;
 	struct follow follow;
 	struct clock clock;
@@ -202,6 +204,7 @@ static void tc_stop(struct source *s)
 	__atomic_store_n(&t->load.shared->off, 1, __ATOMIC_SEQ_CST);
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
 		usleep(50000);
+	gate_stop(&t->gate);
 	t->stopped = true;
 }
 
@@ -229,6 +232,7 @@ static void tc_close(struct source *s)
 		__atomic_store_n(&t->load.shared->off, 1, __ATOMIC_SEQ_CST);
 	follow_close(&t->follow);
 	ring_release(&t->ring);
+	gate_release(&t->gate);
 	load_release(&t->load);
 	if (t->epoll > 0)
 		close(t->epoll);
@@ -252,10 +256,29 @@ void tc_counts(struct source *s, struct tc_counts *ret)
 
 	ports_count(&t->follow.ports, ret);
 	ret->waiting = t->follow.waiting;
+	ret->filtered = gate_refused(&t->gate);
+}
+
+/* The programs to attach: the gates in front of the others, if there is a filter that can be had in the kernel. */
+static struct hook_programs programs_of(struct tc *t, const struct tc_config *config)
+{
+	const int *fd = t->load.prog_fd;
+	struct hook_programs programs = {{{fd[WAY_IN], fd[WAY_OUT]}, {fd[WAY_IN], fd[WAY_OUT]}}};
+	char why[128];
+
+	if (!config->filter)
+		return programs;
+	if (gate_init(&t->gate, config->filter, &programs, why, sizeof(why)) < 0) {
+		follow_say(config, false, "the filter runs in userspace only: %s", why);
+		return programs;
+	}
+	follow_say(config, false, "the filter runs in the kernel");
+	return t->gate.programs;
 }
 
 static int tc_start(struct tc *t, const struct tc_config *config, char *error, size_t n)
 {
+	struct hook_programs programs;
 	uint64_t boot, wall;
 	int err = load_init(&t->load, config->ring, config->verbose, error, n);
 
@@ -270,7 +293,8 @@ static int tc_start(struct tc *t, const struct tc_config *config, char *error, s
 	clock_compare(&boot, &wall);
 	clock_init(&t->clock, boot, wall);
 	t->seen = t->compared = boot;
-	err = follow_open(&t->follow, config, t->load.prog_fd, t->load.tallies_fd, &t->ring, error, n);
+	programs = programs_of(t, config);
+	err = follow_open(&t->follow, config, &programs, t->load.tallies_fd, &t->ring, error, n);
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (!err)
 		err = t->epoll < 0 ? -errno : listen_to(t, links_fd(t->follow.links), EPOLLIN);

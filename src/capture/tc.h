@@ -3,6 +3,7 @@
 #ifndef PERISCO_CAPTURE_TC_H
 #define PERISCO_CAPTURE_TC_H
 
+#include "capture/filter.h"
 #include "capture/source.h"
 
 /* How the programs are attached. AUTO: by TCX where the kernel has it (6.6), else as filters of a clsact qdisc. */
@@ -11,6 +12,7 @@ enum tc_hook { TC_HOOK_AUTO, TC_HOOK_TCX, TC_HOOK_CLSACT };
 struct tc_config {
 	const char *const *patterns; /* names and globs of interfaces, borrowed; none: every veth and netkit */
 	size_t n_patterns;
+	struct filter *filter;       /* borrowed; packets that it refuses need not be delivered; NULL: all are wanted */
 	size_t ring;                 /* bytes of the ring buffer, a power of two; 0: 64 MiB */
 	enum tc_hook hook;
 	bool whole;                  /* every packet is wanted, and all of it: `elide` has no effect */
@@ -38,6 +40,7 @@ struct tc_counts {
 	uint64_t interfaces;
 	uint64_t waiting;                  /* programs that are still to be attached */
 	uint64_t failed;                   /* interfaces that a program could not be attached to */
+	uint64_t filtered;                 /* packets, of any protocol, that the filter refused in the kernel */
 	uint64_t packets, bytes;           /* TCP packets offered to us */
 	uint64_t dropped, dropped_bytes;   /* of these, not delivered: the ring was full */
 	uint64_t copies, copy_bytes;       /* not offered, because another interface showed them: packets, and their payload */

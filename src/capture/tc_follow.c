@@ -8,20 +8,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "packet/linktype.h"
+
 static const char *const way_name[WAYS] = {[WAY_IN] = "in", [WAY_OUT] = "out"};
 
-__attribute__((format(printf, 3, 4))) static void say(const struct follow *f, bool always, const char *format, ...)
+void follow_say(const struct tc_config *config, bool always, const char *format, ...)
 {
 	char line[256];
 	va_list args;
 
-	if (!always && f->config.verbose <= 0)
+	if (!always && config->verbose <= 0)
 		return;
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	if (f->config.say)
-		f->config.say(f->config.say_ctx, line);
+	if (config->say)
+		config->say(config->say_ctx, line);
 	else
 		fprintf(stderr, "perisco: %s\n", line);
 }
@@ -68,7 +70,7 @@ static void enqueue(struct follow *f, struct port *port, bool loopback)
 
 static void forget(struct follow *f, struct port *port, bool gone)
 {
-	say(f, false, "%s: %s", port->iface.name, gone ? "gone" : "detached");
+	follow_say(&f->config, false, "%s: %s", port->iface.name, gone ? "gone" : "detached");
 	for (enum way w = 0; w < WAYS; w++)
 		f->waiting -= !list_empty(&port->wait[w]);
 	hook_detach(&f->hooks, &port->hook, port->iface.index, gone);
@@ -82,10 +84,10 @@ static void welcome(struct follow *f, const struct link *link)
 
 	err = ports_add(&f->ports, link->index, link->name, l3, &port);
 	if (err) {
-		say(f, true, "%s: cannot be watched: %s", link->name, strerror(-err));
+		follow_say(&f->config, true, "%s: cannot be watched: %s", link->name, strerror(-err));
 	} else if (l3 < 0) {
 		port->failed = true;
-		say(f, true, "%s: interfaces of type %u are not decoded", link->name, link->type);
+		follow_say(&f->config, true, "%s: interfaces of type %u are not decoded", link->name, link->type);
 	} else {
 		enqueue(f, port, link->flags & IFF_LOOPBACK);
 	}
@@ -96,7 +98,7 @@ static void clean(struct follow *f, const struct link *link)
 	unsigned n = clsact_clean(f->hooks.clsact, link->index);
 
 	if (n)
-		say(f, false, "%s: removed %u filters of a run that was killed", link->name, n);
+		follow_say(&f->config, false, "%s: removed %u filters of a run that was killed", link->name, n);
 }
 
 /* Interfaces are known by their index; a name may change, and with it whether they are wanted. */
@@ -160,20 +162,21 @@ static void on_link(void *ctx, enum link_event event, const struct link *link)
 
 static void attach(struct follow *f, struct port *port, enum way way)
 {
-	int err = hook_attach(&f->hooks, &port->hook, port->iface.index, way);
+	int err = hook_attach(&f->hooks, &port->hook, port->iface.index, port->iface.link == LINKTYPE_RAW, way);
 
 	if (err == -ENODEV || err == -ENOENT) /* gone: we are about to be told */
 		return;
 	if (err) {
 		port->failed = true;
-		say(f, true, "%s: cannot attach to its way %s: %s", port->iface.name, way_name[way],
+		follow_say(&f->config, true, "%s: cannot attach to its way %s: %s", port->iface.name, way_name[way],
 		    err == -EBUSY ? "it has an ingress qdisc in place of clsact" : strerror(-err));
 		return;
 	}
 	if (hook_is_behind(&port->hook))
-		say(f, true, "%s: a filter of another kind comes first on its way %s, and may hide packets",
+		follow_say(&f->config, true, "%s: a filter of another kind comes first on its way %s, and may hide packets",
 		    port->iface.name, way_name[way]);
-	say(f, false, "%s: attached to its way %s by %s", port->iface.name, way_name[way], hooks_name(&f->hooks));
+	follow_say(&f->config, false, "%s: attached to its way %s by %s", port->iface.name, way_name[way],
+		   hooks_name(&f->hooks));
 }
 
 bool follow_step(struct follow *f)
@@ -236,7 +239,7 @@ static int look_around(struct follow *f, char *error, size_t n)
 	return err ? err : check_names(f, error, n);
 }
 
-int follow_open(struct follow *f, const struct tc_config *config, const int prog_fd[WAYS], int tallies,
+int follow_open(struct follow *f, const struct tc_config *config, const struct hook_programs *programs, int tallies,
 		const struct ring *ring, char *error, size_t n)
 {
 	int err;
@@ -245,7 +248,7 @@ int follow_open(struct follow *f, const struct tc_config *config, const int prog
 	f->ring = ring;
 	for (enum way w = 0; w < WAYS; w++)
 		list_init(&f->queue[w]);
-	err = hooks_init(&f->hooks, config->hook, prog_fd);
+	err = hooks_init(&f->hooks, config->hook, programs);
 	if (err == -EOPNOTSUPP && config->hook == TC_HOOK_TCX) {
 		snprintf(error, n, "cannot attach by tcx: it came with Linux 6.6; leave the choice to perisco");
 		return err;

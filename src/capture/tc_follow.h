@@ -21,8 +21,12 @@ struct follow {
 	bool cleaning;           /* the first dump: what dead runs left is removed */
 };
 
+/* Says a line; one that is not for `always` is for those who are verbose. */
+__attribute__((format(printf, 3, 4)))
+void follow_say(const struct tc_config *config, bool always, const char *format, ...);
+
 /* Listens, and queues what is there. 0 or a negative errno with a line in `error`; close it in both cases. */
-int follow_open(struct follow *f, const struct tc_config *config, const int prog_fd[WAYS], int tallies,
+int follow_open(struct follow *f, const struct tc_config *config, const struct hook_programs *programs, int tallies,
 		const struct ring *ring, char *error, size_t n);
 
 /* Takes every program off. */

@@ -23,12 +23,12 @@ static int probe_tcx(void)
 	return errno == EPERM ? -EPERM : -EOPNOTSUPP;
 }
 
-int hooks_init(struct hooks *h, enum tc_hook how, const int prog_fd[WAYS])
+int hooks_init(struct hooks *h, enum tc_hook how, const struct hook_programs *programs)
 {
 	int err;
 
 	memset(h, 0, sizeof(*h));
-	memcpy(h->prog_fd, prog_fd, sizeof(h->prog_fd));
+	h->programs = *programs;
 	if (how != TC_HOOK_CLSACT) {
 		err = probe_tcx();
 		if (err && (err == -EPERM || how == TC_HOOK_TCX))
@@ -49,14 +49,14 @@ const char *hooks_name(const struct hooks *h)
 	return h->tcx ? "tcx" : "clsact";
 }
 
-int hook_attach(struct hooks *h, struct hook *k, uint32_t ifindex, enum way way)
+int hook_attach(struct hooks *h, struct hook *k, uint32_t ifindex, bool l3, enum way way)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = BEFORE);
-	int fd;
+	int program = h->programs.fd[l3][way], fd;
 
 	if (!h->tcx)
-		return clsact_attach(h->clsact, ifindex, way, h->prog_fd[way], k->filter);
-	fd = bpf_link_create(h->prog_fd[way], (int)ifindex, (enum bpf_attach_type)tcx_type[way], &opts);
+		return clsact_attach(h->clsact, ifindex, way, program, k->filter);
+	fd = bpf_link_create(program, (int)ifindex, (enum bpf_attach_type)tcx_type[way], &opts);
 	if (fd < 0)
 		return fd;
 	k->link[way] = fd;

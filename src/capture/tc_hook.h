@@ -6,10 +6,15 @@
 #include "capture/tc.h"
 #include "capture/tc_clsact.h"
 
+/* Descriptors, by whether packets begin with the IP header, and by way. */
+struct hook_programs {
+	int fd[2][WAYS];
+};
+
 struct hooks {
 	bool tcx;
-	int prog_fd[WAYS];     /* borrowed */
-	struct clsact *clsact; /* to clean up; with TCX nothing else */
+	struct hook_programs programs; /* borrowed */
+	struct clsact *clsact;         /* to clean up; with TCX nothing else */
 };
 
 /* What hangs at one interface. */
@@ -19,14 +24,17 @@ struct hook {
 };
 
 /* 0 or a negative errno: -EOPNOTSUPP when the kernel lacks what `how` asks for. Release it in both cases. */
-int hooks_init(struct hooks *h, enum tc_hook how, const int prog_fd[WAYS]);
+int hooks_init(struct hooks *h, enum tc_hook how, const struct hook_programs *programs);
 void hooks_release(struct hooks *h);
 
 /* "tcx" or "clsact". */
 const char *hooks_name(const struct hooks *h);
 
-/* Attaches one program. 0 or a negative errno: -ENODEV when the interface is gone; see clsact_attach. */
-int hook_attach(struct hooks *h, struct hook *k, uint32_t ifindex, enum way way);
+/*
+ * Attaches one program; `l3`: to an interface without Ethernet headers. 0 or a negative errno: -ENODEV when the
+ * interface is gone; see clsact_attach.
+ */
+int hook_attach(struct hooks *h, struct hook *k, uint32_t ifindex, bool l3, enum way way);
 
 /* Something hangs there. */
 bool hook_any(const struct hook *k);

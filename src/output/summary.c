@@ -26,6 +26,8 @@ static void add_packets(FILE *out, const struct summary *s)
 	add_count(out, s->stats.packets + s->filtered, "packet");
 	if (s->filtered)
 		fprintf(out, ", %" PRIu64 " refused by the filter", s->filtered);
+	if (s->filtered_early)
+		fprintf(out, " (%" PRIu64 " in the kernel)", s->filtered_early);
 	fprintf(out, ", ");
 	add_count(out, s->stats.flows, "connection");
 	if (s->live) {

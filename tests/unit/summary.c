@@ -52,6 +52,14 @@ static void test_selection(void **state)
 	      "'x.pcap': 12 packets, 5 undecided ones let go for want of memory\n");
 }
 
+static void test_filter_in_kernel(void **state)
+{
+	const struct summary s = {.stats = {.packets = 90}, .filtered = 10, .filtered_early = 8, .live = true};
+
+	(void)state;
+	check(&s, false, "0 exchanges\n100 packets, 10 refused by the filter (8 in the kernel), 0 connections, 0 interfaces\n0 lost\n");
+}
+
 static void test_losses(void **state)
 {
 	const struct summary s = {.stats = {.lost_ring = 1, .lost_network = 2, .lost_snaplen = 3, .lost_memory = 4},
@@ -103,6 +111,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing), cmocka_unit_test(test_one_of_each), cmocka_unit_test(test_selection),
 		cmocka_unit_test(test_losses),  cmocka_unit_test(test_oddities),    cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_filter_in_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
