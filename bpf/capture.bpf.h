@@ -421,6 +421,8 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 dir)
 		send(skb, t, &c, c.n);
 	} else if (shared.whole || c.l4 > HEAD_MAX || want(t, &k, &c, ifindex)) {
 		send_segment(skb, t, &c);
+	} else {
+		return;
 	}
 	ring_the_bell(c.big);
 }

@@ -277,7 +277,7 @@ static int open_engine(struct run *r, size_t memory)
 		.flow_records = r->config->flows,
 		.stream_interval_ns = r->config->stream_interval_ns,
 	};
-	bool elides = r->source->ops->elide && !r->tap;
+	bool elides = r->source->ops->elide && !r->tap && (!r->filter || filter_is_plain(r->filter));
 	const struct engine_hooks hooks = {
 		.ctx = r,
 		.record = on_record,

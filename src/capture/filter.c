@@ -2,6 +2,7 @@
 #include "capture/filter.h"
 
 #include <linux/filter.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
@@ -163,4 +164,46 @@ struct sock_filter *filter_code(struct filter *f, uint16_t link, enum direction 
 	for (size_t i = 0; ret && i < *n; i++)
 		ret[i] = (struct sock_filter){from[i].code, from[i].jt, from[i].jf, from[i].k};
 	return ret;
+}
+
+/* Is this load of the header fields that segments of a connection have in common? */
+static bool loads_plain(const struct sock_filter *i, uint32_t ip)
+{
+	uint32_t end = i->k + (BPF_SIZE(i->code) == BPF_W ? 4 : BPF_SIZE(i->code) == BPF_H ? 2 : 1);
+	bool length4 = i->k < ip + 4 && end > ip + 2, length6 = i->k < ip + 6 && end > ip + 4;
+
+	switch (BPF_MODE(i->code)) {
+	case BPF_LEN:
+		return false;
+	case BPF_IND: /* behind the IPv4 header: ports */
+		return end <= ip + 4;
+	case BPF_ABS:
+		return i->k == (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE) ||
+		       (end <= ip + 40 + 4 && !length4 && !length6);
+	default:
+		return true;
+	}
+}
+
+bool filter_is_plain(struct filter *f)
+{
+	static const struct {
+		uint16_t link;
+		uint32_t ip;
+	} kinds[] = {{LINKTYPE_ETHERNET, 14}, {LINKTYPE_RAW, 0}};
+	bool plain = true;
+	size_t n;
+
+	for (size_t k = 0; k < 2; k++) {
+		struct sock_filter *code = filter_code(f, kinds[k].link, DIRECTION_UNKNOWN, &n);
+
+		plain &= code != NULL;
+		for (size_t i = 0; code && i < n; i++)
+			if (BPF_CLASS(code[i].code) == BPF_LD || BPF_CLASS(code[i].code) == BPF_LDX)
+				plain &= loads_plain(&code[i], kinds[k].ip);
+			else if (BPF_CLASS(code[i].code) == BPF_JMP && code[i].k == ETH_P_8021Q) /* all moves */
+				plain = false;
+		free(code);
+	}
+	return plain;
 }

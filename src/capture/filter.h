@@ -16,6 +16,12 @@ struct filter *filter_new(const char *expression, char *error, size_t n);
 void filter_free(struct filter *f);
 
 /*
+ * Does the verdict depend on no more than addresses, protocols, ports and the direction? Then it is the same when payload of a
+ * packet is left out. False also when out of memory.
+ */
+bool filter_is_plain(struct filter *f);
+
+/*
  * Does the packet match? Compiled for each link type when it first comes; one that the expression cannot speak of: no.
  * "inbound" and "outbound" go by the packet's direction; a packet whose direction is not known is neither.
  */

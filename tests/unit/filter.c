@@ -151,11 +151,34 @@ static void complaints(void **state)
 	filter_free(NULL);
 }
 
+/* Where payload may be left out, and where the verdict would not be the same then. */
+static void plain(void **state)
+{
+	static const char *const yes[] = {"tcp port 80", "host 10.0.0.1 and tcp portrange 1-5", "net 10.0.0.0/8 and not port 22",
+					  "ip6 and port 80", "src host fd00::1", "inbound and port 80", "not arp", "ip proto 6"};
+	static const char *const no[] = {"greater 100", "len < 60", "tcp[13] & 2 != 0", "tcp[4:4] > 5", "ip[2:2] > 100",
+					 "ip6[4:2] > 100", "vlan 5 and port 80", "tcp[((tcp[12] & 0xf0) >> 2):4] = 0x47455420"};
+	char error[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof yes / sizeof *yes + sizeof no / sizeof *no; i++) {
+		bool is_plain = i < sizeof yes / sizeof *yes;
+		const char *expression = is_plain ? yes[i] : no[i - sizeof yes / sizeof *yes];
+		struct filter *f = filter_new(expression, error, sizeof error);
+
+		assert_non_null(f);
+		if (filter_is_plain(f) != is_plain)
+			fail_msg("%s", expression);
+		filter_free(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(link_types),  cmocka_unit_test(foreign_words), cmocka_unit_test(directions),
 		cmocka_unit_test(cut_packets), cmocka_unit_test(complaints),
+		cmocka_unit_test(plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
