@@ -365,8 +365,13 @@ static __always_inline void send(struct __sk_buff *skb, struct tally *t, const s
 /* Sends what is wanted: all, the payload from `from` on, or (`n` is not 0) the header alone. */
 static __always_inline void send_segment(struct __sk_buff *skb, struct tally *t, struct cut *c)
 {
-	__u32 most = EVENT_SEGMENT - c->payload, left;
+	__u32 most = EVENT_SEGMENT - c->payload, left, snaplen = *(volatile __u32 *)&shared.snaplen;
 
+	if (snaplen && !c->from && !c->n && c->end > snaplen) {
+		c->n = snaplen;
+		send(skb, t, c, c->end - c->payload);
+		return;
+	}
 	if (!c->from && (c->n || c->end <= EVENT_SEGMENT || c->l4 > HEAD_MAX)) {
 		left = c->n ? 0 : c->end - c->payload;
 		c->n = c->n ? c->n : c->end;
@@ -417,8 +422,8 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 dir)
 		return;
 	c.boot_ns = bpf_ktime_get_boot_ns();
 	if (v == OPAQUE) {
-		c.n = c.end = skb->len;
-		send(skb, t, &c, c.n);
+		c.end = skb->len;
+		send_segment(skb, t, &c);
 	} else if (shared.whole || c.l4 > HEAD_MAX || want(t, &k, &c, ifindex)) {
 		send_segment(skb, t, &c);
 	} else {

@@ -84,8 +84,10 @@ enum wake { WAKE_NOT, WAKE_ANY, WAKE_BIG /* it naps: only when it should have it
 struct shared {
 	__u32 want_wake; /* enum wake: userspace sleeps, and such a packet wakes it up, and clears this */
 	__u32 off;       /* nothing is to be captured any more */
-	__u32 whole;     /* every packet is wanted, and all of it */
-	__u8 pad[52];
+	__u32 whole;     /* every packet is wanted, and all of it, but for ... */
+	__u32 snaplen;   /* ... what is behind its first bytes, at most EVENT_SEGMENT; 0: no limit */
+	__u32 last;      /* of the points that show the begin of a connection the last one owns it, not the first */
+	__u8 pad[44];
 	__u64 lost;      /* counts up when any tally's `lost` does */
 };
 

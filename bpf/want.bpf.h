@@ -56,6 +56,8 @@ static __always_inline void take_over(struct half *h, __u32 ifindex)
 /* A packet from another point than the owner's; `end`: the offset behind its payload. Does it count all the same? */
 static __always_inline int stranger_counts(struct half *h, const struct cut *c, __u32 ifindex, __s64 end)
 {
+	if (c->tcp_flags & TCP_SYN && !(c->tcp_flags & TCP_ACK) && c->dir == EVENT_OUT && *(volatile __u32 *)&shared.last)
+		take_over(h, ifindex);
 	if (c->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST) || !h->owner_sees)
 		return 1;
 	if (c->payload == c->end)

@@ -188,7 +188,9 @@ static struct source *open_live(const struct config *c, struct filter *filter, e
 		.filter = filter,
 		.ring = c->ring,
 		.hook = c->hook,
-		.whole = c->write,
+		.whole = c->write || c->snaplen || c->vantage == VANTAGE_BOTH,
+		.last = c->vantage == VANTAGE_SERVER,
+		.snaplen = (uint32_t)c->snaplen,
 		.verbose = (int)c->verbose,
 		.say = say_line,
 	};
@@ -274,10 +276,12 @@ static int open_engine(struct run *r, size_t memory)
 	struct engine_config config = {
 		.memory = memory,
 		.body_keep = (uint32_t)r->config->body,
+		.vantage = r->config->vantage,
 		.flow_records = r->config->flows,
 		.stream_interval_ns = r->config->stream_interval_ns,
 	};
-	bool elides = r->source->ops->elide && !r->tap && (!r->filter || filter_is_plain(r->filter));
+	bool whole = r->tap || r->config->snaplen || r->config->vantage == VANTAGE_BOTH;
+	bool elides = r->source->ops->elide && !whole && (!r->filter || filter_is_plain(r->filter));
 	const struct engine_hooks hooks = {
 		.ctx = r,
 		.record = on_record,
@@ -367,7 +371,7 @@ static void say_watching(struct run *r)
 
 	tc_counts(r->source, &counts);
 	r->attaching = counts.waiting;
-	if (r->config->write)
+	if (r->config->write && !r->config->snaplen)
 		say("writing every packet whole: payload that no decoder wants is copied too");
 	if (counts.interfaces || counts.waiting)
 		say("watching %" PRIu64 " interface%s%s", counts.interfaces, counts.interfaces == 1 ? "" : "s",

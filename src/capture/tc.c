@@ -285,6 +285,8 @@ static int tc_start(struct tc *t, const struct tc_config *config, char *error, s
 	if (err)
 		return err;
 	t->load.shared->whole = config->whole;
+	t->load.shared->last = config->last;
+	t->load.shared->snaplen = config->snaplen;
 	err = ring_open(&t->ring, t->load.ring_fd, t->load.ring_size);
 	if (err) {
 		snprintf(error, n, "cannot map the ring buffer: %s", strerror(-err));

@@ -13,9 +13,11 @@ struct tc_config {
 	const char *const *patterns; /* names and globs of interfaces, borrowed; none: every veth and netkit */
 	size_t n_patterns;
 	struct filter *filter;       /* borrowed; packets that it refuses need not be delivered; NULL: all are wanted */
-	size_t ring;                 /* bytes of the ring buffer, a power of two; 0: 64 MiB */
+	size_t ring;                 /* bytes of the ring buffer, a power of two; 0: 64 MiB, less where there is little memory */
 	enum tc_hook hook;
 	bool whole;                  /* every packet is wanted, and all of it: `elide` has no effect */
+	bool last;                   /* of the interfaces that show the begin of a connection the last one counts, not the first */
+	uint32_t snaplen;            /* only the first bytes of each packet, at most TC_SNAPLEN_MAX; 0: all */
 	int verbose;                 /* > 0: say what is attached, and how; else only what cannot be attached */
 	void (*say)(void *ctx, const char *line); /* takes such a line, without a newline; NULL: stderr */
 	void *say_ctx;
@@ -28,6 +30,7 @@ struct tc_config {
  * something), -ENODEV (a plain name that does not exist; a glob or the default may match nothing yet), or another one.
  */
 #define TC_PATIENCE_MS 300
+#define TC_SNAPLEN_MAX 32768
 struct source *tc_open(const struct tc_config *config, int *err, char *error, size_t n);
 
 /*

@@ -12,8 +12,19 @@
 #include "capture.skel.h"
 
 #define RING_SIZE ((size_t)64 << 20)
+#define RING_SMALL ((size_t)8 << 20)
 #define RING_MIN  ((size_t)1 << 17) /* the largest event fits */
 #define RING_MAX  ((size_t)1 << 31)
+
+/* A 64th of the memory there is. */
+static size_t default_ring(void)
+{
+	size_t memory = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE), n = RING_SIZE;
+
+	while (n > memory / 64 && n > RING_SMALL)
+		n /= 2;
+	return n;
+}
 
 static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -58,7 +69,7 @@ int load_init(struct load *l, size_t ring, int verbose, char *error, size_t n)
 
 	memset(l, 0, sizeof(*l));
 	libbpf_set_print(verbose > 1 ? print_warnings : print_nothing);
-	l->ring_size = ring ? ring : RING_SIZE;
+	l->ring_size = ring ? ring : default_ring();
 	if (l->ring_size & (l->ring_size - 1) || l->ring_size < RING_MIN || l->ring_size > RING_MAX) {
 		snprintf(error, n, "cannot make a ring of %zu bytes: a power of two is needed, from %zu to %zu", ring,
 			 RING_MIN, RING_MAX);

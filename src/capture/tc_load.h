@@ -18,7 +18,7 @@ struct load {
 };
 
 /*
- * Loads them, with a ring of `ring` bytes (0: 64 MiB). 0 or a negative errno with a line in `error`; release it in both
+ * Loads them, with a ring of `ring` bytes (0: see struct tc_config). 0 or a negative errno with a line in `error`; release it in both
  * cases. libbpf's own messages go to stderr with verbose > 1, and nowhere else.
  */
 int load_init(struct load *l, size_t ring, int verbose, char *error, size_t n);

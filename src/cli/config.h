@@ -42,6 +42,8 @@ struct config {
 	struct words files;        /* of replay */
 	struct words interfaces;   /* of watch: names and globs; none: every veth */
 	enum tc_hook hook;         /* of watch */
+	enum vantage vantage;      /* VANTAGE_UNKNOWN: the first point that shows a connection */
+	uint64_t snaplen;          /* of watch, bytes; 0: all */
 	char *filter;              /* NULL: every packet */
 	struct select *select;     /* never NULL */
 	struct view view;

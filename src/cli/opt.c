@@ -162,6 +162,30 @@ static int set_hook(struct config *c, const struct opt *o, const char *value, ch
 	return -EINVAL;
 }
 
+static int set_vantage(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	static const char *const names[] = {[VANTAGE_UNKNOWN] = "first", [VANTAGE_CLIENT] = "client",
+					    [VANTAGE_SERVER] = "server", [VANTAGE_BOTH] = "both"};
+
+	(void)o;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (strcmp(value, names[i]) == 0) {
+			c->vantage = (enum vantage)i;
+			return 0;
+		}
+	}
+	snprintf(error, n, "'%s' is none of first, client, server, both", value);
+	return -EINVAL;
+}
+
+static int set_snaplen(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	if (value_size(value, field(c, o)) && c->snaplen <= TC_SNAPLEN_MAX)
+		return 0;
+	snprintf(error, n, "'%s' is no number of bytes up to %d", value, TC_SNAPLEN_MAX);
+	return -EINVAL;
+}
+
 static int set_select(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
 {
 	return select_add(c->select, o->name, value, error, n);
@@ -203,6 +227,9 @@ const struct opt opts[] = {
 	 "only packets that match this pcap-filter(7)"},
 	{"hook", 0, "HOOK", WATCH, OPT_INPUT, set_hook, 0, false, "tcx, clsact, or auto: what the kernel has"},
 
+	{"vantage", 0, "POINT", BOTH, OPT_INPUT, set_vantage, 0, false,
+	 "whose copy counts: first, client, server, both"},
+	{"snaplen", 's', "SIZE", WATCH, OPT_INPUT, set_snaplen, AT(snaplen), false, "only the first bytes of each packet; default: all"},
 	{"method", 0, "NAME,...", BOTH, OPT_SELECT, set_select, 0, true, "the method, of HTTP or of gRPC: GET,SayHello"},
 	{"service", 0, "GLOB", BOTH, OPT_SELECT, set_select, 0, true, "the gRPC service: 'shop.*'"},
 	{"host", 0, "GLOB", BOTH, OPT_SELECT, set_select, 0, true, "the host asked for: '*.example.com'"},

@@ -6,7 +6,7 @@ static void fill_ends(const struct flow *f, struct endpoints *ret)
 {
 	uint8_t client = f->conn.client < 0 ? f->conn.guess : (uint8_t)f->conn.client;
 
-	*ret = (struct endpoints){.key = f->key, .client = client, .tunnel = f->tunnel, .vlan = f->vlan,
+	*ret = (struct endpoints){.key = point_key(&f->key), .client = client, .tunnel = f->tunnel, .vlan = f->vlan,
 				  .tunnel_id = f->tunnel_id, .ifindex = f->ifindex, .ifname = f->ifname, .flow_id = f->id};
 	if (f->vantage == 3)
 		ret->vantage = VANTAGE_BOTH;

@@ -16,6 +16,7 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
 	e->embryos_max = memory / 2 / sizeof(struct flow);
 	e->hooks = *hooks;
 	e->flow_records = config->flow_records;
+	e->vantage = config->vantage;
 	e->pool = pool_new(memory, config->heap, config->heap_ctx);
 	if (!e->pool || flow_table_init(&e->table, e->pool, config->hash_seed) < 0)
 		goto fail;
@@ -58,6 +59,8 @@ void engine_packet(struct engine *e, const struct packet *pkt)
 	if (pkt->ts_ns > e->table.now_ns)
 		e->table.now_ns = pkt->ts_ns;
 	if (packet_decode(e->decoder, pkt, &seg) == DECODED_TCP) {
+		if (e->vantage == VANTAGE_BOTH)
+			point_apart(pkt, &seg.key);
 		e->stats.segments++;
 		e->stats.payload += seg.payload.n + seg.cut;
 		if (seg.reassembled)

@@ -16,6 +16,12 @@ struct engine_config {
 	size_t memory;        /* ceiling of the engine's memory, bytes; 0: 256 MiB */
 	uint32_t body_keep;   /* first bytes of each body to keep in the record; 0: none */
 	uint64_t stream_interval_ns; /* an exchange that goes on is recorded each time this has passed; 0: only when it is over */
+	/*
+	 * Whose packets count of a connection that several capture points show: those of the one that shows its begin first
+	 * (VANTAGE_UNKNOWN, VANTAGE_CLIENT: that is nearest to the client) or last (VANTAGE_SERVER), or each makes records of its own
+	 * (VANTAGE_BOTH).
+	 */
+	enum vantage vantage;
 	bool flow_records;    /* emit a RECORD_FLOW at the end of each connection */
 	uint64_t hash_seed;   /* of the flow table; does not change any record */
 	pool_heap_fn heap;    /* see pool_new; NULL for the ordinary heap */

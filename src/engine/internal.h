@@ -28,6 +28,7 @@ struct engine {
 	struct conn_env env;
 	struct engine_hooks hooks;
 	bool flow_records;
+	enum vantage vantage;
 	size_t embryos_max;           /* of flows without payload: a flood of them must leave room for what others say */
 	uint64_t ring_loss_ns;        /* when the capture last said that its ring was full; 0: never */
 	struct flow *current;         /* being handled: never evicted */
@@ -43,6 +44,10 @@ void tcp_expire(struct engine *e);
 
 /* A new flow: sets its owner, or finds that it is another one's alias. */
 void point_first(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg);
+/* Tells connections by the point that shows them too: changes the key. */
+void point_apart(const struct packet *pkt, struct flow_key *key);
+/* The key without that. */
+struct flow_key point_key(const struct flow_key *key);
 /* Is this the copy of the packet that counts? */
 bool point_owns(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg);
 void point_forget(struct engine *e, struct flow *f);

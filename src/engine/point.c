@@ -32,11 +32,36 @@ static void set_owner(struct flow *f, const struct packet *pkt)
  * Translation changes addresses and ports, not sequence numbers: a flow that begins with the very segment that another one
  * began with, at another point, is the same connection.
  */
-static bool is_twin(const struct born *b, const struct flow *f, const struct segment *seg)
+static bool is_twin(const struct engine *e, const struct born *b, const struct flow *f, const struct segment *seg)
 {
-	return b->flow && b->seq == seg->seq && b->ack == seg->ack && b->tsval == seg->tsval && b->flags == seg->flags &&
+	return e->vantage != VANTAGE_BOTH && b->flow && b->seq == seg->seq && b->ack == seg->ack && b->tsval == seg->tsval && b->flags == seg->flags &&
 	       b->window == seg->window && b->n == seg->payload.n + seg->cut && (seg->seq || seg->ack) &&
 	       f->first_ns - b->flow->first_ns <= TWIN_NS && f->ifindex && b->flow->ifindex != f->ifindex;
+}
+
+/* `f` is `of`, behind address translation; `crossed`: their sides are the other way round. */
+static void make_alias(struct engine *e, struct flow *f, struct flow *of, bool crossed)
+{
+	f->alias = true;
+	of->vantage = 3;
+	if (!of->other)
+		of->other = pool_get(e->pool, sizeof(*of->other));
+	if (of->other)
+		*of->other = f->key;
+	of->other_crossed = crossed;
+}
+
+void point_apart(const struct packet *pkt, struct flow_key *key)
+{
+	key->version |= pkt->iface ? pkt->iface->index << 8 : 0;
+}
+
+struct flow_key point_key(const struct flow_key *key)
+{
+	struct flow_key ret = *key;
+
+	ret.version &= 0xff;
+	return ret;
 }
 
 void point_first(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg)
@@ -45,20 +70,20 @@ void point_first(struct engine *e, struct flow *f, const struct packet *pkt, con
 
 	set_owner(f, pkt);
 	note_vantage(f, pkt, seg);
-	if (!is_twin(b, f, seg)) {
+	if (!is_twin(e, b, f, seg)) {
 		*b = (struct born){.flow = f, .seq = seg->seq, .ack = seg->ack, .tsval = seg->tsval, .flags = seg->flags,
 				   .window = seg->window, .n = (uint32_t)seg->payload.n + seg->cut, .side = seg->side};
 		f->born = (uint8_t)born_slot(seg);
 		return;
 	}
-	f->alias = true;
 	e->stats.flows_alias++;
-	b->flow->vantage = 3;
-	if (!b->flow->other)
-		b->flow->other = pool_get(e->pool, sizeof(*b->flow->other));
-	if (b->flow->other)
-		*b->flow->other = f->key;
-	b->flow->other_crossed = b->side != seg->side;
+	if (e->vantage != VANTAGE_SERVER) {
+		make_alias(e, f, b->flow, b->side != seg->side);
+	} else {
+		make_alias(e, b->flow, f, b->side != seg->side);
+		b->flow = f;
+		f->born = (uint8_t)born_slot(seg);
+	}
 }
 
 void point_forget(struct engine *e, struct flow *f)
@@ -73,10 +98,11 @@ bool point_owns(struct engine *e, struct flow *f, const struct packet *pkt, cons
 	const struct stream *st = &f->stream[seg->side];
 	uint32_t n = (uint32_t)seg->payload.n + seg->cut;
 
-	(void)e;
 	if (f->alias)
 		return false;
 	note_vantage(f, pkt, seg);
+	if (e->vantage == VANTAGE_SERVER && pkt->dir == DIRECTION_OUT && (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		set_owner(f, pkt);
 	if (pkt->chosen && pkt->iface->index != f->ifindex) {
 		set_owner(f, pkt);
 		f->side[0].owner_sees = f->side[1].owner_sees = false;

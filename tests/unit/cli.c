@@ -62,6 +62,8 @@ static bool selects(const struct config *c)
 HOLDS(interface, c->interfaces.n == 2 && !strcmp(c->interfaces.v[0], "veth*") && !strcmp(c->interfaces.v[1], "lo"))
 HOLDS(filter, c->filter && !strcmp(c->filter, "tcp port 80"))
 HOLDS(hook, c->hook == TC_HOOK_CLSACT)
+HOLDS(vantage, c->vantage == VANTAGE_SERVER)
+HOLDS(snaplen, c->snaplen == 96)
 HOLDS(count, c->count == 12)
 HOLDS(output, c->outputs.n == 1 && !strcmp(c->outputs.v[0], "json:/tmp/x"))
 HOLDS(headers, c->view.headers == HEADERS_NONE)
@@ -85,6 +87,8 @@ static const struct expect {
 	{"interface", "veth*,lo", "eth0", interface_holds},
 	{"filter", "tcp port 80", "tcp", filter_holds},
 	{"hook", "clsact", "tcx", hook_holds},
+	{"vantage", "server", "both", vantage_holds},
+	{"snaplen", "96", "0", snaplen_holds},
 	{"method", "POST,GET", "HEAD", selects},
 	{"service", "shop.*", "cart.*", selects},
 	{"host", "*.example.com", "example.org", selects},
