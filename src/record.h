@@ -176,6 +176,13 @@ struct loss_record {
 	uint64_t packets, bytes;                /* bytes 0: not known */
 };
 
+/* Connections that nobody decodes, by the reason: "tls", "ssh", "unknown", ... */
+struct ignored {
+	const char *why;
+	uint64_t now, ever; /* connections: in the table now; of all that were */
+};
+#define IGNORED_MAX 16
+
 enum record_kind { RECORD_EXCHANGE, RECORD_FLOW, RECORD_LOSS };
 
 struct record {

@@ -317,6 +317,7 @@ static struct summary summarise(struct run *r)
 	};
 	struct tc_counts counts;
 
+	s.ignoreds = engine_ignored(r->engine, s.ignored);
 	if (r->tap)
 		s.tap = *tap_counts(r->tap);
 	if (s.live) {

@@ -22,7 +22,6 @@
  */
 #define DETECT_MAX ((uint32_t)128 << 10)
 #define DETECT_JOINED ((uint32_t)1 << 20)
-#define LOOK_AGAIN_NS (30 * SECOND)
 
 static void count_delivered(struct engine *e, struct flow *f, uint64_t n)
 {
@@ -117,7 +116,6 @@ static __attribute__((noinline)) size_t probe(struct flow *f, unsigned side, con
 	if (f->probed >= (c->midstream ? DETECT_JOINED : DETECT_MAX) && !c->verdict) {
 		c->verdict = "unknown";
 		c->done = true;
-		f->stalled_ns = ch->ts_ns + LOOK_AGAIN_NS;
 	}
 	return ch->data.n;
 }
@@ -238,6 +236,7 @@ void flow_look_again(struct engine *e, struct flow *f)
 
 	if (f->elides)
 		flow_elided(e, f);
+	flow_not_left_alone(e, f);
 	stream_resume(&f->stream[0]);
 	stream_resume(&f->stream[1]);
 	c->verdict = NULL;

@@ -6,6 +6,7 @@
 #include "engine/internal.h"
 
 #define ELIDE_MIN ((uint64_t)64 << 10) /* less is not worth the telling: most of it is on its way here */
+#define LOOK_AGAIN_NS (30 * SECOND)    /* at what nobody knows: something else may be spoken by then */
 #define ELIDE_SEGMENTS 16              /* of a flow that nobody decodes, before it is worth the telling */
 
 static void tell(struct engine *e, struct flow *f, unsigned side, uint64_t until)
@@ -29,6 +30,41 @@ void engine_skip(void *ctx, struct conn *c, unsigned side, uint64_t until)
 
 	if (e->hooks.elide && f->tunnel == TUNNEL_NONE && until >= st->next + ELIDE_MIN && until > st->elided_to)
 		tell(e, f, side, until);
+}
+
+void flow_left_alone(struct engine *e, struct flow *f)
+{
+	unsigned i = 0;
+
+	flow_unstall(f);
+	f->stalled_ns = 0;
+	if (!f->conn.verdict || f->ignored)
+		return;
+	if (strcmp(f->conn.verdict, "unknown") == 0)
+		f->stalled_ns = e->table.now_ns + LOOK_AGAIN_NS;
+	while (i < IGNORED_MAX - 1 && e->ignored[i].why && strcmp(e->ignored[i].why, f->conn.verdict) != 0)
+		i++;
+	e->ignored[i].why = f->conn.verdict;
+	e->ignored[i].now++;
+	e->ignored[i].ever++;
+	f->ignored = (uint8_t)(i + 1);
+}
+
+void flow_not_left_alone(struct engine *e, struct flow *f)
+{
+	if (f->ignored)
+		e->ignored[f->ignored - 1].now--;
+	f->ignored = 0;
+}
+
+unsigned engine_ignored(const struct engine *e, struct ignored ret[IGNORED_MAX])
+{
+	unsigned n = 0;
+
+	while (n < IGNORED_MAX && e->ignored[n].why)
+		n++;
+	memcpy(ret, e->ignored, n * sizeof(*ret));
+	return n;
 }
 
 void flow_ignore(struct engine *e, struct flow *f, unsigned side)

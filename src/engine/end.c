@@ -105,6 +105,7 @@ void flow_end(struct engine *e, struct flow *f, enum ended how, int by)
 		flow_elided(e, f);
 	if (e->hooks.flow_end)
 		e->hooks.flow_end(e->hooks.ctx, f->id);
+	flow_not_left_alone(e, f);
 	point_forget(e, f);
 	flow_remove(&e->table, f);
 	e->current = current;

@@ -70,6 +70,9 @@ void engine_finish(struct engine *e);
 /* Valid as long as the engine. */
 const struct stats *engine_stats(const struct engine *e);
 
+/* Fills in at most IGNORED_MAX reasons; returns how many there are. */
+unsigned engine_ignored(const struct engine *e, struct ignored ret[IGNORED_MAX]);
+
 /* Connections now in the table; bytes held from the heap. */
 size_t engine_flows(const struct engine *e);
 size_t engine_memory(const struct engine *e);

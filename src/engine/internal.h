@@ -32,6 +32,7 @@ struct engine {
 	size_t embryos_max;           /* of flows without payload: a flood of them must leave room for what others say */
 	uint64_t ring_loss_ns;        /* when the capture last said that its ring was full; 0: never */
 	struct flow *current;         /* being handled: never evicted */
+	struct ignored ignored[IGNORED_MAX]; /* why == NULL: not used */
 	uint64_t expired_ns;          /* when tcp_expire last looked */
 	bool reclaiming;
 	struct born born[256];        /* by hash of the segment */
@@ -67,6 +68,9 @@ enum cause gap_cause(const struct engine *e, const struct flow *f);
 
 /* The decoder of one side wants nothing before `until`: see struct conn_env. */
 void engine_skip(void *ctx, struct conn *c, unsigned side, uint64_t until);
+/* Nobody decodes the flow from now on: counts it. Or it is looked at again, or over. */
+void flow_left_alone(struct engine *e, struct flow *f);
+void flow_not_left_alone(struct engine *e, struct flow *f);
 /* Nobody decodes the flow: if it goes on like this, its payload need not be captured. */
 void flow_ignore(struct engine *e, struct flow *f, unsigned side);
 /* The flow is only a copy of another one: nor need its packets. */

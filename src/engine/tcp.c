@@ -148,6 +148,7 @@ static void handle_payload(struct engine *e, struct flow *f, const struct segmen
 	if (f->conn.done) {
 		stream_release(&f->stream[0], e->pool);
 		stream_release(&f->stream[1], e->pool);
+		flow_left_alone(e, f);
 	}
 }
 

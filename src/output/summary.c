@@ -38,6 +38,15 @@ static void add_packets(FILE *out, const struct summary *s)
 		fprintf(out, ", %" PRIu64 " could not be attached to", s->unattached);
 }
 
+/* What is not looked at, and why. */
+static void add_ignored(FILE *out, const struct summary *s)
+{
+	for (unsigned i = 0; i < s->ignoreds; i++)
+		fprintf(out, "%s%" PRIu64 " %s", i ? ", " : "not decoded: ", s->ignored[i].ever, s->ignored[i].why);
+	if (s->ignoreds)
+		fprintf(out, "\n");
+}
+
 /* What the capture did not hand over, because nobody missed it. */
 static void add_left_out(FILE *out, const struct summary *s)
 {
@@ -130,6 +139,8 @@ void summary_print(const struct summary *s, bool verbose, FILE *out)
 		add_left_out(out, s);
 	add_lost(out, s);
 	fprintf(out, "\n");
+	if (verbose)
+		add_ignored(out, s);
 	if (s->write)
 		add_tap(out, s);
 	add_counters(out, &s->stats, verbose);
@@ -140,6 +151,9 @@ void summary_progress(const struct summary *s, FILE *out)
 	add_exchanges(out, s);
 	fprintf(out, "; ");
 	add_packets(out, s);
+	for (unsigned i = 0; i < s->ignoreds; i++)
+		if (s->ignored[i].now)
+			fprintf(out, "; not decoded: %" PRIu64 " %s", s->ignored[i].now, s->ignored[i].why);
 	fprintf(out, "; ");
 	add_lost(out, s);
 	fprintf(out, "\n");

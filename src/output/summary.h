@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/stats.h"
+#include "record.h"
 #include "output/tap.h"
 
 struct summary {
@@ -21,13 +22,15 @@ struct summary {
 	uint64_t ring_lost, ring_lost_bytes; /* packets the kernel had no room for, and their bytes of TCP payload */
 	uint64_t copies;             /* packets that were not copied: another interface showed them, ... */
 	uint64_t elided, elided_bytes; /* ... or nobody wants them; and payload that nobody wants, of these and of others */
+	unsigned ignoreds;           /* reasons why connections are not decoded, ... */
+	struct ignored ignored[IGNORED_MAX]; /* ... and how many */
 	const char *write;           /* name of the packet file; NULL: none */
 	struct tap_counts tap;
 };
 
 /*
- * Lines: exchanges, packets, what was left out on purpose, what was lost by cause ("0 lost" when nothing was), then only what is out of the ordinary; with
- * `verbose` every counter that is not zero.
+ * Lines: exchanges, packets, what was left out on purpose, what was lost by cause ("0 lost" when nothing was), then only what
+ * is out of the ordinary; with `verbose` why connections were not looked at, and every counter that is not zero.
  */
 void summary_print(const struct summary *s, bool verbose, FILE *out);
 

@@ -44,6 +44,7 @@ struct flow {
 	bool alias;                   /* a copy of another flow, behind address translation: its packets are not used */
 	bool other_crossed;           /* the sides of `other` are the other way round */
 	bool closed;                  /* what was open is emitted */
+	uint8_t ignored;              /* the engine's reason why nobody decodes it, counted from 1; 0: none */
 	bool shaken;                  /* the handshake was seen */
 	uint8_t elides;               /* bits: payload of side 0, of side 1 need not come */
 	uint8_t born;                 /* its place among the engine's latest flows */
