@@ -43,7 +43,7 @@ ALL_CFLAGS = -std=gnu17 $(WARN) $(CFLAGS) $(ARCH) $(SANFLAGS) -D_GNU_SOURCE -Isr
 VERSION  := $(shell cat VERSION)
 LDLIBS   := -lpcap -lnghttp2 $(LLHTTP_LIBS) $(if $(HAVE_TC),$(shell pkg-config --libs libbpf libnl-3.0 libnl-route-3.0))
 
-TC_SRC   := $(wildcard src/capture/tc*.c src/capture/link*.c src/capture/ring*.c)
+TC_SRC   := $(wildcard src/capture/tc*.c src/capture/link.c) src/capture/live.c
 CORE_SRC := $(wildcard src/base/*.c src/packet/*.c src/reassembly/*.c src/proto/*.c src/engine/*.c)
 EDGE_SRC := $(filter-out $(TC_SRC),$(wildcard src/capture/*.c src/output/*.c src/cli/*.c)) $(if $(HAVE_TC),$(TC_SRC))
 BPF_SRC  := $(if $(HAVE_TC),$(wildcard bpf/tc/*.bpf.c))

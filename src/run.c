@@ -13,7 +13,7 @@
 
 #include "capture/file.h"
 #include "capture/filter.h"
-#include "capture/tc.h"
+#include "capture/live.h"
 #include "engine/engine.h"
 #include "output/output.h"
 #include "output/summary.h"
@@ -180,24 +180,35 @@ static void say_line(void *ctx, const char *line)
 	say("%s", line);
 }
 
-static struct source *open_live(const struct config *c, struct filter *filter, enum exit_code *code, char *error, size_t n)
+static struct source *open_live(struct run *r, enum exit_code *code, char *error, size_t n)
 {
-	const struct tc_config tc = {
+	const struct config *c = r->config;
+	const struct live_config live = {
 		.patterns = (const char *const *)c->interfaces.v,
 		.n_patterns = c->interfaces.n,
-		.filter = filter,
 		.ring = c->ring,
 		.hook = c->hook,
 		.whole = c->write || c->snaplen || c->vantage == VANTAGE_BOTH,
 		.last = c->vantage == VANTAGE_SERVER,
 		.snaplen = (uint32_t)c->snaplen,
+		.filter = r->filter,
 		.verbose = (int)c->verbose,
 		.say = say_line,
 	};
 	int err = 0;
-	struct source *source = tc_open(&tc, &err, error, n);
+	struct source *source = live_open(&live, &err, error, n);
 
-	*code = err == -EPERM ? EXIT_RIGHT : err == -EOPNOTSUPP ? EXIT_KERNEL : err == -ENODEV ? EXIT_INPUT : EXIT_OTHER;
+	switch (err) {
+	case -EPERM:
+		*code = EXIT_RIGHT;
+		break;
+	case -EOPNOTSUPP:
+	case -EPFNOSUPPORT:
+		*code = EXIT_KERNEL;
+		break;
+	default:
+		*code = err == -ENODEV ? EXIT_INPUT : EXIT_OTHER;
+	}
 	return source;
 }
 
@@ -213,7 +224,7 @@ static int open_source(struct run *r)
 			return fail(r, EXIT_USAGE, error);
 	}
 	if (c->command == COMMAND_WATCH)
-		r->source = open_live(c, r->filter, &code, error, sizeof error);
+		r->source = open_live(r, &code, error, sizeof error);
 	else
 		r->source = file_open((const char *const *)c->files.v, c->files.n, error, sizeof error);
 	return r->source ? 0 : fail(r, code, error);
@@ -315,13 +326,13 @@ static struct summary summarise(struct run *r)
 		.live = is_live(r),
 		.write = r->tap ? r->config->write : NULL,
 	};
-	struct tc_counts counts;
+	struct counts counts;
 
 	s.ignoreds = engine_ignored(r->engine, s.ignored);
 	if (r->tap)
 		s.tap = *tap_counts(r->tap);
 	if (s.live) {
-		tc_counts(r->source, &counts);
+		r->source->ops->counts(r->source, &counts);
 		s.interfaces = counts.interfaces;
 		s.unattached = counts.failed;
 		s.filtered += counts.filtered;
@@ -368,9 +379,9 @@ static void tell_losses(struct run *r)
 
 static void say_watching(struct run *r)
 {
-	struct tc_counts counts;
+	struct counts counts;
 
-	tc_counts(r->source, &counts);
+	r->source->ops->counts(r->source, &counts);
 	r->attaching = counts.waiting;
 	if (r->config->write && !r->config->snaplen)
 		say("writing every packet whole: payload that no decoder wants is copied too");
@@ -384,9 +395,9 @@ static void say_watching(struct run *r)
 /* Attaching to many interfaces, or beside others who do, takes its time: packets are missed until it is done. */
 static void say_attached(struct run *r)
 {
-	struct tc_counts counts;
+	struct counts counts;
 
-	tc_counts(r->source, &counts);
+	r->source->ops->counts(r->source, &counts);
 	if (counts.waiting)
 		return;
 	r->attaching = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where packets come from: a set of capture files, or the TC hooks of this host. A file and a wire are one handle. */
+/* Where packets come from: a set of capture files, or the interfaces of this host. A file and a wire are one handle. */
 #ifndef PERISCO_CAPTURE_SOURCE_H
 #define PERISCO_CAPTURE_SOURCE_H
 
@@ -19,6 +19,22 @@ struct loss {
 	uint64_t packets, bytes;  /* since the last report; bytes 0: not known */
 };
 typedef int (*loss_fn)(void *ctx, const struct loss *loss);
+
+/*
+ * Interfaces captured at now, and what passed there since the start. Exact once the source is stopped and drained: what poll
+ * handed over is what was offered minus what was dropped. Bytes are those of the TCP payload as far as the kernel told it
+ * apart, else all of a packet's.
+ */
+struct counts {
+	uint64_t interfaces;
+	uint64_t waiting;                /* programs that are still to be attached */
+	uint64_t failed;                 /* interfaces that cannot be captured at */
+	uint64_t filtered;               /* packets, of any protocol, that the filter refused in the kernel */
+	uint64_t packets, bytes;         /* offered to us */
+	uint64_t dropped, dropped_bytes; /* of these, not delivered: the buffer was full; bytes 0: not known */
+	uint64_t copies, copy_bytes;     /* not offered, because another interface showed them: packets, and their payload */
+	uint64_t elided, elided_bytes;   /* not offered, because they were not wanted: packets, and payload of packets */
+};
 
 struct source_ops {
 	const char *name;
@@ -46,6 +62,8 @@ struct source_ops {
 	void (*elide)(struct source *s, const struct flow_key *key, unsigned side, const struct elision *e);
 	/* All of it is wanted again. How far did it go? False: that is not known any more. NULL with elide. */
 	bool (*elided)(struct source *s, const struct flow_key *key, unsigned side, struct elision *ret);
+	/* NULL for files. */
+	void (*counts)(struct source *s, struct counts *ret);
 	void (*close)(struct source *s);
 };
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture/pick.h"
 #include "capture/tc_clock.h"
 #include "capture/tc_elide.h"
 #include "capture/tc_follow.h"
@@ -239,18 +240,7 @@ static void tc_close(struct source *s)
 	free(t);
 }
 
-static const struct source_ops tc_ops = {
-	.name = "tc",
-	.poll = tc_poll,
-	.losses = tc_losses,
-	.now = tc_now,
-	.stop = tc_stop,
-	.elide = tc_elide,
-	.elided = tc_elided,
-	.close = tc_close,
-};
-
-void tc_counts(struct source *s, struct tc_counts *ret)
+static void tc_counts(struct source *s, struct counts *ret)
 {
 	struct tc *t = (struct tc *)s;
 
@@ -259,8 +249,20 @@ void tc_counts(struct source *s, struct tc_counts *ret)
 	ret->filtered = gate_refused(&t->gate);
 }
 
+static const struct source_ops tc_ops = {
+	.name = "tc",
+	.poll = tc_poll,
+	.losses = tc_losses,
+	.now = tc_now,
+	.stop = tc_stop,
+	.elide = tc_elide,
+	.elided = tc_elided,
+	.counts = tc_counts,
+	.close = tc_close,
+};
+
 /* The programs to attach: the gates in front of the others, if there is a filter that can be had in the kernel. */
-static struct hook_programs programs_of(struct tc *t, const struct tc_config *config)
+static struct hook_programs programs_of(struct tc *t, const struct live_config *config)
 {
 	const int *fd = t->load.prog_fd;
 	struct hook_programs programs = {{{fd[WAY_IN], fd[WAY_OUT]}, {fd[WAY_IN], fd[WAY_OUT]}}};
@@ -269,14 +271,14 @@ static struct hook_programs programs_of(struct tc *t, const struct tc_config *co
 	if (!config->filter)
 		return programs;
 	if (gate_init(&t->gate, config->filter, &programs, why, sizeof(why)) < 0) {
-		follow_say(config, false, "the filter runs in userspace only: %s", why);
+		pick_say(config, false, "the filter runs in userspace only: %s", why);
 		return programs;
 	}
-	follow_say(config, false, "the filter runs in the kernel");
+	pick_say(config, false, "the filter runs in the kernel");
 	return t->gate.programs;
 }
 
-static int tc_start(struct tc *t, const struct tc_config *config, char *error, size_t n)
+static int tc_start(struct tc *t, const struct live_config *config, char *error, size_t n)
 {
 	struct hook_programs programs;
 	uint64_t boot, wall;
@@ -307,7 +309,7 @@ static int tc_start(struct tc *t, const struct tc_config *config, char *error, s
 	return err;
 }
 
-struct source *tc_open(const struct tc_config *config, int *err, char *error, size_t n)
+struct source *tc_open(const struct live_config *config, int *err, char *error, size_t n)
 {
 	struct tc *t = calloc(1, sizeof(*t));
 

@@ -2,61 +2,13 @@
 #include "capture/tc_follow.h"
 
 #include <errno.h>
-#include <fnmatch.h>
-#include <net/if_arp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "capture/pick.h"
 #include "packet/linktype.h"
 
 static const char *const way_name[WAYS] = {[WAY_IN] = "in", [WAY_OUT] = "out"};
-
-void follow_say(const struct tc_config *config, bool always, const char *format, ...)
-{
-	char line[256];
-	va_list args;
-
-	if (!always && config->verbose <= 0)
-		return;
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	if (config->say)
-		config->say(config->say_ctx, line);
-	else
-		fprintf(stderr, "perisco: %s\n", line);
-}
-
-bool follow_wants(const struct tc_config *config, const struct link *link)
-{
-	if (!config->n_patterns)
-		return strcmp(link->kind, "veth") == 0 || strcmp(link->kind, "netkit") == 0;
-	for (size_t i = 0; i < config->n_patterns; i++)
-		if (fnmatch(config->patterns[i], link->name, 0) == 0)
-			return true;
-	return false;
-}
-
-/* 0: packets have an Ethernet header, 1: they begin with the IP header, -1: something else. */
-static int is_l3(const struct link *link)
-{
-	switch (link->type) {
-	case ARPHRD_ETHER:
-	case ARPHRD_LOOPBACK:
-		return 0;
-	case ARPHRD_NONE:
-	case ARPHRD_RAWIP:
-	case ARPHRD_PPP:
-	case ARPHRD_TUNNEL:
-	case ARPHRD_TUNNEL6:
-	case ARPHRD_SIT:
-	case ARPHRD_IPGRE:
-		return 1;
-	default:
-		return -1;
-	}
-}
 
 static void enqueue(struct follow *f, struct port *port, bool loopback)
 {
@@ -70,7 +22,7 @@ static void enqueue(struct follow *f, struct port *port, bool loopback)
 
 static void forget(struct follow *f, struct port *port, bool gone)
 {
-	follow_say(&f->config, false, "%s: %s", port->iface.name, gone ? "gone" : "detached");
+	pick_say(&f->config, false, "%s: %s", port->iface.name, gone ? "gone" : "detached");
 	for (enum way w = 0; w < WAYS; w++)
 		f->waiting -= !list_empty(&port->wait[w]);
 	hook_detach(&f->hooks, &port->hook, port->iface.index, gone);
@@ -79,15 +31,15 @@ static void forget(struct follow *f, struct port *port, bool gone)
 
 static void welcome(struct follow *f, const struct link *link)
 {
-	int l3 = is_l3(link), err;
+	int l3 = pick_l3(link), err;
 	struct port *port;
 
 	err = ports_add(&f->ports, link->index, link->name, l3, &port);
 	if (err) {
-		follow_say(&f->config, true, "%s: cannot be watched: %s", link->name, strerror(-err));
+		pick_say(&f->config, true, "%s: cannot be watched: %s", link->name, strerror(-err));
 	} else if (l3 < 0) {
 		port->failed = true;
-		follow_say(&f->config, true, "%s: interfaces of type %u are not decoded", link->name, link->type);
+		pick_say(&f->config, true, "%s: interfaces of type %u are not decoded", link->name, link->type);
 	} else {
 		enqueue(f, port, link->flags & IFF_LOOPBACK);
 	}
@@ -98,13 +50,13 @@ static void clean(struct follow *f, const struct link *link)
 	unsigned n = clsact_clean(f->hooks.clsact, link->index);
 
 	if (n)
-		follow_say(&f->config, false, "%s: removed %u filters of a run that was killed", link->name, n);
+		pick_say(&f->config, false, "%s: removed %u filters of a run that was killed", link->name, n);
 }
 
 /* Interfaces are known by their index; a name may change, and with it whether they are wanted. */
 static void on_there(struct follow *f, const struct link *link)
 {
-	bool wanted = follow_wants(&f->config, link);
+	bool wanted = pick_wants(&f->config, link);
 	struct port *port = ports_find(&f->ports, link->index);
 
 	if (f->cleaning)
@@ -168,14 +120,14 @@ static void attach(struct follow *f, struct port *port, enum way way)
 		return;
 	if (err) {
 		port->failed = true;
-		follow_say(&f->config, true, "%s: cannot attach to its way %s: %s", port->iface.name, way_name[way],
+		pick_say(&f->config, true, "%s: cannot attach to its way %s: %s", port->iface.name, way_name[way],
 		    err == -EBUSY ? "it has an ingress qdisc in place of clsact" : strerror(-err));
 		return;
 	}
 	if (hook_is_behind(&port->hook))
-		follow_say(&f->config, true, "%s: a filter of another kind comes first on its way %s, and may hide packets",
+		pick_say(&f->config, true, "%s: a filter of another kind comes first on its way %s, and may hide packets",
 		    port->iface.name, way_name[way]);
-	follow_say(&f->config, false, "%s: attached to its way %s by %s", port->iface.name, way_name[way],
+	pick_say(&f->config, false, "%s: attached to its way %s by %s", port->iface.name, way_name[way],
 		   hooks_name(&f->hooks));
 }
 
@@ -195,8 +147,9 @@ bool follow_step(struct follow *f)
 	return false;
 }
 
-static bool watches(const struct follow *f, const char *name)
+static bool watches(const void *ctx, const char *name)
 {
+	const struct follow *f = ctx;
 	struct port *port;
 
 	for (struct list *l = f->ports.live.next; l != &f->ports.live; l = l->next) {
@@ -205,25 +158,6 @@ static bool watches(const struct follow *f, const char *name)
 			return !port->failed;
 	}
 	return false;
-}
-
-/* A glob may match nothing yet, but who gives a name means an interface that is there. */
-static int check_names(const struct follow *f, char *error, size_t n)
-{
-	const char *name;
-
-	for (size_t i = 0; i < f->config.n_patterns; i++) {
-		name = f->config.patterns[i];
-		if (strpbrk(name, "*?[") || watches(f, name))
-			continue;
-		if (if_nametoindex(name)) {
-			snprintf(error, n, "cannot watch interface \"%s\": its type of packets is not decoded", name);
-			return -EOPNOTSUPP;
-		}
-		snprintf(error, n, "cannot watch interface \"%s\": there is none of this name; see `ip link`", name);
-		return -ENODEV;
-	}
-	return 0;
 }
 
 static int look_around(struct follow *f, char *error, size_t n)
@@ -236,10 +170,10 @@ static int look_around(struct follow *f, char *error, size_t n)
 	f->cleaning = false;
 	if (err)
 		snprintf(error, n, "cannot list interfaces by rtnetlink: %s", strerror(-err));
-	return err ? err : check_names(f, error, n);
+	return err ? err : pick_check(&f->config, watches, f, error, n);
 }
 
-int follow_open(struct follow *f, const struct tc_config *config, const struct hook_programs *programs, int tallies,
+int follow_open(struct follow *f, const struct live_config *config, const struct hook_programs *programs, int tallies,
 		const struct ring *ring, char *error, size_t n)
 {
 	int err;
@@ -249,7 +183,7 @@ int follow_open(struct follow *f, const struct tc_config *config, const struct h
 	for (enum way w = 0; w < WAYS; w++)
 		list_init(&f->queue[w]);
 	err = hooks_init(&f->hooks, config->hook, programs);
-	if (err == -EOPNOTSUPP && config->hook == TC_HOOK_TCX) {
+	if (err == -EOPNOTSUPP && config->hook == HOOK_TCX) {
 		snprintf(error, n, "cannot attach by tcx: it came with Linux 6.6; leave the choice to perisco");
 		return err;
 	}

@@ -11,7 +11,7 @@
 #include "capture/tc_port.h"
 
 struct follow {
-	struct tc_config config;
+	struct live_config config;
 	const struct ring *ring; /* borrowed */
 	struct hooks hooks;
 	struct ports ports;
@@ -21,12 +21,8 @@ struct follow {
 	bool cleaning;           /* the first dump: what dead runs left is removed */
 };
 
-/* Says a line; one that is not for `always` is for those who are verbose. */
-__attribute__((format(printf, 3, 4)))
-void follow_say(const struct tc_config *config, bool always, const char *format, ...);
-
 /* Listens, and queues what is there. 0 or a negative errno with a line in `error`; close it in both cases. */
-int follow_open(struct follow *f, const struct tc_config *config, const struct hook_programs *programs, int tallies,
+int follow_open(struct follow *f, const struct live_config *config, const struct hook_programs *programs, int tallies,
 		const struct ring *ring, char *error, size_t n);
 
 /* Takes every program off. */
@@ -34,8 +30,5 @@ void follow_close(struct follow *f);
 
 /* Attaches the next program; false when none waits. */
 bool follow_step(struct follow *f);
-
-/* Is this interface to be captured at? */
-bool follow_wants(const struct tc_config *config, const struct link *link);
 
 #endif

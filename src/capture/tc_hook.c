@@ -23,15 +23,15 @@ static int probe_tcx(void)
 	return errno == EPERM ? -EPERM : -EOPNOTSUPP;
 }
 
-int hooks_init(struct hooks *h, enum tc_hook how, const struct hook_programs *programs)
+int hooks_init(struct hooks *h, enum live_hook how, const struct hook_programs *programs)
 {
 	int err;
 
 	memset(h, 0, sizeof(*h));
 	h->programs = *programs;
-	if (how != TC_HOOK_CLSACT) {
+	if (how != HOOK_TC) {
 		err = probe_tcx();
-		if (err && (err == -EPERM || how == TC_HOOK_TCX))
+		if (err && (err == -EPERM || how == HOOK_TCX))
 			return err;
 		h->tcx = !err;
 	}
@@ -46,7 +46,7 @@ void hooks_release(struct hooks *h)
 
 const char *hooks_name(const struct hooks *h)
 {
-	return h->tcx ? "tcx" : "clsact";
+	return h->tcx ? "tcx" : "tc";
 }
 
 int hook_attach(struct hooks *h, struct hook *k, uint32_t ifindex, bool l3, enum way way)

@@ -3,7 +3,7 @@
 #ifndef PERISCO_CAPTURE_TC_HOOK_H
 #define PERISCO_CAPTURE_TC_HOOK_H
 
-#include "capture/tc.h"
+#include "capture/live.h"
 #include "capture/tc_clsact.h"
 
 /* Descriptors, by whether packets begin with the IP header, and by way. */
@@ -24,10 +24,10 @@ struct hook {
 };
 
 /* 0 or a negative errno: -EOPNOTSUPP when the kernel lacks what `how` asks for. Release it in both cases. */
-int hooks_init(struct hooks *h, enum tc_hook how, const struct hook_programs *programs);
+int hooks_init(struct hooks *h, enum live_hook how, const struct hook_programs *programs);
 void hooks_release(struct hooks *h);
 
-/* "tcx" or "clsact". */
+/* "tcx" or "tc", as the option has it. */
 const char *hooks_name(const struct hooks *h);
 
 /*

@@ -186,12 +186,12 @@ int ports_losses(struct ports *p, uint64_t ts_ns, loss_fn fn, void *ctx)
 	return 0;
 }
 
-void ports_count(struct ports *p, struct tc_counts *ret)
+void ports_count(struct ports *p, struct counts *ret)
 {
 	struct tally all = p->freed;
 	struct port *port;
 
-	*ret = (struct tc_counts){0};
+	*ret = (struct counts){0};
 	for (struct list *l = p->gone.next; l != &p->gone; l = l->next)
 		tally_add(&all, &port_of(l)->sum);
 	for (struct list *l = p->live.next; l != &p->live; l = l->next) {

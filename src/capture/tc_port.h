@@ -57,6 +57,6 @@ void ports_reap(struct ports *p, const struct ring *ring);
 int ports_losses(struct ports *p, uint64_t ts_ns, loss_fn fn, void *ctx);
 
 /* Everything that was ever counted, and how many interfaces have a program, and how many could not get one. */
-void ports_count(struct ports *p, struct tc_counts *ret);
+void ports_count(struct ports *p, struct counts *ret);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef PERISCO_CLI_CONFIG_H
 #define PERISCO_CLI_CONFIG_H
 
-#include "capture/tc.h"
+#include "capture/live.h"
 #include "output/select.h"
 #include "output/view.h"
 
@@ -41,7 +41,7 @@ struct config {
 	unsigned command;          /* an enum command; 0 only when help is asked for and no command was named */
 	struct words files;        /* of replay */
 	struct words interfaces;   /* of watch: names and globs; none: every veth */
-	enum tc_hook hook;         /* of watch */
+	enum live_hook hook;       /* of watch */
 	enum vantage vantage;      /* VANTAGE_UNKNOWN: the first point that shows a connection */
 	uint64_t snaplen;          /* of watch, bytes; 0: all */
 	char *filter;              /* NULL: every packet */
@@ -53,7 +53,7 @@ struct config {
 	uint64_t stream_interval_ns; /* 0: no records of what goes on */
 	uint64_t body;             /* bytes to keep of each body */
 	uint64_t count;            /* 0: no limit */
-	uint64_t memory, ring;     /* bytes; ring 0: as tc_open likes it */
+	uint64_t memory, ring;     /* bytes; ring 0: as live_open likes it */
 	uint64_t verbose;
 	bool quiet;
 };

@@ -149,16 +149,19 @@ static int set_interval(struct config *c, const struct opt *o, const char *value
 
 static int set_hook(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
 {
-	static const char *const names[] = {[TC_HOOK_AUTO] = "auto", [TC_HOOK_TCX] = "tcx", [TC_HOOK_CLSACT] = "clsact"};
+	static const struct {
+		const char *name;
+		enum live_hook hook;
+	} names[] = {{"auto", HOOK_AUTO}, {"tcx", HOOK_TCX}, {"tc", HOOK_TC}, {"clsact", HOOK_TC}};
 
 	(void)o;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (strcmp(value, names[i]) == 0) {
-			c->hook = (enum tc_hook)i;
+		if (strcmp(value, names[i].name) == 0) {
+			c->hook = names[i].hook;
 			return 0;
 		}
 	}
-	snprintf(error, n, "'%s' is none of auto, tcx, clsact", value);
+	snprintf(error, n, "'%s' is none of auto, tcx, tc", value);
 	return -EINVAL;
 }
 
@@ -180,9 +183,9 @@ static int set_vantage(struct config *c, const struct opt *o, const char *value,
 
 static int set_snaplen(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
 {
-	if (value_size(value, field(c, o)) && c->snaplen <= TC_SNAPLEN_MAX)
+	if (value_size(value, field(c, o)) && c->snaplen <= SNAPLEN_MAX)
 		return 0;
-	snprintf(error, n, "'%s' is no number of bytes up to %d", value, TC_SNAPLEN_MAX);
+	snprintf(error, n, "'%s' is no number of bytes up to %d", value, SNAPLEN_MAX);
 	return -EINVAL;
 }
 
@@ -225,7 +228,7 @@ const struct opt opts[] = {
 	 "devices, globs too ('veth*'); default: all veths"},
 	{"filter", 'f', "EXPR", BOTH, OPT_INPUT, set_text, AT(filter), false,
 	 "only packets that match this pcap-filter(7)"},
-	{"hook", 0, "HOOK", WATCH, OPT_INPUT, set_hook, 0, false, "tcx, clsact, or auto: what the kernel has"},
+	{"hook", 0, "HOOK", WATCH, OPT_INPUT, set_hook, 0, false, "tcx, tc, or auto: what the kernel has"},
 
 	{"vantage", 0, "POINT", BOTH, OPT_INPUT, set_vantage, 0, false,
 	 "whose copy counts: first, client, server, both"},

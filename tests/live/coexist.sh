@@ -60,14 +60,14 @@ done
 # At our own priority, of another kind: ours comes behind, and says so.
 on host tc qdisc add dev "$host-a" clsact
 on host tc filter add dev "$host-a" ingress prio 1 protocol ip u32 match ip dport 81 0xffff flowid 1:1
-watch --hook clsact
+watch --hook tc
 grep -q 'may hide packets' "$work/err" || fail "nothing is said of a filter in front of ours"
 watched
 on host tc qdisc del dev "$host-a" clsact
 
 # The older ingress qdisc has no way out.
 on host tc qdisc add dev "$host-a" ingress
-watch --hook clsact
+watch --hook tc
 grep -q "$host-a: .*ingress qdisc" "$work/err" || fail "nothing is said of an ingress qdisc"
 get http://10.77.2.2/hello
 watched
@@ -76,7 +76,7 @@ expect "exchanges beside an ingress qdisc" "$(exchanges true)" 1
 on host tc qdisc del dev "$host-a" ingress
 
 # Two runs see the same, and the first one's end takes nothing from the second.
-watch --hook clsact
+watch --hook tc
 first=$watcher
 mv "$work/out" "$work/out1"
 watch
@@ -93,7 +93,7 @@ expect "exchanges of the first run" "$(exchanges true)" 1
 expect "filters of both runs, when they are over" "$(ours)" 0
 
 # Killed: the next one cleans up, qdisc included.
-watch --hook clsact
+watch --hook tc
 kill -KILL "$watcher"
 wait "$watcher" 2>/dev/null
 expect "filters of a run that was killed" "$(ours)" 2

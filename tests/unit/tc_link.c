@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "capture/link.h"
-#include "capture/tc_follow.h"
+#include "capture/pick.h"
 
 static struct nl_msg *message(int type, int family, const char *name, const char *kind)
 {
@@ -114,10 +114,10 @@ static struct link named(const char *name, const char *kind)
 
 static bool wants(const char *pattern, const char *name, const char *kind)
 {
-	const struct tc_config config = {.patterns = &pattern, .n_patterns = pattern != NULL};
+	const struct live_config config = {.patterns = &pattern, .n_patterns = pattern != NULL};
 	const struct link l = named(name, kind);
 
-	return follow_wants(&config, &l);
+	return pick_wants(&config, &l);
 }
 
 static void takes_veths_unless_told(void **state)
