@@ -96,7 +96,7 @@ fail:
 }
 
 /* The program for a link type, made when there is none yet; NULL when out of memory. */
-static struct program *filter_program(struct filter *f, uint16_t link, char *error, size_t n)
+static struct program *program_for(struct filter *f, uint16_t link, char *error, size_t n)
 {
 	struct program *p = f->programs;
 
@@ -122,7 +122,7 @@ struct filter *filter_new(const char *expression, char *error, size_t n)
 	if (f)
 		strcpy(f->expression, expression);
 	for (size_t i = 0; f && i < sizeof links / sizeof *links; i++) {
-		const struct program *p = filter_program(f, links[i], i ? other : complaint, PCAP_ERRBUF_SIZE);
+		const struct program *p = program_for(f, links[i], i ? other : complaint, PCAP_ERRBUF_SIZE);
 
 		if (p && p->bpf.bf_insns)
 			return f;
@@ -146,7 +146,7 @@ void filter_free(struct filter *f)
 bool filter_match(struct filter *f, const struct packet *pkt)
 {
 	char complaint[PCAP_ERRBUF_SIZE];
-	const struct program *p = filter_program(f, pkt->link, complaint, sizeof complaint);
+	const struct program *p = program_for(f, pkt->link, complaint, sizeof complaint);
 
 	return p && p->bpf.bf_insns && bpf_filter(p->directed[pkt->dir], pkt->data.p, pkt->wire_len, (u_int)pkt->data.n);
 }
@@ -155,7 +155,7 @@ struct sock_filter *filter_code(struct filter *f, uint16_t link, enum direction 
 {
 	static const struct bpf_insn nothing = BPF_STMT(BPF_RET | BPF_K, 0);
 	char complaint[PCAP_ERRBUF_SIZE];
-	const struct program *p = filter_program(f, link, complaint, sizeof complaint);
+	const struct program *p = program_for(f, link, complaint, sizeof complaint);
 	const struct bpf_insn *from = p && p->bpf.bf_insns ? p->directed[dir] : &nothing;
 	struct sock_filter *ret;
 
@@ -206,4 +206,12 @@ bool filter_is_plain(struct filter *f)
 		free(code);
 	}
 	return plain;
+}
+
+const struct bpf_program *filter_program(struct filter *f, uint16_t link)
+{
+	char complaint[PCAP_ERRBUF_SIZE];
+	const struct program *p = program_for(f, link, complaint, sizeof complaint);
+
+	return p && p->bpf.bf_insns ? &p->bpf : NULL;
 }

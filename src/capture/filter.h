@@ -7,6 +7,7 @@
 
 struct filter;
 struct sock_filter; /* of linux/filter.h: an instruction of classic BPF */
+struct bpf_program; /* of libpcap */
 
 /*
  * Compiles the expression with libpcap, which may ask DNS for names in it. NULL with the expression and libpcap's complaint
@@ -32,5 +33,11 @@ bool filter_match(struct filter *f, const struct packet *pkt);
  * cannot speak of the link type, one that takes nothing. NULL when out of memory.
  */
 struct sock_filter *filter_code(struct filter *f, uint16_t link, enum direction dir, size_t *n);
+
+/*
+ * The program for a link type (LINKTYPE_*), for the kernel to run; NULL when nothing of the expression can be said of it, or
+ * out of memory. It asks the kernel for the direction, as the kernel knows it. Belongs to the filter.
+ */
+const struct bpf_program *filter_program(struct filter *f, uint16_t link);
 
 #endif

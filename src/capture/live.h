@@ -12,10 +12,10 @@
 struct filter;
 
 /*
- * Where packets are taken. AUTO: by TCX where the kernel has it (6.6) and else by TC, the filters of a clsact
- * qdisc.
+ * Where packets are taken. AUTO: by TCX where the kernel has it (6.6), else by TC, the filters of a clsact qdisc, and where
+ * BPF programs are refused by PACKET, a packet(7) socket.
  */
-enum live_hook { HOOK_AUTO, HOOK_TCX, HOOK_TC };
+enum live_hook { HOOK_AUTO, HOOK_TCX, HOOK_TC, HOOK_PACKET };
 
 #define SNAPLEN_MAX 32768
 

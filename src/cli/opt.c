@@ -152,7 +152,7 @@ static int set_hook(struct config *c, const struct opt *o, const char *value, ch
 	static const struct {
 		const char *name;
 		enum live_hook hook;
-	} names[] = {{"auto", HOOK_AUTO}, {"tcx", HOOK_TCX}, {"tc", HOOK_TC}, {"clsact", HOOK_TC}};
+	} names[] = {{"auto", HOOK_AUTO}, {"tcx", HOOK_TCX}, {"tc", HOOK_TC}, {"clsact", HOOK_TC}, {"packet", HOOK_PACKET}};
 
 	(void)o;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -161,7 +161,7 @@ static int set_hook(struct config *c, const struct opt *o, const char *value, ch
 			return 0;
 		}
 	}
-	snprintf(error, n, "'%s' is none of auto, tcx, tc", value);
+	snprintf(error, n, "'%s' is none of auto, tcx, tc, packet", value);
 	return -EINVAL;
 }
 
@@ -228,7 +228,7 @@ const struct opt opts[] = {
 	 "devices, globs too ('veth*'); default: all veths"},
 	{"filter", 'f', "EXPR", BOTH, OPT_INPUT, set_text, AT(filter), false,
 	 "only packets that match this pcap-filter(7)"},
-	{"hook", 0, "HOOK", WATCH, OPT_INPUT, set_hook, 0, false, "tcx, tc, or auto: what the kernel has"},
+	{"hook", 0, "HOOK", WATCH, OPT_INPUT, set_hook, 0, false, "tcx, tc, packet, or auto: the best there is"},
 
 	{"vantage", 0, "POINT", BOTH, OPT_INPUT, set_vantage, 0, false,
 	 "whose copy counts: first, client, server, both"},

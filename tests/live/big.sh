@@ -47,5 +47,13 @@ for hook in $(hooks); do
 		fail "$hook: a packet is not well formed"
 	expect "$hook: files found in the packets" "$(grep -c "$sent" "$work/tails")" 3
 done
+
+# A packet socket gives them whole.
+watch --hook packet
+get 'http://[fd77:2::2]/file'
+get http://10.77.2.2/file
+watched
+expect "packet: exchanges" "$(exchanges '.l7.response.Record.Http.body_bytes == 4000000')" 2
+expect "packet: exchanges with something missing" "$(exchanges .missing)" 0
 grep -q '^5 packets captured' "$work/big" || skip "no segment was larger than 64 KiB"
 pass

@@ -10,7 +10,7 @@ may() {
 	reassembly) echo base packet chunk.h record.h proto/proto.h reassembly ;; # a flow holds its decoder
 	proto) echo base packet chunk.h record.h proto ;;
 	engine) echo base packet chunk.h record.h reassembly proto engine ;;
-	capture) echo base packet event.h '*.skel.h' capture ;;
+	capture) echo base packet event.h opaque.h '*.skel.h' capture ;;
 	identity) echo base packet identity ;;
 	output) echo base packet record.h output ;;
 	cli) echo base packet record.h capture output cli ;;

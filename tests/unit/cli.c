@@ -61,7 +61,7 @@ static bool selects(const struct config *c)
 	}
 HOLDS(interface, c->interfaces.n == 2 && !strcmp(c->interfaces.v[0], "veth*") && !strcmp(c->interfaces.v[1], "lo"))
 HOLDS(filter, c->filter && !strcmp(c->filter, "tcp port 80"))
-HOLDS(hook, c->hook == HOOK_TC)
+HOLDS(hook, c->hook == HOOK_PACKET)
 HOLDS(vantage, c->vantage == VANTAGE_SERVER)
 HOLDS(snaplen, c->snaplen == 96)
 HOLDS(count, c->count == 12)
@@ -86,7 +86,7 @@ static const struct expect {
 } expects[] = {
 	{"interface", "veth*,lo", "eth0", interface_holds},
 	{"filter", "tcp port 80", "tcp", filter_holds},
-	{"hook", "tc", "tcx", hook_holds},
+	{"hook", "packet", "tcx", hook_holds},
 	{"vantage", "server", "both", vantage_holds},
 	{"snaplen", "96", "0", snaplen_holds},
 	{"method", "POST,GET", "HEAD", selects},
@@ -314,7 +314,7 @@ static void test_errors(void **state)
 		{NULL, "watch|--body|2M", "--body: 2M is out of range"},
 		{NULL, "watch|--stream-interval|often", "--stream-interval: 'often' is no time from 1ms up"},
 		{NULL, "watch|--stream-interval|999us", "--stream-interval: '999us' is no time from 1ms up"},
-		{NULL, "watch|--hook|ebpf", "--hook: 'ebpf' is none of auto, tcx, tc"},
+		{NULL, "watch|--hook|ebpf", "--hook: 'ebpf' is none of auto, tcx, tc, packet"},
 		{NULL, "watch|-i|a,,b", "--interface: a name is empty"},
 		{NULL, "watch|--status|9999", "--status: "},
 		{NULL, "watch|--min-latency|soon", "--min-latency: "},
