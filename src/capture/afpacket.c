@@ -18,8 +18,8 @@
 #include "packet/linktype.h"
 
 #define SECOND 1000000000ULL
-#define BATCH  512                /* packets a poll */
-#define LAG    (SECOND / 4)       /* the ring hands over no later than this, on a loaded host too */
+#define BATCH  512          /* packets a poll */
+#define LAG    (SECOND / 4) /* the ring hands over no later than this, on a loaded host too */
 
 struct afpacket {
 	struct source source; /* first */
@@ -31,9 +31,9 @@ struct afpacket {
 	uint64_t seen;    /* Unix time; packets from before were handed over */
 	uint64_t told;    /* Unix time; losses were */
 	struct counts counts;
-	uint64_t untold;  /* packets lost, not reported yet */
 	bool changed;     /* interfaces came or went: the program is to be made anew */
 	bool stopped;
+	uint64_t stopped_ns; /* Unix time */
 };
 
 static uint64_t wall_time(void)
@@ -117,8 +117,8 @@ static bool watches(const void *ctx, const char *name)
 }
 
 /*
- * Tells the kernel which packets are wanted. It takes long programs from those with privileges only: then it is told less,
- * and more packets come to be looked at here.
+ * Tells the kernel which packets are wanted. It takes long programs from those with privileges only: then it is told
+ * less, and more packets come to be looked at here.
  */
 static int choose(struct afpacket *a)
 {
@@ -202,6 +202,12 @@ static int wait_for_packets(struct afpacket *a, int timeout_ms)
 	return 1;
 }
 
+/* What is left was handed over. The kernel hands over its last block in time, or else something is broken. */
+static bool is_over(const struct afpacket *a)
+{
+	return frames_empty(&a->frames) || wall_time() - a->stopped_ns > SECOND;
+}
+
 static int afpacket_poll(struct source *s, int timeout_ms, packet_fn fn, void *ctx)
 {
 	struct afpacket *a = (struct afpacket *)s;
@@ -214,7 +220,7 @@ static int afpacket_poll(struct source *s, int timeout_ms, packet_fn fn, void *c
 	n = drain(a, fn, ctx);
 	if (n < 0)
 		return n;
-	return !a->stopped || !frames_empty(&a->frames);
+	return n || !a->stopped || !is_over(a);
 }
 
 static int afpacket_losses(struct source *s, loss_fn fn, void *ctx)
@@ -248,6 +254,7 @@ static void afpacket_stop(struct source *s)
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0)
 		usleep(50000);
 	a->stopped = true;
+	a->stopped_ns = wall_time();
 }
 
 static void afpacket_counts(struct source *s, struct counts *ret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The classic BPF program that keeps packets away from a packet socket (Documentation/networking/filter.rst of Linux). What
- * it lets pass is what the BPF programs of the TC hooks let pass, or more: userspace looks at each packet again.
+ * The classic BPF program that keeps packets away from a packet socket (Documentation/networking/filter.rst of Linux).
+ * What it lets pass is what the BPF programs of the TC hooks let pass, or more: userspace looks at each packet again.
  */
 #ifndef PERISCO_CAPTURE_AFPACKET_CODE_H
 #define PERISCO_CAPTURE_AFPACKET_CODE_H
@@ -21,10 +21,10 @@ struct code {
 };
 
 /*
- * Builds the program that accepts, of the `n` interfaces with these indices, ascending (NULL: of all), what is TCP or may
- * hold TCP. `user` is what libpcap compiled for Ethernet, or NULL: what it does not accept is refused too, but for packets
- * with a VLAN tag, which the kernel keeps elsewhere, and those without an Ethernet header. What passes lo is accepted on the
- * way in only. False when it gets too long.
+ * Builds the program that accepts, of the `n` interfaces with these indices, ascending (NULL: of all), what is TCP or
+ * may hold TCP. `user` is what libpcap compiled for Ethernet, or NULL: what it does not accept is refused too, but for
+ * packets with a VLAN tag, which the kernel keeps elsewhere, and those without an Ethernet header. What passes lo is
+ * accepted on the way in only. False when it gets too long.
  */
 bool code_build(struct code *c, const uint32_t *index, size_t n, const struct bpf_program *user);
 

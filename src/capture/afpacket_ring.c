@@ -50,10 +50,12 @@ static int explain(int err, size_t size, char *error, size_t n)
 	switch (err) {
 	case -EPERM:
 	case -EACCES:
-		snprintf(error, n, "cannot open a packet socket: operation not permitted; run as root or give CAP_NET_RAW");
+		snprintf(error, n, "cannot open a packet socket: operation not permitted; "
+			 "run as root or give CAP_NET_RAW");
 		return -EPERM;
 	case -ENOMEM:
-		snprintf(error, n, "cannot make a packet ring: out of memory; try a smaller ring than %zu KiB", size >> 10);
+		snprintf(error, n, "cannot make a packet ring: out of memory; try a smaller ring than %zu KiB",
+			 size >> 10);
 		return err;
 	case -EAFNOSUPPORT:
 	case -ENOPROTOOPT:
@@ -182,8 +184,8 @@ bool frames_next(struct frames *f, struct frame *ret)
 }
 
 /*
- * The count of the block that the kernel fills can be read before it is ours. Of a block that was handed back it is what it
- * was, until the kernel takes it up, which it does before long.
+ * The count of the block that the kernel fills can be read before it is ours. Of a block that was handed back it is
+ * what it was, until the kernel takes it up, which it does before long.
  */
 bool frames_empty(const struct frames *f)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A packet socket with its ring (TPACKET_V3: Documentation/networking/packet_mmap.rst of Linux): the kernel fills blocks one
- * after the other and hands each over when it is full, or FRAMES_RETIRE_MS after its first packet; we hand it back when read.
+ * A packet socket with its ring (TPACKET_V3: Documentation/networking/packet_mmap.rst of Linux): the kernel fills
+ * blocks one after the other and hands each over when it is full, or FRAMES_RETIRE_MS after its first packet; we hand
+ * it back when read.
  */
 #ifndef PERISCO_CAPTURE_AFPACKET_RING_H
 #define PERISCO_CAPTURE_AFPACKET_RING_H
@@ -38,13 +39,16 @@ struct frame {
 };
 
 /*
- * A socket with a ring of about `size` bytes (0: 64 MiB) that captures nothing yet. 0 or a negative errno with a line in
- * `error`: -EPERM without CAP_NET_RAW, -EOPNOTSUPP when the kernel lacks it. Release it in both cases.
+ * A socket with a ring of about `size` bytes (0: 64 MiB) that captures nothing yet. 0 or a negative errno with a line
+ * in `error`: -EPERM without CAP_NET_RAW, -EOPNOTSUPP when the kernel lacks it. Release it in both cases.
  */
 int frames_open(struct frames *f, size_t size, char *error, size_t n);
 void frames_release(struct frames *f);
 
-/* From now on the program says which packets are captured, of all interfaces. 0 or a negative errno, the one before stays. */
+/*
+ * From now on the program says which packets are captured, of all interfaces. 0 or a negative errno: the one before
+ * stays.
+ */
 int frames_filter(struct frames *f, const struct code *code);
 
 /* Captures from now on. 0 or a negative errno. */

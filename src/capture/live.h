@@ -12,8 +12,8 @@
 struct filter;
 
 /*
- * Where packets are taken. AUTO: by TCX where the kernel has it (6.6), else by TC, the filters of a clsact qdisc, and where
- * BPF programs are refused by PACKET, a packet(7) socket.
+ * Where packets are taken. AUTO: by TCX where the kernel has it (6.6), else by TC, the filters of a clsact qdisc, and
+ * where BPF programs are refused by PACKET, a packet(7) socket.
  */
 enum live_hook { HOOK_AUTO, HOOK_TCX, HOOK_TC, HOOK_PACKET };
 
@@ -24,7 +24,7 @@ struct live_config {
 	size_t n_patterns;
 	size_t ring;                 /* bytes of the buffer that the kernel fills, a power of two; 0: 64 MiB, less where there is little memory */
 	enum live_hook hook;
-	struct filter *filter;       /* borrowed; the kernel may refuse what does not match, but need not. NULL: everything */
+	struct filter *filter;       /* borrowed; the kernel may refuse what does not match, or not. NULL: none */
 	bool whole;                  /* every packet is wanted, and all of it: `elide` has no effect */
 	bool last;                   /* of the interfaces that show the begin of a connection the last one counts, not the first */
 	uint32_t snaplen;            /* only the first bytes of each packet, at most SNAPLEN_MAX; 0: all */
@@ -34,10 +34,10 @@ struct live_config {
 };
 
 /*
- * Captures at all interfaces that match, and at new ones. What `config` points to is borrowed for the life of the source.
- * Returns NULL with a line in `error` and *err set to a negative errno: -EPERM (no right), -EOPNOTSUPP (the kernel lacks
- * something), -EPFNOSUPPORT (packets of an interface that was named cannot be decoded), -ENODEV (a plain name that does not
- * exist; a glob or the default may match nothing yet), or another one.
+ * Captures at all interfaces that match, and at new ones. What `config` points to is borrowed for the life of the
+ * source. Returns NULL with a line in `error` and *err set to a negative errno: -EPERM (no right), -EOPNOTSUPP (the
+ * kernel lacks something), -EPFNOSUPPORT (packets of an interface that was named cannot be decoded), -ENODEV (a plain
+ * name that does not exist; a glob or the default may match nothing yet), or another one.
  */
 struct source *live_open(const struct live_config *config, int *err, char *error, size_t n);
 

@@ -10,7 +10,7 @@
 
 struct nic {
 	struct iface iface; /* what packets point to */
-	uint64_t gone_ns;   /* Unix time it was gone, or not wanted any more: the ring may hold packets from before. 0: it is there */
+	uint64_t gone_ns;   /* Unix time it was gone, or not wanted: the ring may hold packets from before. 0: there */
 	bool loopback;
 	bool failed;        /* its packets cannot be decoded */
 	bool listed;        /* still there, says the dump under way */
@@ -26,7 +26,7 @@ void nics_release(struct nics *s);
 /* NULL when there is none. Valid until the next nics_add or nics_reap. */
 struct nic *nics_find(const struct nics *s, uint32_t index);
 
-/* The nic of this index, new or back to life, with nothing but its name and that it is listed. NULL when out of memory. */
+/* The nic of this index, new or back to life: named, listed, nothing else yet. NULL when out of memory. */
 struct nic *nics_add(struct nics *s, uint32_t index, const char *name);
 
 void nic_rename(struct nic *nic, const char *name);

@@ -13,13 +13,14 @@ bool pick_wants(const struct live_config *config, const struct link *link);
 int pick_l3(const struct link *link);
 
 /*
- * Is each interface that was named captured at, as `watched` has it? A glob may match nothing yet, but who gives a name means
- * an interface that is there. 0, or -ENODEV or -EPFNOSUPPORT with a line in `error`.
+ * Is each interface that was named captured at, as `watched` has it? A glob may match nothing yet, but who gives a name
+ * means an interface that is there. 0, or -ENODEV or -EPFNOSUPPORT with a line in `error`.
  */
 int pick_check(const struct live_config *config, bool (*watched)(const void *ctx, const char *name), const void *ctx,
 	       char *error, size_t n);
 
 /* Says a line as the config wants it said: `always`, or only when it asks for talk. */
-__attribute__((format(printf, 3, 4))) void pick_say(const struct live_config *config, bool always, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void pick_say(const struct live_config *config, bool always,
+						    const char *format, ...);
 
 #endif

@@ -52,6 +52,34 @@ watched
 expect "tagged packets" "$(tcpdump -nner "$work/tagged.pcap" vlan 5 2>/dev/null | wc -l)" 1
 expect "packets tagged twice" "$(tcpdump -nner "$work/tagged.pcap" vlan 6 and vlan 5 2>/dev/null | wc -l)" 1
 
+# No link header: a tun(4) device. lo, too, in one go: each exchange there once.
+cat >"$work/tun.py" <<-END
+	import fcntl, os, struct, sys, time
+	tun = os.open("/dev/net/tun", os.O_RDWR)
+	fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", b"tun7", 0x1001))
+	print("there", flush=True)
+	request = b"GET /tun HTTP/1.1\r\nHost: x\r\n\r\n"
+	ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(request), 1, 0, 64, 6, 0, bytes([10, 9, 9, 1]), bytes([10, 9, 9, 2]))
+	sys.stdin.readline()
+	os.write(tun, ip + struct.pack("!HHIIBBHHH", 40000, 80, 1000, 2000, 0x50, 0x18, 512, 0, 0) + request)
+	time.sleep(0.2)
+END
+if [ -e /dev/net/tun ]; then
+	mkfifo "$work/go"
+	ip netns exec "$host" python3 "$work/tun.py" <"$work/go" >"$work/tun" &
+	exec 7>"$work/go"
+	until_ 5 grep -q there "$work/tun" || fail "no tun device"
+	ip -n "$host" link set tun7 up
+	watch --hook packet -i 'tun*,lo' -f 'port 80' -w "$work/tun.pcapng"
+	echo >&7
+	sleep 0.1
+	watched
+	exec 7>&-
+	expect "exchanges without a link header" "$(exchanges '.iface.name == "tun7" and .l7.request.Record.Http.url == "/tun"')" 1
+	"$perisco" replay -q -o json "$work/tun.pcapng" >"$work/replayed"
+	diff "$work/out" "$work/replayed" >"$work/err.replay" || fail "tun7: replayed, its packets give other records"
+fi
+
 # Interfaces that come, are renamed, and go.
 fds() {
 	find "/proc/$watcher/fd" -mindepth 1 | wc -l

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The program for packet sockets, run as the kernel would: what it lets pass of each kind, interface, way and filter. */
+/* The program for packet sockets, run as the kernel would: what passes of each kind, interface, way and filter. */
 #include "packet_build.h"
 
 #include <linux/if_packet.h>
