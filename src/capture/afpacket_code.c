@@ -19,7 +19,7 @@
 #define COUNT(a)   (sizeof(a) / sizeof *(a))
 
 static const uint32_t protocols[] = {IPPROTO_TCP, OPAQUE_PROTOCOLS(COMMA)};
-static const uint32_t extensions[] = {IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_FRAGMENT, IPPROTO_DSTOPTS};
+static const uint32_t extensions[] = {IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS};
 static const uint32_t ethertypes[] = {OPAQUE_ETHERTYPES(COMMA) ETH_P_8021Q, ETH_P_8021AD};
 static const uint32_t ports[] = {OPAQUE_UDP_PORTS(COMMA)};
 
@@ -129,14 +129,25 @@ static void ipv4(struct code *c, uint32_t at, uint32_t accepted)
 	udp(c, at, accepted);
 }
 
+/* Looks behind one extension header, which tells multicast listeners' reports apart: any host sends some. */
 static void ipv6(struct code *c, uint32_t at, uint32_t accepted)
 {
+	static const uint32_t fragment[] = {IPPROTO_FRAGMENT}, udp_too[] = {IPPROTO_FRAGMENT, IPPROTO_UDP};
+	uint32_t extended = label(c);
+
 	put(c, BPF_LD | BPF_B | BPF_ABS, at + 6);
 	jump_if_any(c, protocols, COUNT(protocols), accepted);
-	jump_if_any(c, extensions, COUNT(extensions), accepted);
+	jump_if_any(c, fragment, COUNT(fragment), accepted);
+	jump_if_any(c, extensions, COUNT(extensions), extended);
 	refuse_unless(c, IPPROTO_UDP);
 	put(c, BPF_LDX | BPF_IMM, 40);
 	udp(c, at, accepted);
+	land(c, extended);
+	put(c, BPF_LD | BPF_B | BPF_ABS, at + 40);
+	jump_if_any(c, protocols, COUNT(protocols), accepted);
+	jump_if_any(c, extensions, COUNT(extensions), accepted);
+	jump_if_any(c, udp_too, COUNT(udp_too), accepted);
+	refuse(c);
 }
 
 static void ethernet(struct code *c, uint32_t accepted)

@@ -103,12 +103,26 @@ static void takes_what_may_be_tcp(void **state)
 	check_ip(1, false);
 	check_ip(58, false);
 	check_ip(132, false);
+}
+
+static void looks_behind_extensions(void **state)
+{
+	static const uint8_t wanted[] = {6, 4, 17, 43, 44, 60}, others[] = {58, 59, 132};
+
+	(void)state;
+	make(NULL, 0, NULL);
 	new_request();
-	put_ip6(6);
-	PUT("\x06\0\0\0\0\0\0\0");
-	put_ip6(0);
+	put_ip6(44);
 	put_ethernet(0x86dd);
 	assert_true(accepts(&ethernet));
+	for (size_t i = 0; i < sizeof wanted + sizeof others; i++) {
+		new_request();
+		put_zeros(7);
+		put_u8(i < sizeof wanted ? wanted[i] : others[i - sizeof wanted]);
+		put_ip6(i % 2 ? 60 : 0);
+		put_ethernet(0x86dd);
+		assert_int_equal(accepts(&ethernet), i < sizeof wanted);
+	}
 }
 
 static void takes_tunnels_in_udp(void **state)
@@ -267,7 +281,8 @@ static void refuses_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_what_may_be_tcp), cmocka_unit_test(takes_tunnels_in_udp),
+		cmocka_unit_test(takes_what_may_be_tcp), cmocka_unit_test(looks_behind_extensions),
+		cmocka_unit_test(takes_tunnels_in_udp),
 		cmocka_unit_test(takes_fragments_of_tcp), cmocka_unit_test(takes_ethertypes),
 		cmocka_unit_test(survives_cuts), cmocka_unit_test(knows_interfaces),
 		cmocka_unit_test(tells_when_full), cmocka_unit_test(takes_loopback_once),
