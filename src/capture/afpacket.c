@@ -154,6 +154,8 @@ static int hand_over(struct afpacket *a, const struct frame *f, packet_fn fn, vo
 		pkt.data = f->l3;
 		pkt.wire_len -= (uint32_t)(f->l2.n - f->l3.n);
 	}
+	if (a->config.snaplen)
+		pkt.data = slice_first(pkt.data, a->config.snaplen);
 	a->counts.packets++;
 	a->counts.bytes += pkt.wire_len;
 	return fn(ctx, &pkt);
