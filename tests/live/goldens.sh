@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The golden captures, sent through veths: what each hook shows, leaving payload and copies out, is what a replay of all
+# packets shows that were written beside it.
+. tests/live/common perisco-gol
+. scripts/talk
+for end in "$host $host-a" "$host $host-b" "$host-a eth0" "$host-b eth0"; do
+	# shellcheck disable=SC2086
+	set -- $end
+	ip -n "$1" link set "$2" mtu 65535
+done
+
+cat >"$work/send.py" <<-END
+	import socket, struct, sys, time
+	s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	s.bind(("eth0", 0))
+	for mark, path in enumerate(sys.argv[1:]):
+	    data, at = open(path, "rb").read(), 24
+	    if data[:4] != b"\x4d\x3c\xb2\xa1" or data[20] != 1:
+	        continue # pcapng, or not of Ethernet
+	    while at < len(data):
+	        n, wire = struct.unpack_from("<II", data, at + 8)
+	        p, at = bytearray(data[at + 16:at + 16 + n]), at + 16 + n
+	        for place in {b"\x08\x00": (27, 31), b"\x86\xdd": (25, 41)}.get(bytes(p[12:14]), ()):
+	            if place < n:
+	                p[place] ^= mark # no two captures have the same connections
+	        if n == wire and 14 < n < 65000:
+	            s.send(p)
+	    time.sleep(0.01)
+END
+
+captures=()
+for talk in tests/pcaps/*.talk; do
+	talk_make "$(basename "$talk" .talk)"
+	captures+=("$(realpath "$capture")")
+done
+
+# All but times, and what is made of them.
+records() {
+	jq -cS 'def same: if type == "object" then del(.latency_ns, .duration_ns, .after_ns, .ts, .flow_id) | map_values(same)
+		elif type == "array" then map(same) else . end; select(.l7) | same' "$1" | sort
+}
+
+for hook in $(hooks) packet; do
+	ip netns exec "$host" "$perisco" watch --hook "$hook" -w "$work/whole.pcapng" -o null 2>"$work/err.whole" &
+	whole=$!
+	until_ 10 grep -q 'watching 2' "$work/err.whole" || fail "$hook: watch -w does not begin"
+	watch --hook "$hook"
+	on a timeout 60 python3 "$work/send.py" "${captures[@]}" 2>"$work/err.send" || fail "cannot send"
+	watched
+	kill -INT "$whole"
+	wait "$whole" || fail "$hook: watch -w ended badly"
+	"$perisco" replay -q -o json "$work/whole.pcapng" >"$work/replayed"
+	records "$work/out" >"$work/live.txt"
+	records "$work/replayed" >"$work/replay.txt"
+	[ "$(exchanges true)" -ge 300 ] || fail "$hook: no more than $(exchanges true) exchanges"
+	diff "$work/replay.txt" "$work/live.txt" >"$work/err.diff" || fail "$hook: records differ"
+done
+pass
