@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Killed under load, again and again: pods lose nothing, and after the next start nothing is left of what was.
+. tests/live/common perisco-kil
+command -v bpftool >/dev/null || PATH=$PATH:/usr/sbin
+serve
+
+left() { # programs and maps of perisco in the kernel, and filters and qdiscs in the namespace
+	bpftool prog list | grep -c 'name perisco_\|name gate'
+	bpftool map list | grep -c 'name halves\|name tallies'
+	for end in a b; do
+		on host tc filter show dev "$host-$end" ingress
+		on host tc filter show dev "$host-$end" egress
+	done | grep -c filter
+	on host tc qdisc show | grep -c clsact
+}
+
+before=$(left)
+gone() {
+	[ "$(left)" = "$before" ]
+}
+
+for hook in $(hooks); do
+	on a wrk -t 1 -c 8 -d "${SECONDS_OF_LOAD:-12}s" http://10.77.2.2/hello >"$work/wrk" &
+	load=$!
+	kills=0
+	while kill -0 $load 2>/dev/null; do
+		ip netns exec "$host" "$perisco" watch --hook "$hook" -f 'tcp port 80' -o null 2>"$work/err" &
+		victim=$!
+		until_ 10 grep -q watching "$work/err" || fail "$hook: watch does not begin"
+		sleep 0.1
+		kill -9 $victim
+		wait $victim 2>/dev/null
+		kills=$((kills + 1))
+	done
+	wait $load
+	[ $kills -gt 5 ] || fail "$hook: killed only $kills times"
+	! grep -q 'Socket errors' "$work/wrk" || fail "$hook: $(grep 'Socket errors' "$work/wrk")"
+	watch --hook "$hook"
+	get http://10.77.2.2/hello
+	watched
+	expect "$hook: exchanges after $kills kills" "$(exchanges true)" 1
+	until_ 10 gone || fail "$hook: left behind after $kills kills: $(left) instead of $before"
+done
+pass
