@@ -224,7 +224,7 @@ void flow_deliver(struct engine *e, struct flow *f, unsigned first_side)
 	stream_settle(&f->stream[1], e->pool);
 	if (progress)
 		flow_unstall(f);
-	if (waits[0] || waits[1] || stream_hole(&f->stream[0]) || stream_hole(&f->stream[1]))
+	if (!f->conn.done && (waits[0] || waits[1] || stream_hole(&f->stream[0]) || stream_hole(&f->stream[1])))
 		flow_stall(&e->table, f);
 	else
 		flow_unstall(f);
@@ -243,7 +243,7 @@ void flow_look_again(struct engine *e, struct flow *f)
 	c->done = false;
 	c->midstream = c->gapped = true;
 	f->probed = DETECT_JOINED - DETECT_MAX;
-	f->stalled_ns = 0;
+	f->left = false;
 }
 
 bool flow_pass(struct engine *e, struct flow *f, unsigned side, const struct span *span)

@@ -36,11 +36,10 @@ void flow_left_alone(struct engine *e, struct flow *f)
 {
 	unsigned i = 0;
 
-	flow_unstall(f);
-	f->stalled_ns = 0;
 	if (!f->conn.verdict || f->ignored)
 		return;
-	if (strcmp(f->conn.verdict, "unknown") == 0)
+	f->left = strcmp(f->conn.verdict, "unknown") == 0;
+	if (f->left)
 		f->stalled_ns = e->table.now_ns + LOOK_AGAIN_NS;
 	while (i < IGNORED_MAX - 1 && e->ignored[i].why && strcmp(e->ignored[i].why, f->conn.verdict) != 0)
 		i++;

@@ -111,7 +111,7 @@ static void skip_payload(struct engine *e, struct flow *f, const struct segment 
 	if (f->elides & 1u << seg->side && news > seg->payload.n)
 		f->side[seg->side].bytes += news - seg->payload.n;
 	flow_unstall(f);
-	if (f->stalled_ns && seg->ts_ns >= f->stalled_ns)
+	if (f->left && seg->ts_ns >= f->stalled_ns)
 		flow_look_again(e, f);
 	else
 		flow_ignore(e, f, seg->side);

@@ -47,13 +47,14 @@ struct flow {
 	uint8_t ignored;              /* the engine's reason why nobody decodes it, counted from 1; 0: none */
 	bool shaken;                  /* the handshake was seen */
 	uint8_t elides;               /* bits: payload of side 0, of side 1 need not come */
+	bool left;                    /* alone, for nobody decodes it; but at stalled_ns it is to be looked at again */
 	uint8_t born;                 /* its place among the engine's latest flows */
 	uint32_t tunnel_id;
 	uint32_t ifindex;             /* the capture point that owns it: the first that showed it */
 	uint32_t probed;              /* payload bytes that detection has seen, at most DETECT_MAX */
 	uint64_t id;                  /* made of key, first sequence number and start: the same live and replayed */
 	uint64_t first_ns, last_ns;
-	uint64_t stalled_ns;          /* since when it is; or, if nobody decodes it, when it is to be looked at again, or 0 */
+	uint64_t stalled_ns;          /* since when it is; or see `left` */
 	uint64_t handshake_ns;        /* since the SYN, if `shaken`; else when that was, or 0 */
 	struct stream stream[2];
 	struct flow_side side[2];
