@@ -233,12 +233,20 @@ void flow_deliver(struct engine *e, struct flow *f, unsigned first_side)
 void flow_look_again(struct engine *e, struct flow *f)
 {
 	struct conn *c = &f->conn;
+	uint8_t elides = f->elides;
 
 	if (f->elides)
 		flow_elided(e, f);
 	flow_not_left_alone(e, f);
-	stream_resume(&f->stream[0]);
-	stream_resume(&f->stream[1]);
+	for (unsigned i = 0; i < 2; i++) {
+		struct stream *st = &f->stream[i];
+
+		if (elides & 1u << i && st->top > st->next) {
+			e->stats.ignored += st->top - st->next;
+			f->side[i].bytes += st->top - st->next;
+		}
+		stream_resume(st);
+	}
 	c->verdict = NULL;
 	c->done = false;
 	c->midstream = c->gapped = true;

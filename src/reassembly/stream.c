@@ -310,8 +310,10 @@ uint64_t stream_skip(struct stream *st, uint32_t seq, uint32_t n, bool fin)
 
 void stream_resume(struct stream *st)
 {
-	if (st->acked > st->next)
-		advance(st, st->acked - st->next);
+	uint64_t to = st->acked > st->top ? st->acked : st->top;
+
+	if (to > st->next)
+		advance(st, to - st->next);
 	st->elided_to = 0;
 	st->begun = st->anchored = false;
 }
