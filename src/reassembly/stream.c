@@ -245,6 +245,8 @@ uint64_t stream_acked(struct stream *st, uint32_t ack)
 	uint64_t seen = st->top > st->next ? st->top : st->next;
 	int64_t off;
 
+	if (seen < st->elided_to)
+		seen = st->elided_to;
 	if (!st->started) {
 		stream_start(st, ack);
 		st->tentative = true;
@@ -261,10 +263,12 @@ uint64_t stream_acked(struct stream *st, uint32_t ack)
 
 uint64_t stream_hole_end(const struct stream *st)
 {
-	uint64_t at = st->next + st->cur.n, end;
+	uint64_t at = st->next + st->cur.n, fin = 1, end;
 
-	if (at < st->elided_to && !st->closing)
+	if (at < st->elided_to && !st->closing) {
 		at = st->elided_to;
+		fin = 0; /* a byte that is wanted follows */
+	}
 	if (st->cur_cut)
 		return st->next;
 	if (st->head)
@@ -272,7 +276,7 @@ uint64_t stream_hole_end(const struct stream *st)
 	if (st->fin != OFFSET_UNKNOWN)
 		return st->fin > at ? st->fin : st->next;
 	/* one byte too many acknowledged is a FIN that was not captured */
-	end = st->acked > at + 1 ? st->acked : st->next;
+	end = st->acked > at + fin ? st->acked : st->next;
 	/* what was seen and is not here was let go */
 	return st->top > at && st->top > end ? st->top : end;
 }
