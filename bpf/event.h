@@ -51,7 +51,7 @@ struct half {
 	__s64 until;   /* nothing before it is wanted */
 	__s64 top;     /* behind the highest byte that passed */
 	__u64 last_ns; /* CLOCK_BOOTTIME when a packet was last left out */
-	__u64 told_ns; /* ... and when one was last sent in place of many: a header once a HALF_TELL_NS, while there is payload */
+	__u64 told_ns; /* ... and when one was last sent in place of many: a header once a HALF_TELL_NS, or HALF_TELL_BYTES */
 	__u64 bell_ns; /* ... and when userspace was last woken for it, ... */
 	__u32 seq0;    /* the sequence number of offset 0 */
 	__u32 owner;   /* the interface whose packets count */
@@ -59,9 +59,10 @@ struct half {
 	__u8 strangers;  /* packets with news in a row from other interfaces */
 	__u8 copies;     /* from other interfaces that were sent all the same */
 	__u8 bells;      /* ... so many times in vain */
-	__u32 pad;
+	__u32 told;      /* the lower half of `top` at told_ns */
 };
-#define HALF_TELL_NS 1000000000ULL
+#define HALF_TELL_NS    1000000000ULL
+#define HALF_TELL_BYTES (1 << 29) /* before userspace would no longer know how often sequence numbers wrapped, lost events or not */
 
 /*
  * What the programs know and count of one interface, per CPU. Packets of an interface that has no tally are not looked

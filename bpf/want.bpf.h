@@ -87,12 +87,14 @@ static __always_inline int ack_counts(const struct half_key *k, const struct cut
 static __always_inline int elide_all(struct half *h, struct tally *t, struct cut *c)
 {
 	t->elided_bytes += c->end - c->payload;
-	if (!(c->tcp_flags & (TCP_FIN | TCP_RST)) && c->boot_ns - h->told_ns < HALF_TELL_NS) {
+	if (!(c->tcp_flags & (TCP_FIN | TCP_RST)) && c->boot_ns - h->told_ns < HALF_TELL_NS &&
+	    (__u32)h->top - h->told < HALF_TELL_BYTES) {
 		t->elided++;
 		h->last_ns = c->boot_ns;
 		return 0;
 	}
 	h->told_ns = c->boot_ns;
+	h->told = h->top;
 	c->n = c->payload;
 	return 1;
 }
