@@ -32,17 +32,18 @@ static __always_inline struct half_key reverse(const struct half_key *k)
 }
 
 /* A half that is seen for the first time. The other half's owner is its owner too. */
-static __always_inline void half_begin(const struct half_key *k, const struct cut *c, __u32 ifindex)
+static __always_inline void half_begin(const struct half_key *k, struct cut *c, __u32 ifindex)
 {
 	struct half_key rk = reverse(k);
 	struct half *r = bpf_map_lookup_elem(&halves, &rk);
-	struct half h = {.seq0 = c->seq, .owner = ifindex};
+	struct half h = {.top = c->end - c->payload, .seq0 = c->seq, .owner = ifindex};
 
 	if (c->tcp_flags & TCP_SYN)
 		h.seq0++;
 	if (r && (c->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		h.owner = r->owner;
 	h.owner_sees = h.owner == ifindex;
+	c->flags |= h.owner_sees ? EVENT_CHOSEN : 0;
 	bpf_map_update_elem(&halves, k, &h, BPF_ANY);
 }
 
