@@ -402,6 +402,8 @@ static void http2_gap(struct conn *c, unsigned side, const struct chunk *ch)
 	h->feeding = side;
 	h->now_ns = ch->ts_ns;
 	c->env->stats->garbage += ch->data.n;
+	if (h->resets)
+		drop_resets(c, h, ch->ts_ns);
 	if (frame_gap(c, h, side, ch))
 		return;
 	if (s->in_block && s->block)
