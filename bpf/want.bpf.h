@@ -11,6 +11,7 @@
 #define NEAR_SEQ      (1 << 30) /* what lies further from what passed is another connection's, whose SYN was not seen */
 #define STRANGERS_MAX 64        /* news in a row from elsewhere: the owner shows it no more, another takes over */
 #define COPIES_SENT   2         /* so userspace knows where else the connection is seen */
+#define ALIVE_NS      30000000000ULL
 #define BIG           16384     /* a segment of such a size may be the begin of a body that is not wanted: userspace is woken */
 #define BELL_NS       1000000   /* after that long it may be woken again, ... */
 #define BELLS_MAX     10        /* ... and each time in vain this doubles */
@@ -71,8 +72,11 @@ static __always_inline int stranger_counts(struct half *h, const struct cut *c, 
 	return 1;
 }
 
-/* Nothing but an acknowledgement: of no use as long as it is for what is left out. */
-static __always_inline int ack_counts(const struct half_key *k, const struct cut *c)
+/*
+ * Nothing but an acknowledgement: of no use as long as it is for what is left out, but that the connection is alive is told from
+ * time to time.
+ */
+static __always_inline int ack_counts(struct half *h, const struct half_key *k, const struct cut *c)
 {
 	struct half_key rk = reverse(k);
 	struct half *r = bpf_map_lookup_elem(&halves, &rk);
@@ -81,7 +85,12 @@ static __always_inline int ack_counts(const struct half_key *k, const struct cut
 	if (!r || !r->until || c->tcp_flags & (TCP_FIN | TCP_RST))
 		return 1;
 	ahead = c->ack - (r->seq0 + (__u32)r->top);
-	return r->top + ahead > r->until || ahead > NEAR_SEQ || ahead < -NEAR_SEQ;
+	if (r->top + ahead > r->until || ahead > NEAR_SEQ || ahead < -NEAR_SEQ)
+		return 1;
+	if (c->boot_ns - h->told_ns < ALIVE_NS)
+		return 0;
+	h->told_ns = c->boot_ns;
+	return 1;
 }
 
 /* Nothing of the payload is wanted, but it is told from time to time how far it went, and when it ends. */
@@ -133,7 +142,7 @@ static __always_inline int want(struct tally *t, const struct half_key *k, struc
 		return 0;
 	}
 	c->flags |= h->owner == ifindex ? EVENT_CHOSEN : 0;
-	if (begin == end && !ack_counts(k, c)) {
+	if (begin == end && !ack_counts(h, k, c)) {
 		t->elided++;
 		return 0;
 	}
