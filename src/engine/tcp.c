@@ -72,6 +72,8 @@ static bool is_successor(const struct flow *f, const struct segment *seg)
 	if (seg->flags & TCP_SYN) {
 		if (st->syn_seen)
 			return st->isn != seg->seq;
+		if (f->alias)
+			return !(seg->flags & TCP_ACK);
 		if (!st->started)
 			return f->phase == FLOW_CLOSING;
 		late = (int32_t)(st->next_seq - (seg->seq + 1));
@@ -98,6 +100,18 @@ static void handle_syn(struct flow *f, const struct segment *seg)
 		f->conn.client = (int8_t)(seg->flags & TCP_ACK ? !seg->side : seg->side);
 	if (!(seg->flags & TCP_ACK) && !f->shaken)
 		f->handshake_ns = seg->ts_ns;
+}
+
+/* Of an alias only its SYNs are of interest: another one is another connection's. */
+static void handle_alias(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg)
+{
+	struct stream *st = &f->stream[seg->side];
+
+	if (seg->flags & TCP_SYN) {
+		st->syn_seen = true;
+		st->isn = seg->seq;
+	}
+	flow_ignore_alias(e, f, pkt, seg);
 }
 
 /* --- data and acknowledgement --------------------------------------------------------------------------------------- */
@@ -203,7 +217,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	uint64_t ack = OFFSET_UNKNOWN;
 	struct flow *f = flow_find(&e->table, &seg->key, &hash);
 
-	if (f && !f->alias && is_successor(f, seg)) {
+	if (f && is_successor(f, seg)) {
 		flow_end(e, f, f->phase == FLOW_CLOSING ? ENDED_CLOSED : ENDED_REPLACED, -1);
 		f = NULL;
 	}
@@ -222,7 +236,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	if (!point_owns(e, f, pkt, seg)) {
 		e->stats.copies += n;
 		if (f->alias)
-			flow_ignore_alias(e, f, pkt, seg);
+			handle_alias(e, f, pkt, seg);
 		flow_touch(&e->table, f, f->alias ? FLOW_ACTIVE : (enum flow_phase)f->phase);
 		e->current = NULL;
 		return;
