@@ -103,7 +103,7 @@ bool point_owns(struct engine *e, struct flow *f, const struct packet *pkt, cons
 	note_vantage(f, pkt, seg);
 	if (e->vantage == VANTAGE_SERVER && pkt->dir == DIRECTION_OUT && (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
 		set_owner(f, pkt);
-	if (pkt->chosen && pkt->iface->index != f->ifindex) {
+	if (pkt->chosen && pkt->iface && pkt->iface->index != f->ifindex) {
 		set_owner(f, pkt);
 		f->side[0].owner_sees = f->side[1].owner_sees = false;
 	}
