@@ -245,7 +245,7 @@ uint64_t stream_acked(struct stream *st, uint32_t ack)
 	uint64_t seen = st->top > st->next ? st->top : st->next;
 	int64_t off;
 
-	if (seen < st->elided_to)
+	if (seen < st->elided_to && st->elided_to - seen < INT32_MAX)
 		seen = st->elided_to;
 	if (!st->started) {
 		stream_start(st, ack);
