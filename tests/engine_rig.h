@@ -29,6 +29,7 @@ struct shot {
 	struct slice data;
 	const struct iface *iface;
 	enum direction dir;
+	bool chosen;
 };
 
 static inline uint8_t *put_be(uint8_t *p, uint64_t v, unsigned n)
@@ -44,7 +45,7 @@ static inline void shot_play(struct engine *e, const struct shot *s, bool ip6)
 	size_t head = (ip6 ? 40 : 20) + 20, n = head + s->data.n - s->cut;
 	uint8_t *bytes = malloc(n), *p = bytes;
 	struct packet pkt = {.ts_ns = s->ts_ns, .wire_len = (uint32_t)(head + s->data.n), .link = LINKTYPE_RAW, .dir = s->dir,
-			     .iface = s->iface, .data = slice_of(bytes, n)};
+			     .chosen = s->chosen, .iface = s->iface, .data = slice_of(bytes, n)};
 
 	if (!bytes)
 		abort();
@@ -159,12 +160,16 @@ static inline void talk_close(struct talk *t)
 struct rig {
 	struct engine *e;
 	struct engine_config config;
-	bool ip6, full;                /* full: all that is in a record; else one short line */
+	bool ip6, full;                /* full: all that is in a record; else one short line, ... */
+	bool bare;                     /* ... without times, nor what came more than once, ... */
+	bool untidy;                   /* ... nor how much that was */
 	char *text;
 	size_t text_n;
 	FILE *out;
 	unsigned records[3], ends;     /* by kind */
 	void (*on_record)(void *ctx, const struct record *r);
+	void (*elide)(void *ctx, const struct flow_key *key, unsigned side, const struct elision *e);
+	bool (*elided)(void *ctx, const struct flow_key *key, unsigned side, struct elision *ret);
 	void *ctx;
 };
 
@@ -236,7 +241,7 @@ static inline void print_exchange(const struct rig *r, const struct exchange_rec
 	print_half(r, &x->request);
 	fputs(" -> ", out);
 	print_half(r, &x->response);
-	if (x->timed)
+	if (x->timed && !r->bare)
 		fprintf(out, " %" PRIu64 "/%" PRIu64 "us", x->latency_ns / US, x->duration_ns / US);
 	if (x->ended)
 		fprintf(out, " %s", ended_names[x->ended]);
@@ -252,7 +257,11 @@ static inline void print_flow(const struct rig *r, const struct flow_record *f)
 		f->exchanges, ended_names[f->ended]);
 	if (f->ended_by >= 0)
 		fprintf(r->out, " by %s", f->ended_by ? "server" : "client");
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2 && r->bare; i++)
+		fprintf(r->out, ", lost %" PRIu64 " %" PRIu64, f->side[i].lost_network, f->side[i].lost_ring);
+	for (unsigned i = 0; i < 2 && r->bare && !r->untidy; i++)
+		fprintf(r->out, ", %" PRIu64 "B", f->side[i].bytes);
+	for (unsigned i = 0; i < 2 && !r->bare; i++)
 		fprintf(r->out, ", %" PRIu64 " segments %" PRIu64 "B again %" PRIu64 " disorder %" PRIu64 " lost %" PRIu64
 			" %" PRIu64 " %" PRIu64 " %" PRIu64, f->side[i].segments, f->side[i].bytes, f->side[i].retransmitted,
 			f->side[i].out_of_order, f->side[i].lost_network, f->side[i].lost_ring, f->side[i].lost_snaplen,
@@ -290,7 +299,8 @@ static inline void rig_on_end(void *ctx, uint64_t id)
 /* An engine with this configuration; what was said before is forgotten. NULL engine when there is no memory. */
 static inline void rig_open(struct rig *r)
 {
-	struct engine_hooks hooks = {.ctx = r, .record = rig_on_record, .flow_end = rig_on_end};
+	struct engine_hooks hooks = {.ctx = r, .record = rig_on_record, .flow_end = rig_on_end, .elide = r->elide,
+				     .elided = r->elided};
 
 	memset(r->records, 0, sizeof(r->records));
 	r->ends = 0;
