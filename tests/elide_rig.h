@@ -57,7 +57,10 @@ static inline void bpf_map_update_elem(void *map, const void *key, const void *v
 	memcpy(h, value, sizeof(*h));
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-compare"
 #include "want.bpf.h"
+#pragma GCC diagnostic pop
 
 static inline struct half_key half_key_of(const struct flow_key *key, unsigned side)
 {
