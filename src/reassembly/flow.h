@@ -45,9 +45,9 @@ struct flow {
 	bool other_crossed;           /* the sides of `other` are the other way round */
 	bool closed;                  /* what was open is emitted */
 	uint8_t ignored;              /* the engine's reason why nobody decodes it, counted from 1; 0: none */
-	bool shaken;                  /* the handshake was seen */
-	uint8_t elides;               /* bits: payload of side 0, of side 1 need not come */
-	bool left;                    /* alone, for nobody decodes it; but at stalled_ns it is to be looked at again */
+	bool shaken : 1;              /* the handshake was seen */
+	uint8_t elides : 2;           /* bits: payload of side 0, of side 1 need not come */
+	bool left : 1;                /* alone, for nobody decodes it; but at stalled_ns it is to be looked at again */
 	uint8_t born;                 /* its place among the engine's latest flows */
 	uint32_t tunnel_id;
 	uint32_t ifindex;             /* the capture point that owns it: the first that showed it */
