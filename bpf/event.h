@@ -60,6 +60,8 @@ struct half {
 	__u8 copies;     /* from other interfaces that were sent all the same */
 	__u8 bells;      /* ... so many times in vain */
 	__u32 told;      /* the lower half of `top` at told_ns */
+	__u32 begin;     /* the sequence number behind the SYN that it is for; 0: that was not seen */
+	__u32 pad;
 };
 #define HALF_TELL_NS    1000000000ULL
 #define HALF_TELL_BYTES (1 << 29) /* before userspace would no longer know how often sequence numbers wrapped, lost events or not */

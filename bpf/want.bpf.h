@@ -23,6 +23,14 @@ struct {
 	__type(value, struct half);
 } halves SEC(".maps");
 
+/* The sequence number behind the last SYN: what userspace writes late may be for the connection before. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, HALVES);
+	__type(key, struct half_key);
+	__type(value, __u32);
+} begins SEC(".maps");
+
 static __always_inline struct half_key reverse(const struct half_key *k)
 {
 	struct half_key r = {.sport = k->dport, .dport = k->sport};
@@ -39,13 +47,23 @@ static __always_inline void half_begin(const struct half_key *k, struct cut *c, 
 	struct half *r = bpf_map_lookup_elem(&halves, &rk);
 	struct half h = {.top = c->end - c->payload, .seq0 = c->seq, .owner = ifindex};
 
-	if (c->tcp_flags & TCP_SYN)
-		h.seq0++;
+	if (c->tcp_flags & TCP_SYN) {
+		h.begin = ++h.seq0;
+		bpf_map_update_elem(&begins, k, &h.begin, BPF_ANY);
+	}
 	if (r && (c->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		h.owner = r->owner;
 	h.owner_sees = h.owner == ifindex;
 	c->flags |= h.owner_sees ? EVENT_CHOSEN : 0;
 	bpf_map_update_elem(&halves, k, &h, BPF_ANY);
+}
+
+/* Is payload left out for a connection that there is no more? */
+static __always_inline int is_stale(const struct half *h, const struct half_key *k)
+{
+	const __u32 *begin = bpf_map_lookup_elem(&begins, k);
+
+	return begin && *begin != h->begin;
 }
 
 static __always_inline void take_over(struct half *h, __u32 ifindex)
@@ -82,7 +100,7 @@ static __always_inline int ack_counts(struct half *h, const struct half_key *k, 
 	struct half *r = bpf_map_lookup_elem(&halves, &rk);
 	__s32 ahead;
 
-	if (!r || !r->until || c->tcp_flags & (TCP_FIN | TCP_RST))
+	if (!r || !r->until || c->tcp_flags & (TCP_FIN | TCP_RST) || is_stale(r, &rk))
 		return 1;
 	ahead = c->ack - (r->seq0 + (__u32)r->top);
 	if (r->top + ahead > r->until || ahead > NEAR_SEQ || ahead < -NEAR_SEQ)
@@ -150,9 +168,13 @@ static __always_inline int want(struct tally *t, const struct half_key *k, struc
 		return 1;
 	if (end > h->top)
 		h->top = end;
-	if (end <= h->until)
+	if (h->until && begin < h->until && is_stale(h, k)) {
+		half_begin(k, c, ifindex);
+		return 1;
+	}
+	if (h->until && end <= h->until)
 		return elide_all(h, t, c);
-	if (begin < h->until) {
+	if (h->until && begin < h->until) {
 		c->from = c->end - (end - h->until);
 		t->elided_bytes += c->from - c->payload;
 	}

@@ -25,42 +25,61 @@
 struct cut {
 	uint64_t boot_ns;
 	uint32_t payload, end, from, n, seq, ack;
-	uint8_t flags, tcp_flags, big;
+	uint8_t dir, flags, tcp_flags, big;
 };
+static struct shared shared;
 
 static struct { struct half_key key; struct half half; bool used; } mapped[MAPPED];
+static struct { struct half_key key; uint32_t begin; bool used; } begun[MAPPED];
 static struct tally tallies;
 static bool port_gone[PORTS];
 
-static inline void *bpf_map_lookup_elem(void *map, const void *key)
-{
-	if (map == &tallies)
-		return port_gone[*(const uint32_t *)key % PORTS] ? NULL : map;
-	for (unsigned i = 0; i < MAPPED; i++)
-		if (mapped[i].used && memcmp(&mapped[i].key, key, sizeof(mapped[i].key)) == 0)
-			return &mapped[i].half;
-	return NULL;
-}
-
-static inline void bpf_map_update_elem(void *map, const void *key, const void *value, uint64_t flags)
-{
-	struct half *h = bpf_map_lookup_elem(map, key);
-
-	assert_int_equal(flags, BPF_ANY);
-	for (unsigned i = 0; i < MAPPED && !h; i++)
-		if (!mapped[i].used) {
-			mapped[i].used = true;
-			memcpy(&mapped[i].key, key, sizeof(mapped[i].key));
-			h = &mapped[i].half;
-		}
-	assert_non_null(h);
-	memcpy(h, value, sizeof(*h));
-}
+static inline void *bpf_map_lookup_elem(void *map, const void *key);
+static inline void bpf_map_update_elem(void *map, const void *key, const void *value, uint64_t flags);
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-compare"
 #include "want.bpf.h"
 #pragma GCC diagnostic pop
+
+static inline void *bpf_map_lookup_elem(void *map, const void *key)
+{
+	if (map == &tallies)
+		return port_gone[*(const uint32_t *)key % PORTS] ? NULL : map;
+	for (unsigned i = 0; i < MAPPED; i++) {
+		if (map == &halves && mapped[i].used && memcmp(&mapped[i].key, key, sizeof(mapped[i].key)) == 0)
+			return &mapped[i].half;
+		if (map == &begins && begun[i].used && memcmp(&begun[i].key, key, sizeof(begun[i].key)) == 0)
+			return &begun[i].begin;
+	}
+	return NULL;
+}
+
+/* Makes room for a key. */
+static inline void *map_add(void *map, const void *key)
+{
+	for (unsigned i = 0; i < MAPPED; i++) {
+		if (map == &halves && !mapped[i].used) {
+			mapped[i].used = true;
+			memcpy(&mapped[i].key, key, sizeof(mapped[i].key));
+			return &mapped[i].half;
+		}
+		if (map == &begins && !begun[i].used) {
+			begun[i].used = true;
+			memcpy(&begun[i].key, key, sizeof(begun[i].key));
+			return &begun[i].begin;
+		}
+	}
+	abort();
+}
+
+static inline void bpf_map_update_elem(void *map, const void *key, const void *value, uint64_t flags)
+{
+	void *v = bpf_map_lookup_elem(map, key);
+
+	assert_int_equal(flags, BPF_ANY);
+	memcpy(v ? v : map_add(map, key), value, map == &begins ? sizeof(uint32_t) : sizeof(struct half));
+}
 
 static inline struct half_key half_key_of(const struct flow_key *key, unsigned side)
 {
@@ -86,7 +105,7 @@ static inline struct half_key half_key_shot(const struct shot *s)
 static inline void put(void *ctx, const struct flow_key *key, unsigned side, const struct elision *e)
 {
 	struct half_key k = half_key_of(key, side);
-	struct half h = {.until = e->until, .top = e->top, .seq0 = e->seq0, .owner = e->ifindex,
+	struct half h = {.until = e->until, .top = e->top, .seq0 = e->seq0, .begin = e->begin, .owner = e->ifindex,
 			 .owner_sees = e->ifindex != 0, .copies = UINT8_MAX};
 
 	(void)ctx;
@@ -160,6 +179,7 @@ static inline void pass(const struct shot *s)
 static inline void both_open(void)
 {
 	memset(mapped, 0, sizeof(mapped));
+	memset(begun, 0, sizeof(begun));
 	memset(port_gone, 0, sizeof(port_gone));
 	counted = (struct tally){0};
 	ring_head = ring_tail = 0;

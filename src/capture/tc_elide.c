@@ -19,7 +19,7 @@ static struct half_key half_key(const struct flow_key *key, unsigned side)
 void elide_put(int map, const struct flow_key *key, unsigned side, const struct elision *e)
 {
 	const struct half_key k = half_key(key, side);
-	const struct half h = {.until = e->until, .top = e->top, .seq0 = e->seq0, .owner = e->ifindex,
+	const struct half h = {.until = e->until, .top = e->top, .seq0 = e->seq0, .begin = e->begin, .owner = e->ifindex,
 				.owner_sees = e->ifindex != 0, .copies = UINT8_MAX};
 
 	bpf_map_update_elem(map, &k, &h, BPF_ANY);

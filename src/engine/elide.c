@@ -14,6 +14,7 @@ static void tell(struct engine *e, struct flow *f, unsigned side, uint64_t until
 	struct stream *st = &f->stream[side];
 	const struct elision el = {.until = (int64_t)until, .top = (int64_t)(st->top > st->next ? st->top : st->next),
 				   .seq0 = st->next_seq - (uint32_t)st->next,
+				   .begin = st->syn_seen ? st->isn + 1 : 0,
 				   .ifindex = f->side[side].owner_sees ? f->ifindex : 0};
 
 	stream_elide(st, until);
@@ -75,7 +76,8 @@ void flow_ignore(struct engine *e, struct flow *f, unsigned side)
 
 void flow_ignore_alias(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg)
 {
-	const struct elision el = {.until = ELIDE_ALL, .seq0 = seg->seq + (uint32_t)seg->payload.n + seg->cut,
+	const struct stream *st = &f->stream[seg->side];
+	const struct elision el = {.until = ELIDE_ALL, .begin = st->syn_seen ? st->isn + 1 : 0, .seq0 = seg->seq + (uint32_t)seg->payload.n + seg->cut,
 				   .ifindex = pkt->iface ? pkt->iface->index : 0};
 
 	if (!e->hooks.elide || f->elides & 1u << seg->side || seg->flags & (TCP_SYN | TCP_FIN | TCP_RST))

@@ -39,6 +39,7 @@ struct elision {
 	int64_t top;      /* behind the highest byte that passed */
 	uint64_t last_ns; /* when a packet was last left out; 0: none was */
 	uint32_t seq0;    /* the sequence number of offset 0 */
+	uint32_t begin;   /* the sequence number behind the SYN; 0: that was not seen */
 	uint32_t ifindex; /* the interface that owns the connection, if it shows this direction; else 0 */
 };
 #define ELIDE_ALL (INT64_MAX / 2)
