@@ -362,13 +362,21 @@ static __always_inline void send(struct __sk_buff *skb, struct tally *t, const s
 	}
 }
 
+/* How many of a packet's first `n` bytes are to be sent. */
+static __always_inline __u32 snap(__u32 n)
+{
+	__u32 most = *(volatile __u32 *)&shared.snaplen;
+
+	return most && most < n ? most : n;
+}
+
 /* Sends what is wanted: all, the payload from `from` on, or (`n` is not 0) the header alone. */
 static __always_inline void send_segment(struct __sk_buff *skb, struct tally *t, struct cut *c)
 {
-	__u32 most = EVENT_SEGMENT - c->payload, left, snaplen = *(volatile __u32 *)&shared.snaplen;
+	__u32 most = EVENT_SEGMENT - c->payload, left;
 
-	if (snaplen && !c->from && !c->n && c->end > snaplen) {
-		c->n = snaplen;
+	if (!c->from && !c->n && snap(c->end) < c->end) {
+		c->n = snap(c->end);
 		send(skb, t, c, c->end - c->payload);
 		return;
 	}
@@ -423,7 +431,8 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 dir)
 	c.boot_ns = bpf_ktime_get_boot_ns();
 	if (v == OPAQUE) {
 		c.end = skb->len;
-		send_segment(skb, t, &c);
+		c.n = snap(c.end);
+		send(skb, t, &c, c.end);
 	} else if (shared.whole || c.l4 > HEAD_MAX || want(t, &k, &c, ifindex)) {
 		send_segment(skb, t, &c);
 	} else {

@@ -43,9 +43,10 @@ struct half_key {
 };
 
 /*
- * How much of this direction is wanted, and from where. The programs make one for each that they see, and anew at a SYN.
- * Userspace writes over it what it wants, and takes it away when the connection is over. Bytes have 64-bit offsets, as in src/reassembly/stream.h, so that it does not matter in which order
- * packets come, nor how often sequence numbers wrap.
+ * How much of this direction is wanted, and from where. The programs make one for each that they see, and anew at a
+ * SYN. Userspace writes over it what it wants, and takes it away when the connection is over. Bytes have 64-bit
+ * offsets, as in src/reassembly/stream.h, so that it does not matter in which order packets come, nor how often
+ * sequence numbers wrap.
  */
 struct half {
 	__s64 until;   /* nothing before it is wanted */
@@ -64,7 +65,7 @@ struct half {
 	__u32 pad;
 };
 #define HALF_TELL_NS    1000000000ULL
-#define HALF_TELL_BYTES (1 << 29) /* before userspace would no longer know how often sequence numbers wrapped, lost events or not */
+#define HALF_TELL_BYTES (1 << 29) /* or userspace would not know how often sequence numbers wrapped, if events are lost */
 
 /*
  * What the programs know and count of one interface, per CPU. Packets of an interface that has no tally are not looked

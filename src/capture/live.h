@@ -22,11 +22,11 @@ enum live_hook { HOOK_AUTO, HOOK_TCX, HOOK_TC, HOOK_PACKET };
 struct live_config {
 	const char *const *patterns; /* names and globs of interfaces, borrowed; none: every veth and netkit */
 	size_t n_patterns;
-	size_t ring;                 /* bytes of the buffer that the kernel fills, a power of two; 0: 64 MiB, less where there is little memory */
+	size_t ring;                 /* bytes of the kernel's buffer, a power of two; 0: 64 MiB, less on a small machine */
 	enum live_hook hook;
 	struct filter *filter;       /* borrowed; the kernel may refuse what does not match, or not. NULL: none */
 	bool whole;                  /* every packet is wanted, and all of it: `elide` has no effect */
-	bool last;                   /* of the interfaces that show the begin of a connection the last one counts, not the first */
+	bool last;                   /* of the interfaces that show a connection's begin the last one counts, not the first */
 	uint32_t snaplen;            /* only the first bytes of each packet, at most SNAPLEN_MAX; 0: all */
 	int verbose;                 /* > 0: say what is captured at, and how; else only what cannot be */
 	void (*say)(void *ctx, const char *line); /* takes such a line, without a newline; NULL: stderr */

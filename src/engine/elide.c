@@ -26,7 +26,6 @@ void engine_skip(void *ctx, struct conn *c, unsigned side, uint64_t until)
 {
 	struct engine *e = ctx;
 	struct flow *f = container_of(c, struct flow, conn);
-
 	const struct stream *st = &f->stream[side];
 
 	if (e->hooks.elide && f->tunnel == TUNNEL_NONE && until >= st->next + ELIDE_MIN && until > st->elided_to)
@@ -77,7 +76,8 @@ void flow_ignore(struct engine *e, struct flow *f, unsigned side)
 void flow_ignore_alias(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg)
 {
 	const struct stream *st = &f->stream[seg->side];
-	const struct elision el = {.until = ELIDE_ALL, .begin = st->syn_seen ? st->isn + 1 : 0, .seq0 = seg->seq + (uint32_t)seg->payload.n + seg->cut,
+	const struct elision el = {.until = ELIDE_ALL, .seq0 = seg->seq + (uint32_t)seg->payload.n + seg->cut,
+				   .begin = st->syn_seen ? st->isn + 1 : 0,
 				   .ifindex = pkt->iface ? pkt->iface->index : 0};
 
 	if (!e->hooks.elide || f->elides & 1u << seg->side || seg->flags & (TCP_SYN | TCP_FIN | TCP_RST))

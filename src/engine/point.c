@@ -34,8 +34,8 @@ static void set_owner(struct flow *f, const struct packet *pkt)
  */
 static bool is_twin(const struct engine *e, const struct born *b, const struct flow *f, const struct segment *seg)
 {
-	return e->vantage != VANTAGE_BOTH && b->flow && b->seq == seg->seq && b->ack == seg->ack && b->tsval == seg->tsval && b->flags == seg->flags &&
-	       b->window == seg->window && b->n == seg->payload.n + seg->cut && (seg->seq || seg->ack) &&
+	return e->vantage != VANTAGE_BOTH && b->flow && b->seq == seg->seq && b->ack == seg->ack && b->tsval == seg->tsval &&
+	       b->flags == seg->flags && b->window == seg->window && b->n == seg->payload.n + seg->cut && (seg->seq || seg->ack) &&
 	       f->first_ns - b->flow->first_ns <= TWIN_NS && f->ifindex && b->flow->ifindex != f->ifindex;
 }
 
