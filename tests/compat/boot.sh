@@ -84,11 +84,11 @@ grep -q '^begin' "$work/console" || fail "it does not boot"
 if at_least 6.6; then
 	captured auto tcx
 	captured tcx tcx
-	captured clsact clsact
+	captured clsact tc
 elif at_least 5.15; then
-	captured auto clsact
+	captured auto tc
 	refused tcx 'Linux 6.6'
-	captured clsact clsact
+	captured clsact tc
 else
 	refused auto 'need Linux 5.15'
 fi
