@@ -375,19 +375,18 @@ static __always_inline void send_segment(struct __sk_buff *skb, struct tally *t,
 {
 	__u32 most = EVENT_SEGMENT - c->payload, left;
 
-	if (!c->from && !c->n && snap(c->end) < c->end) {
+	if (c->n) {
+		send(skb, t, c, 0);
+		return;
+	}
+	if (!c->from) {
 		c->n = snap(c->end);
-		send(skb, t, c, c->end - c->payload);
-		return;
-	}
-	if (!c->from && (c->n || c->end <= EVENT_SEGMENT || c->l4 > HEAD_MAX)) {
-		left = c->n ? 0 : c->end - c->payload;
-		c->n = c->n ? c->n : c->end;
-		send(skb, t, c, left);
-		return;
-	}
-	if (!c->from)
+		if (c->n < c->end || c->end <= EVENT_SEGMENT || c->l4 > HEAD_MAX) {
+			send(skb, t, c, c->end - c->payload);
+			return;
+		}
 		c->from = c->payload;
+	}
 	for (int i = 0; i < SEGMENTS && c->from < c->end; i++) {
 		left = c->end - c->from;
 		c->n = left < most ? left : most;

@@ -168,13 +168,13 @@ static __always_inline int want(struct tally *t, const struct half_key *k, struc
 		return 1;
 	if (end > h->top)
 		h->top = end;
-	if (h->until && begin < h->until && is_stale(h, k)) {
-		half_begin(k, c, ifindex);
-		return 1;
-	}
-	if (h->until && end <= h->until)
-		return elide_all(h, t, c);
 	if (h->until && begin < h->until) {
+		if (is_stale(h, k)) {
+			half_begin(k, c, ifindex);
+			return 1;
+		}
+		if (end <= h->until)
+			return elide_all(h, t, c);
 		c->from = c->end - (end - h->until);
 		t->elided_bytes += c->from - c->payload;
 	}

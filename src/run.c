@@ -180,6 +180,12 @@ static void say_line(void *ctx, const char *line)
 	say("%s", line);
 }
 
+/* Is every packet of every point wanted, so that nothing may be left out? */
+static bool takes_all(const struct config *c)
+{
+	return c->write || c->snaplen || c->vantage == VANTAGE_BOTH;
+}
+
 static struct source *open_live(struct run *r, enum exit_code *code, char *error, size_t n)
 {
 	const struct config *c = r->config;
@@ -188,7 +194,7 @@ static struct source *open_live(struct run *r, enum exit_code *code, char *error
 		.n_patterns = c->interfaces.n,
 		.ring = c->ring,
 		.hook = c->hook,
-		.whole = c->write || c->snaplen || c->vantage == VANTAGE_BOTH,
+		.whole = takes_all(c),
 		.last = c->vantage == VANTAGE_SERVER,
 		.snaplen = (uint32_t)c->snaplen,
 		.filter = r->filter,
@@ -291,8 +297,7 @@ static int open_engine(struct run *r, size_t memory)
 		.flow_records = r->config->flows,
 		.stream_interval_ns = r->config->stream_interval_ns,
 	};
-	bool whole = r->tap || r->config->snaplen || r->config->vantage == VANTAGE_BOTH;
-	bool elides = r->source->ops->elide && !whole && (!r->filter || filter_is_plain(r->filter));
+	bool elides = r->source->ops->elide && !takes_all(r->config) && (!r->filter || filter_is_plain(r->filter));
 	const struct engine_hooks hooks = {
 		.ctx = r,
 		.record = on_record,

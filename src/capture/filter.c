@@ -143,10 +143,17 @@ void filter_free(struct filter *f)
 	free(f);
 }
 
-bool filter_match(struct filter *f, const struct packet *pkt)
+/* The same, when what libpcap complains of has been told or does not matter. */
+static const struct program *program_of(struct filter *f, uint16_t link)
 {
 	char complaint[PCAP_ERRBUF_SIZE];
-	const struct program *p = program_for(f, pkt->link, complaint, sizeof complaint);
+
+	return program_for(f, link, complaint, sizeof complaint);
+}
+
+bool filter_match(struct filter *f, const struct packet *pkt)
+{
+	const struct program *p = program_of(f, pkt->link);
 
 	return p && p->bpf.bf_insns && bpf_filter(p->directed[pkt->dir], pkt->data.p, pkt->wire_len, (u_int)pkt->data.n);
 }
@@ -154,8 +161,7 @@ bool filter_match(struct filter *f, const struct packet *pkt)
 struct sock_filter *filter_code(struct filter *f, uint16_t link, enum direction dir, size_t *n)
 {
 	static const struct bpf_insn nothing = BPF_STMT(BPF_RET | BPF_K, 0);
-	char complaint[PCAP_ERRBUF_SIZE];
-	const struct program *p = program_for(f, link, complaint, sizeof complaint);
+	const struct program *p = program_of(f, link);
 	const struct bpf_insn *from = p && p->bpf.bf_insns ? p->directed[dir] : &nothing;
 	struct sock_filter *ret;
 
@@ -167,7 +173,7 @@ struct sock_filter *filter_code(struct filter *f, uint16_t link, enum direction 
 }
 
 /* Is this load of the header fields that segments of a connection have in common? */
-static bool loads_plain(const struct sock_filter *i, uint32_t ip)
+static bool loads_plain(const struct bpf_insn *i, uint32_t ip)
 {
 	uint32_t end = i->k + (BPF_SIZE(i->code) == BPF_W ? 4 : BPF_SIZE(i->code) == BPF_H ? 2 : 1);
 	bool length4 = i->k < ip + 4 && end > ip + 2, length6 = i->k < ip + 6 && end > ip + 4;
@@ -192,26 +198,26 @@ bool filter_is_plain(struct filter *f)
 		uint32_t ip;
 	} kinds[] = {{LINKTYPE_ETHERNET, 14}, {LINKTYPE_RAW, 0}};
 	bool plain = true;
-	size_t n;
 
 	for (size_t k = 0; k < 2; k++) {
-		struct sock_filter *code = filter_code(f, kinds[k].link, DIRECTION_UNKNOWN, &n);
+		const struct program *p = program_of(f, kinds[k].link);
 
-		plain &= code != NULL;
-		for (size_t i = 0; code && i < n; i++)
-			if (BPF_CLASS(code[i].code) == BPF_LD || BPF_CLASS(code[i].code) == BPF_LDX)
-				plain &= loads_plain(&code[i], kinds[k].ip);
-			else if (BPF_CLASS(code[i].code) == BPF_JMP && code[i].k == ETH_P_8021Q) /* all moves */
+		plain &= p != NULL;
+		for (u_int i = 0; p && i < p->bpf.bf_len; i++) {
+			const struct bpf_insn *insn = &p->bpf.bf_insns[i];
+
+			if (BPF_CLASS(insn->code) == BPF_LD || BPF_CLASS(insn->code) == BPF_LDX)
+				plain &= loads_plain(insn, kinds[k].ip);
+			else if (BPF_CLASS(insn->code) == BPF_JMP && insn->k == ETH_P_8021Q) /* all moves */
 				plain = false;
-		free(code);
+		}
 	}
 	return plain;
 }
 
 const struct bpf_program *filter_program(struct filter *f, uint16_t link)
 {
-	char complaint[PCAP_ERRBUF_SIZE];
-	const struct program *p = program_for(f, link, complaint, sizeof complaint);
+	const struct program *p = program_of(f, link);
 
 	return p && p->bpf.bf_insns ? &p->bpf : NULL;
 }

@@ -229,10 +229,10 @@ const struct opt opts[] = {
 	{"filter", 'f', "EXPR", BOTH, OPT_INPUT, set_text, AT(filter), false,
 	 "only packets that match this pcap-filter(7)"},
 	{"hook", 0, "HOOK", WATCH, OPT_INPUT, set_hook, 0, false, "tcx, tc, packet, or auto: the best there is"},
-
 	{"vantage", 0, "POINT", BOTH, OPT_INPUT, set_vantage, 0, false,
 	 "whose copy counts: first, client, server, both"},
 	{"snaplen", 's', "SIZE", WATCH, OPT_INPUT, set_snaplen, AT(snaplen), false, "only the first bytes of each packet; default: all"},
+
 	{"method", 0, "NAME,...", BOTH, OPT_SELECT, set_select, 0, true, "the method, of HTTP or of gRPC: GET,SayHello"},
 	{"service", 0, "GLOB", BOTH, OPT_SELECT, set_select, 0, true, "the gRPC service: 'shop.*'"},
 	{"host", 0, "GLOB", BOTH, OPT_SELECT, set_select, 0, true, "the host asked for: '*.example.com'"},

@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 #include "base/stats.h"
-#include "record.h"
 #include "output/tap.h"
+#include "record.h"
 
 struct summary {
 	struct stats stats;          /* of the engine */
