@@ -9,19 +9,9 @@
 /* A quiet connection takes 1 KiB with its place in the table (16 bytes) and the state of its decoder. */
 _Static_assert(sizeof(struct flow) <= 768, "a flow takes a block of 768 bytes");
 
-/* A multiplication whose two halves are folded: each input bit reaches each output bit. */
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-	unsigned __int128 m = (unsigned __int128)a * b;
-
-	return (uint64_t)m ^ (uint64_t)(m >> 64);
-}
-
 int flow_table_init(struct flow_table *t, struct pool *pool, uint64_t seed)
 {
-	*t = (struct flow_table){.pool = pool, .buckets = BUCKETS_FIRST};
-	t->seed[0] = mix(seed ^ 0x9e3779b97f4a7c15u, 0xc2b2ae3d27d4eb4fu);
-	t->seed[1] = mix(seed ^ 0x165667b19e3779f9u, 0xd6e8feb86659fd93u);
+	*t = (struct flow_table){.pool = pool, .buckets = BUCKETS_FIRST, .seed = key_seed(seed)};
 	t->bucket = calloc(t->buckets, sizeof(*t->bucket));
 	if (!t->bucket)
 		return -ENOMEM;
@@ -35,42 +25,6 @@ void flow_table_release(struct flow_table *t)
 {
 	free(t->bucket);
 	t->bucket = NULL;
-}
-
-static uint64_t key_word(const struct flow_key *key, unsigned i)
-{
-	uint64_t w;
-
-	memcpy(&w, (const uint8_t *)key + i * sizeof(w), sizeof(w));
-	return w;
-}
-
-/* Both factors are masked by what nobody can know, or one could be made 0. Of an IPv4 address all is in the second word. */
-static uint32_t key_hash(const struct flow_key *key, const uint64_t seed[2])
-{
-	uint64_t h = mix(key_word(key, 1) ^ seed[0], key_word(key, 3) ^ seed[1]);
-
-	if (key->version != 4)
-		h = mix(h ^ key_word(key, 0), key_word(key, 2) ^ seed[1]);
-	h = mix(h ^ key_word(key, 4), seed[0]);
-	return (uint32_t)(h ^ h >> 32);
-}
-
-static bool key_eq(const struct flow_key *a, const struct flow_key *b)
-{
-	return !((key_word(a, 0) ^ key_word(b, 0)) | (key_word(a, 1) ^ key_word(b, 1)) | (key_word(a, 2) ^ key_word(b, 2)) |
-		 (key_word(a, 3) ^ key_word(b, 3)) | (key_word(a, 4) ^ key_word(b, 4)));
-}
-
-struct flow *flow_find(const struct flow_table *t, const struct flow_key *key, uint32_t *hash)
-{
-	struct flow *f;
-
-	*hash = key_hash(key, t->seed);
-	for (f = t->bucket[*hash & (t->buckets - 1)]; f; f = f->chain)
-		if (f->hash == *hash && key_eq(&f->key, key))
-			return f;
-	return NULL;
 }
 
 /* Doubles the table; stays as it is when there is no memory: only slower. */

@@ -7,7 +7,7 @@
 #define PERISCO_REASSEMBLY_FLOW_H
 
 #include "base/list.h"
-#include "packet/packet.h"
+#include "packet/key.h"
 #include "proto/proto.h"
 #include "reassembly/stream.h"
 
@@ -73,7 +73,8 @@ struct flow_table {
 	struct pool *pool;
 	struct flow **bucket;
 	size_t buckets, flows;        /* buckets is a power of two */
-	uint64_t seed[2], now_ns;
+	struct key_seed seed;
+	uint64_t now_ns;
 	struct list phase[FLOW_PHASES], stalled;
 	size_t in_phase[FLOW_PHASES]; /* flows of each */
 };
@@ -83,8 +84,18 @@ int flow_table_init(struct flow_table *t, struct pool *pool, uint64_t seed);
 /* Frees the table, not its flows: they must be gone. */
 void flow_table_release(struct flow_table *t);
 
-/* The flow with this key, or NULL. *hash is what flow_add wants. */
-struct flow *flow_find(const struct flow_table *t, const struct flow_key *key, uint32_t *hash);
+/* The flow with this key, or NULL. *hash is what flow_add wants. Inline: every segment asks. */
+static inline struct flow *flow_find(const struct flow_table *t, const struct flow_key *key, uint32_t *hash)
+{
+	uint64_t h = key_hash(key, &t->seed);
+	struct flow *f;
+
+	*hash = (uint32_t)(h ^ h >> 32);
+	for (f = t->bucket[*hash & (t->buckets - 1)]; f; f = f->chain)
+		if (f->hash == *hash && key_eq(&f->key, key))
+			return f;
+	return NULL;
+}
 
 /* A new flow, last in FLOW_EMBRYO; NULL when there is no memory. The caller fills in the rest. */
 struct flow *flow_add(struct flow_table *t, const struct flow_key *key, uint32_t hash);
