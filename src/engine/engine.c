@@ -50,32 +50,76 @@ static __attribute__((noinline)) void engine_reassembled(struct engine *e, const
 	tcp_segment(e, &whole, seg);
 }
 
+/* Nor is this, which an engine that has connections never does. */
+static __attribute__((noinline)) void engine_pass(struct engine *e, const struct packet *pkt, const struct segment *seg)
+{
+	struct packet whole = *pkt;
+
+	if (seg->reassembled)
+		whole = decoder_datagram(e->decoder, pkt);
+	e->hooks.pass(e->hooks.ctx, &whole, seg, e->table.now_ns);
+}
+
+static void engine_pass_time(struct engine *e, uint64_t now_ns)
+{
+	if (now_ns > e->table.now_ns)
+		e->table.now_ns = now_ns;
+}
+
+static inline void engine_take(struct engine *e, const struct packet *pkt, struct segment *seg)
+{
+	if (e->vantage == VANTAGE_BOTH)
+		point_apart(pkt, &seg->key);
+	e->stats.segments++;
+	e->stats.payload += seg->payload.n + seg->cut;
+	if (seg->reassembled)
+		engine_reassembled(e, pkt, seg);
+	else
+		tcp_segment(e, pkt, seg);
+}
+
 void engine_packet(struct engine *e, const struct packet *pkt)
 {
 	struct segment seg;
 
 	e->stats.packets++;
 	e->stats.bytes += pkt->wire_len;
-	if (pkt->ts_ns > e->table.now_ns)
-		e->table.now_ns = pkt->ts_ns;
+	engine_pass_time(e, pkt->ts_ns);
 	if (packet_decode(e->decoder, pkt, &seg) == DECODED_TCP) {
-		if (e->vantage == VANTAGE_BOTH)
-			point_apart(pkt, &seg.key);
-		e->stats.segments++;
-		e->stats.payload += seg.payload.n + seg.cut;
-		if (seg.reassembled)
-			engine_reassembled(e, pkt, &seg);
+		if (e->hooks.pass)
+			engine_pass(e, pkt, &seg);
 		else
-			tcp_segment(e, pkt, &seg);
+			engine_take(e, pkt, &seg);
 	}
 	tcp_expire(e);
 }
 
+void engine_segment(struct engine *e, const struct packet *pkt, struct segment *seg, uint64_t now_ns)
+{
+	engine_pass_time(e, now_ns);
+	seg->reassembled = false; /* that was elsewhere */
+	engine_take(e, pkt, seg);
+}
+
+void engine_moved(struct engine *e, const struct packet *pkt, struct segment *seg, uint64_t now_ns)
+{
+	engine_pass_time(e, now_ns);
+	if (e->vantage == VANTAGE_BOTH)
+		point_apart(pkt, &seg->key);
+	tcp_moved(e, seg);
+}
+
 void engine_tick(struct engine *e, uint64_t now_ns)
 {
-	if (now_ns > e->table.now_ns)
-		e->table.now_ns = now_ns;
+	engine_pass_time(e, now_ns);
 	tcp_expire(e);
+}
+
+void engine_missed(struct engine *e, uint64_t ts_ns)
+{
+	e->ring_loss_ns = ts_ns;
+	if (e->hooks.missed)
+		e->hooks.missed(e->hooks.ctx, ts_ns);
 }
 
 void engine_loss(struct engine *e, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname)
@@ -85,7 +129,7 @@ void engine_loss(struct engine *e, uint64_t ts_ns, const struct loss_record *los
 	r.ends.ifindex = ifindex;
 	r.ends.ifname = ifname;
 	if (strcmp(loss->cause, "ring") == 0)
-		e->ring_loss_ns = e->table.now_ns > ts_ns ? e->table.now_ns : ts_ns;
+		engine_missed(e, e->table.now_ns > ts_ns ? e->table.now_ns : ts_ns);
 	if (e->hooks.record)
 		e->hooks.record(e->hooks.ctx, &r);
 }

@@ -46,6 +46,14 @@ struct engine_hooks {
 	bool (*elided)(void *ctx, const struct flow_key *key, unsigned side, struct elision *ret);
 	/* No packet and no record of this flow will follow. */
 	void (*flow_end)(void *ctx, uint64_t flow_id);
+	/*
+	 * All three or none: this engine stands in front of others, and has no connections itself. A segment was found at this
+	 * time of the capture; `pkt` is as with `segment`. Time passed; which must be told to all at the same place in the order
+	 * of things, for engine_tick. The ring lost packets at about this time.
+	 */
+	void (*pass)(void *ctx, const struct packet *pkt, const struct segment *seg, uint64_t now_ns);
+	void (*tick)(void *ctx, uint64_t now_ns);
+	void (*missed)(void *ctx, uint64_t ts_ns);
 };
 
 /* Hooks are copied. NULL when out of memory. */
@@ -54,6 +62,16 @@ void engine_free(struct engine *e);
 
 /* Takes one packet. */
 void engine_packet(struct engine *e, const struct packet *pkt);
+
+/*
+ * What an engine in front of this one told to its hooks. All segments of a connection come to one engine, and all else to each of
+ * them: so what they do is what one alone would have done. `seg` may be changed.
+ */
+void engine_segment(struct engine *e, const struct packet *pkt, struct segment *seg, uint64_t now_ns);
+void engine_missed(struct engine *e, uint64_t ts_ns);
+
+/* This segment began a connection, and went to another engine: what it replaces here is over. */
+void engine_moved(struct engine *e, const struct packet *pkt, struct segment *seg, uint64_t now_ns);
 
 /* Time passed without packets: silent flows time out. Times that go back are ignored. Nanoseconds since 1970. */
 void engine_tick(struct engine *e, uint64_t now_ns);

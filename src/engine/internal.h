@@ -40,8 +40,16 @@ struct engine {
 
 /* Takes one segment; `pkt` is the packet that it came in. */
 void tcp_segment(struct engine *e, const struct packet *pkt, const struct segment *seg);
-/* Ends flows that were silent too long, gives up holes that waited too long. */
-void tcp_expire(struct engine *e);
+/* The segment's connection goes on elsewhere: ends what it replaces here. */
+void tcp_moved(struct engine *e, const struct segment *seg);
+/* Ends flows that were silent too long, gives up holes that waited too long; but not more often than is worth it. */
+#define EXPIRE_EVERY (SECOND / 100)
+void tcp_expire_now(struct engine *e);
+static inline void tcp_expire(struct engine *e)
+{
+	if (e->table.now_ns - e->expired_ns >= EXPIRE_EVERY)
+		tcp_expire_now(e);
+}
 
 /* A new flow: sets its owner, or finds that it is another one's alias. */
 void point_first(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg);

@@ -7,7 +7,6 @@
 #define SILENCE_EMBRYO (60 * SECOND)
 #define SILENCE_ACTIVE (3600 * SECOND)
 #define SILENCE_CLOSING (1 * SECOND)
-#define EXPIRE_EVERY (SECOND / 100)
 #define LATE_SYN ((int32_t)1 << 20)    /* a SYN may be overtaken by this much of its own data */
 #define RESET_BACK 65536               /* how far a RST may lie: behind the next byte, ... */
 #define RESET_AHEAD (1 << 20)          /* ... and ahead of the last one */
@@ -63,7 +62,7 @@ static struct flow *flow_new(struct engine *e, const struct packet *pkt, const s
 }
 
 /* Does the segment belong to a new connection between the same ends? */
-static bool is_successor(const struct flow *f, const struct segment *seg)
+static inline __attribute__((always_inline)) bool is_successor(const struct flow *f, const struct segment *seg)
 {
 	const struct stream *st = &f->stream[seg->side];
 	uint32_t n = (uint32_t)seg->payload.n + seg->cut;
@@ -80,6 +79,22 @@ static bool is_successor(const struct flow *f, const struct segment *seg)
 		return f->phase == FLOW_CLOSING || late < 0 || late > LATE_SYN;
 	}
 	return st->ended && n && stream_offset(st, seg->seq) + n > (int64_t)st->next + 1;
+}
+
+/* Ends what the segment's connection replaces; what is still there under its key, or NULL. Inline: every segment asks. */
+static inline __attribute__((always_inline)) struct flow *replace(struct engine *e, struct flow *f, const struct segment *seg)
+{
+	if (!f || !is_successor(f, seg))
+		return f;
+	flow_end(e, f, f->phase == FLOW_CLOSING ? ENDED_CLOSED : ENDED_REPLACED, -1);
+	return NULL;
+}
+
+void tcp_moved(struct engine *e, const struct segment *seg)
+{
+	uint32_t hash;
+
+	replace(e, flow_find(&e->table, &seg->key, &hash), seg);
 }
 
 static void handle_syn(struct flow *f, const struct segment *seg)
@@ -215,12 +230,8 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 {
 	uint32_t hash, n = (uint32_t)seg->payload.n + seg->cut;
 	uint64_t ack = OFFSET_UNKNOWN;
-	struct flow *f = flow_find(&e->table, &seg->key, &hash);
+	struct flow *f = replace(e, flow_find(&e->table, &seg->key, &hash), seg);
 
-	if (f && is_successor(f, seg)) {
-		flow_end(e, f, f->phase == FLOW_CLOSING ? ENDED_CLOSED : ENDED_REPLACED, -1);
-		f = NULL;
-	}
 	if (!f && (seg->flags & TCP_RST) && !n)
 		return;
 	if (!f)
@@ -267,7 +278,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	e->current = NULL;
 }
 
-void tcp_expire(struct engine *e)
+void tcp_expire_now(struct engine *e)
 {
 	static const struct {
 		enum flow_phase phase;
@@ -280,9 +291,9 @@ void tcp_expire(struct engine *e)
 	};
 	struct flow *f;
 
-	if (e->table.now_ns - e->expired_ns < EXPIRE_EVERY)
-		return;
 	e->expired_ns = e->table.now_ns;
+	if (e->hooks.tick)
+		e->hooks.tick(e->hooks.ctx, e->table.now_ns);
 	while ((f = flow_stalled_oldest(&e->table, SECOND))) {
 		e->current = f;
 		flow_requeue(&e->table, f);
