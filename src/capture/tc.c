@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct tc {
 	struct ring ring;
 	struct follow follow;
 	struct clock clock;
+	pthread_mutex_t steering; /* of the clock: others ask it too, see tc_elided */
 	struct port *port;    /* of the last packet */
 	uint64_t seen;        /* boot time; packets from before were handed over */
 	uint64_t compared;    /* boot time; the clocks were */
@@ -151,7 +153,9 @@ static void housekeeping(struct tc *t)
 	if ((int64_t)(t->seen - t->compared) < (int64_t)SECOND)
 		return;
 	clock_compare(&boot, &wall);
+	pthread_mutex_lock(&t->steering);
 	clock_steer(&t->clock, boot, wall);
+	pthread_mutex_unlock(&t->steering);
 	t->compared = boot;
 }
 
@@ -220,8 +224,10 @@ static bool tc_elided(struct source *s, const struct flow_key *key, unsigned sid
 
 	if (!elide_take(t->load.halves_fd, key, side, ret))
 		return false;
+	pthread_mutex_lock(&t->steering);
 	if (ret->last_ns)
 		ret->last_ns = clock_wall(&t->clock, ret->last_ns);
+	pthread_mutex_unlock(&t->steering);
 	return true;
 }
 
@@ -237,6 +243,7 @@ static void tc_close(struct source *s)
 	load_release(&t->load);
 	if (t->epoll > 0)
 		close(t->epoll);
+	pthread_mutex_destroy(&t->steering);
 	free(t);
 }
 
@@ -319,6 +326,7 @@ struct source *tc_open(const struct live_config *config, int *err, char *error, 
 		return NULL;
 	}
 	t->source.ops = &tc_ops;
+	pthread_mutex_init(&t->steering, NULL);
 	*err = tc_start(t, config, error, n);
 	if (!*err)
 		return &t->source;
