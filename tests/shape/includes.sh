@@ -10,6 +10,7 @@ may() {
 	reassembly) echo base packet chunk.h record.h proto/proto.h reassembly ;; # a flow holds its decoder
 	proto) echo base packet chunk.h record.h proto ;;
 	engine) echo base packet chunk.h record.h reassembly proto engine ;;
+	workers) echo base packet record.h engine/engine.h workers ;;
 	capture) echo base packet event.h opaque.h '*.skel.h' capture ;;
 	identity) echo base packet identity ;;
 	output) echo base packet record.h output ;;

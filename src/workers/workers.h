@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Engines on threads. The caller's thread decodes packets and passes each segment on to the engine that has its connection; a
+ * thread for each engine does the rest. However many there are, the same records are made (of connections for which memory
+ * suffices): the order of those of different connections is all that changes. One alone needs no thread, and is the engine itself.
+ *
+ * All functions are for the thread that made them.
+ */
+#ifndef PERISCO_WORKERS_WORKERS_H
+#define PERISCO_WORKERS_WORKERS_H
+
+#include "engine/engine.h"
+
+#define WORKERS_MEMORY ((size_t)2 << 20) /* the least for each, if there is more than one */
+
+struct workers;
+
+/*
+ * `config` is that of one engine that would do it all: its memory is shared out, packets on their way included. Hooks are called
+ * by the threads, but by one at a time; not so `elide` and `elided`. Returns 0 or a negative errno, -EINVAL when there is less
+ * than n * WORKERS_MEMORY.
+ */
+int workers_new(struct workers **ret, unsigned n, const struct engine_config *config, const struct engine_hooks *hooks);
+/* Waits for what is on its way. NULL is allowed. */
+void workers_free(struct workers *w);
+
+/* As engine.h has them. That of which something is on its way waits until there is room. */
+void workers_packet(struct workers *w, const struct packet *pkt);
+void workers_tick(struct workers *w, uint64_t now_ns);
+void workers_loss(struct workers *w, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
+
+/* No packet is at hand just now: what is on its way need not wait for more. */
+void workers_push(struct workers *w);
+
+/* The input is over: returns when every record is made. */
+void workers_finish(struct workers *w);
+
+/* As engine.h has them: of all together, as far as they are. */
+struct stats workers_stats(struct workers *w);
+unsigned workers_ignored(struct workers *w, struct ignored ret[IGNORED_MAX]);
+
+/* Between these two no hook is called, but for `elide` and `elided`: to use what the hooks use. */
+void workers_lock(struct workers *w);
+void workers_unlock(struct workers *w);
+
+#endif
