@@ -14,10 +14,10 @@
 #include "capture/file.h"
 #include "capture/filter.h"
 #include "capture/live.h"
-#include "engine/engine.h"
 #include "output/output.h"
 #include "output/summary.h"
 #include "output/tap.h"
+#include "workers/workers.h"
 
 #define POLL_MS       100
 #define WATCH_NICE    (-15)
@@ -31,9 +31,10 @@ struct run {
 	bool attaching;          /* programs are still to be attached, which was said */
 	bool tap_flows;          /* it gets the flows of selected exchanges, else every packet */
 	struct outputs *outputs;
-	struct engine *engine;
-	uint64_t filtered, shown, file_lost;
-	int output_err;          /* the first failure of an output; nothing is written after it */
+	struct workers *workers;
+	uint64_t filtered, file_lost;
+	_Atomic uint64_t shown;
+	_Atomic int output_err;  /* the first failure of an output; nothing is written after it */
 	time_t progress;         /* when it is to be told next, CLOCK_MONOTONIC */
 	enum exit_code code;
 };
@@ -145,8 +146,11 @@ static __attribute__((noinline)) bool pass(struct run *r, const struct packet *p
 		r->filtered++;
 		return false;
 	}
-	if (r->tap && !r->tap_flows)
+	if (r->tap && !r->tap_flows) {
+		workers_lock(r->workers);
 		wrote_packets(r, tap_packet(r->tap, 0, pkt));
+		workers_unlock(r->workers);
+	}
 	return true;
 }
 
@@ -156,7 +160,7 @@ static int on_packet(void *ctx, const struct packet *pkt)
 
 	if ((r->filter || r->tap) && !pass(r, pkt))
 		return 0;
-	engine_packet(r->engine, pkt);
+	workers_packet(r->workers, pkt);
 	return is_done(r) ? -ECANCELED : 0;
 }
 
@@ -168,9 +172,12 @@ static int on_loss(void *ctx, const struct loss *loss)
 
 	if (!is_live(r))
 		r->file_lost += loss->packets;
-	if (r->tap)
+	if (r->tap) {
+		workers_lock(r->workers);
 		tap_loss(r->tap, loss->ts_ns, &record, loss->ifindex, name);
-	engine_loss(r->engine, loss->ts_ns, &record, loss->ifindex, name);
+		workers_unlock(r->workers);
+	}
+	workers_loss(r->workers, loss->ts_ns, &record, loss->ifindex, name);
 	return 0;
 }
 
@@ -288,8 +295,19 @@ static int open_packets(struct run *r, size_t hold)
 	return r->tap ? 0 : fail(r, EXIT_OUTPUT, error);
 }
 
-static int open_engine(struct run *r, size_t memory)
+/* On a loaded host the ring must be emptied before the load gets its turn, or it runs over. A nice value that was given stays. */
+static void go_first(void)
 {
+	if (getpriority(PRIO_PROCESS, 0) == 0)
+		setpriority(PRIO_PROCESS, 0, WATCH_NICE);
+}
+
+static int open_workers(struct run *r, size_t memory)
+{
+	unsigned n = (unsigned)r->config->workers;
+	char error[128];
+	int err;
+
 	struct engine_config config = {
 		.memory = memory,
 		.body_keep = (uint32_t)r->config->body,
@@ -309,8 +327,12 @@ static int open_engine(struct run *r, size_t memory)
 
 	if (getrandom(&config.hash_seed, sizeof config.hash_seed, 0) < 0)
 		return fail(r, EXIT_OTHER, "the kernel gives no random numbers");
-	r->engine = engine_new(&config, &hooks);
-	return r->engine ? 0 : fail(r, EXIT_OTHER, "out of memory");
+	if (is_live(r))
+		go_first();
+	err = workers_new(&r->workers, n, &config, &hooks);
+	snprintf(error, sizeof error, err == -EINVAL ? "--workers: --memory is too little for %u: each wants %zuM of it" :
+		 "cannot start %u workers: out of memory or of threads", n, WORKERS_MEMORY >> 20);
+	return err ? fail(r, err == -EINVAL ? EXIT_USAGE : EXIT_OTHER, error) : 0;
 }
 
 static int open_all(struct run *r)
@@ -318,13 +340,13 @@ static int open_all(struct run *r)
 	const struct config *c = r->config;
 	size_t hold = c->write && select_any(c->select) ? c->memory / 4 : 0;
 
-	return open_source(r) || open_records(r) || open_packets(r, hold) || open_engine(r, c->memory - hold) ? -1 : 0;
+	return open_source(r) || open_records(r) || open_packets(r, hold) || open_workers(r, c->memory - hold) ? -1 : 0;
 }
 
 static struct summary summarise(struct run *r)
 {
 	struct summary s = {
-		.stats = *engine_stats(r->engine),
+		.stats = workers_stats(r->workers),
 		.filtered = r->filtered,
 		.shown = r->shown,
 		.file_lost = r->file_lost,
@@ -333,7 +355,7 @@ static struct summary summarise(struct run *r)
 	};
 	struct counts counts;
 
-	s.ignoreds = engine_ignored(r->engine, s.ignored);
+	s.ignoreds = workers_ignored(r->workers, s.ignored);
 	if (r->tap)
 		s.tap = *tap_counts(r->tap);
 	if (s.live) {
@@ -360,7 +382,9 @@ static void tell_progress(struct run *r)
 	if (now.tv_sec < r->progress)
 		return;
 	if (r->progress) {
+		workers_lock(r->workers);
 		s = summarise(r);
+		workers_unlock(r->workers);
 		fputs("perisco: ", stderr);
 		summary_progress(&s, stderr);
 	}
@@ -369,9 +393,11 @@ static void tell_progress(struct run *r)
 
 static void flush(struct run *r)
 {
+	workers_lock(r->workers);
 	wrote_records(r, outputs_flush(r->outputs));
 	if (r->tap)
 		wrote_packets(r, tap_flush(r->tap));
+	workers_unlock(r->workers);
 }
 
 static void tell_losses(struct run *r)
@@ -414,7 +440,8 @@ static void rest(struct run *r)
 {
 	tell_losses(r);
 	if (is_live(r))
-		engine_tick(r->engine, r->source->ops->now(r->source));
+		workers_tick(r->workers, r->source->ops->now(r->source));
+	workers_push(r->workers);
 	flush(r);
 	if (r->attaching)
 		say_attached(r);
@@ -458,7 +485,7 @@ static void finish(struct run *r, int err)
 	struct summary s;
 
 	tell_losses(r);
-	engine_finish(r->engine);
+	workers_finish(r->workers);
 	flush(r);
 	if (err)
 		fail(r, err == -EBADMSG ? EXIT_BROKEN : is_live(r) ? EXIT_OTHER : EXIT_INPUT, *why ? why : strerror(-err));
@@ -468,26 +495,17 @@ static void finish(struct run *r, int err)
 		summary_print(&s, r->config->verbose, stderr);
 }
 
-/* On a loaded host the ring must be emptied before the load gets its turn, or it runs over. A nice value that was given stays. */
-static void go_first(void)
-{
-	if (getpriority(PRIO_PROCESS, 0) == 0)
-		setpriority(PRIO_PROCESS, 0, WATCH_NICE);
-}
-
 enum exit_code run(const struct config *config)
 {
 	struct run r = {.config = config};
 
 	catch_signals();
 	if (open_all(&r) == 0) {
-		if (is_live(&r))
-			go_first();
 		if (is_live(&r) && !config->quiet)
 			say_watching(&r);
 		finish(&r, pump(&r));
 	}
-	engine_free(r.engine);
+	workers_free(r.workers);
 	tap_close(r.tap);
 	outputs_close(r.outputs);
 	filter_free(r.filter);

@@ -28,7 +28,7 @@ void words_release(struct words *w)
 
 int config_init(struct config *c)
 {
-	*c = (struct config){.memory = 256 << 20};
+	*c = (struct config){.memory = 256 << 20, .workers = 1};
 	c->select = select_new();
 	return c->select ? 0 : -ENOMEM;
 }

@@ -26,6 +26,8 @@ enum exit_code {
 #undef X
 };
 
+#define WORKERS_MAX 64
+
 /* A list of strings, owned. */
 struct words {
 	char **v;
@@ -54,6 +56,7 @@ struct config {
 	uint64_t body;             /* bytes to keep of each body */
 	uint64_t count;            /* 0: no limit */
 	uint64_t memory, ring;     /* bytes; ring 0: as live_open likes it */
+	uint64_t workers;          /* from 1 to WORKERS_MAX */
 	uint64_t verbose;
 	bool quiet;
 };

@@ -125,6 +125,15 @@ static int set_memory(struct config *c, const struct opt *o, const char *value, 
 	return set_size(c, o, value, 1 << 20, UINT64_C(1) << 40, error, n);
 }
 
+static int set_workers(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	(void)o;
+	if (value_number(value, &c->workers) && c->workers >= 1 && c->workers <= WORKERS_MAX)
+		return 0;
+	snprintf(error, n, "'%s' is no number from 1 to %d", value, WORKERS_MAX);
+	return -EINVAL;
+}
+
 static int set_ring(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
 {
 	int err = set_size(c, o, value, 64 << 10, 1 << 30, error, n);
@@ -254,6 +263,7 @@ const struct opt opts[] = {
 
 	{"memory", 0, "SIZE", BOTH, OPT_LIMITS, set_memory, AT(memory), false, "the most to use; default: 256M"},
 	{"ring", 0, "SIZE", WATCH, OPT_LIMITS, set_ring, AT(ring), false, "the buffer from the kernel; default: 64M"},
+	{"workers", 0, "COUNT", BOTH, OPT_LIMITS, set_workers, 0, false, "threads that put exchanges together; default: 1"},
 
 	{"verbose", 'v', NULL, BOTH, OPT_TALK, set_verbose, 0, false, "say what happens; given twice, say more"},
 	{"quiet", 'q', NULL, BOTH, OPT_TALK, set_flag, AT(quiet), false, "no summary at the end"},

@@ -74,6 +74,7 @@ HOLDS(stream_interval, c->stream_interval_ns == 30000000000)
 HOLDS(write, c->write && !strcmp(c->write, "x.pcap"))
 HOLDS(memory, c->memory == 64 << 20)
 HOLDS(ring, c->ring == 1 << 20)
+HOLDS(workers, c->workers == 4)
 HOLDS(verbose, c->verbose == 1)
 HOLDS(quiet, c->quiet)
 HOLDS(help, c->ask == ASK_HELP)
@@ -107,6 +108,7 @@ static const struct expect {
 	{"write", "x.pcap", "y.pcap", write_holds},
 	{"memory", "64M", "1G", memory_holds},
 	{"ring", "1MiB", "128k", ring_holds},
+	{"workers", "4", "1", workers_holds},
 	{"verbose", NULL, NULL, verbose_holds},
 	{"quiet", NULL, NULL, quiet_holds},
 	{"help", NULL, NULL, help_holds},
@@ -308,6 +310,9 @@ static void test_errors(void **state)
 		{NULL, "watch|--memory|much", "--memory: 'much' is no size"},
 		{NULL, "watch|--memory|1k", "--memory: 1k is out of range"},
 		{NULL, "watch|--memory|17179869184G", "--memory: '17179869184G'"},
+		{NULL, "watch|--workers|0", "--workers: '0' is no number from 1 to 64"},
+		{NULL, "watch|--workers|65", "--workers: '65' is no number from 1 to 64"},
+		{NULL, "watch|--workers|all", "--workers: 'all' is no number"},
 		{NULL, "watch|--ring|3M", "--ring: 3M is no power of two: try 4M"},
 		{NULL, "watch|--ring|100k", "--ring: 100k is no power of two"},
 		{NULL, "watch|--ring|4G", "--ring: 4G is out of range"},
