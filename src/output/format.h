@@ -14,6 +14,11 @@ struct format {
 	size_t state_size; /* of what it remembers between records; all zero at first */
 	/* Appends one record, whole and ended by a line feed. False when there is no room: then nothing is appended. */
 	bool (*write)(void *state, const struct view *view, const struct record *r, struct buf *out);
+	/*
+	 * Each thread has a state of its own; from time to time it is to learn what others know, and they what it knows.
+	 * NULL: there is nothing to tell.
+	 */
+	void (*meet)(void *state, void *known);
 };
 
 extern const struct format format_text, format_json;

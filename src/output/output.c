@@ -2,6 +2,7 @@
 #include "output/output.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,57 +25,116 @@ static const struct format *const formats[] = {
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
-/* A format in use, what it has written so far, and where that goes. */
+/* A format in use, and where what it writes goes. */
 struct stream {
 	const struct format *format;
-	void *state;
-	struct buf buf;
+	void *known;         /* what the format remembers of all threads' records, with the lock */
 	struct sink **sinks; /* NULL: it failed */
 	size_t n_sinks;
 	bool prompt; /* one of them is a terminal */
 };
 
-struct outputs {
+/* What all have in common who write to the same place. Streams are added before there is a second one. */
+struct place {
 	const struct view *view;
 	struct stream streams[FORMATS];
 	size_t n_streams;
-	int failed; /* the first failure, a negative errno */
+	pthread_mutex_t lock; /* held to write to sinks */
+	_Atomic int failed;   /* the first failure, a negative errno; `error` is set before it */
 	char error[512];
 };
 
-struct outputs *outputs_new(const struct view *view)
+struct outputs {
+	struct place *place;
+	bool owner;
+	struct buf buf[FORMATS]; /* what each stream's format has written so far, ... */
+	void *state[FORMATS];    /* ... and what it remembers */
+};
+
+static struct outputs *outputs_at(struct place *place, bool owner)
 {
 	struct outputs *o = calloc(1, sizeof(*o));
 
-	if (o)
-		o->view = view;
+	if (!o)
+		return NULL;
+	o->place = place;
+	o->owner = owner;
+	for (size_t i = 0; i < FORMATS; i++)
+		o->buf[i] = buf_of(RECORD_MAX);
 	return o;
 }
 
-/* Remembers the first failure. */
-static int outputs_fail(struct outputs *o, int r, const char *what)
+struct outputs *outputs_new(const struct view *view)
 {
-	if (!o->failed) {
-		o->failed = r;
-		snprintf(o->error, sizeof(o->error), "cannot write to %s: %s", what, strerror(-r));
+	struct place *place = calloc(1, sizeof(*place));
+	struct outputs *o = place ? outputs_at(place, true) : NULL;
+
+	if (!o) {
+		free(place);
+		return NULL;
 	}
-	return r;
+	place->view = view;
+	pthread_mutex_init(&place->lock, NULL);
+	return o;
 }
 
-static int stream_flush(struct outputs *o, struct stream *s)
+static void *state_new(const struct format *f)
 {
-	int r, first = 0;
+	return calloc(1, f->state_size + 1);
+}
 
-	for (size_t i = 0; i < s->n_sinks && s->buf.n; i++) {
-		r = s->sinks[i] ? sink_write(s->sinks[i], s->buf.p, s->buf.n) : 0;
+struct outputs *outputs_share(struct outputs *o)
+{
+	struct place *p = o->place;
+	struct outputs *ret = outputs_at(p, false);
+
+	for (size_t i = 0; ret && i < p->n_streams; i++) {
+		ret->state[i] = state_new(p->streams[i].format);
+		if (!ret->state[i]) {
+			outputs_close(ret);
+			return NULL;
+		}
+	}
+	return ret;
+}
+
+/* Remembers the first failure. With the lock. */
+static void place_fail(struct place *p, int r, const char *what)
+{
+	if (p->failed)
+		return;
+	snprintf(p->error, sizeof(p->error), "cannot write to %s: %s", what, strerror(-r));
+	p->failed = r;
+}
+
+/* With the lock. */
+static void stream_write(struct place *p, struct stream *s, const struct buf *b)
+{
+	int r;
+
+	for (size_t i = 0; i < s->n_sinks; i++) {
+		r = s->sinks[i] ? sink_write(s->sinks[i], b->p, b->n) : 0;
 		if (r == 0)
 			continue;
-		first = first ? first : outputs_fail(o, r, sink_name(s->sinks[i]));
+		place_fail(p, r, sink_name(s->sinks[i]));
 		sink_close(s->sinks[i]);
 		s->sinks[i] = NULL;
 	}
-	s->buf.n = 0;
-	return first;
+}
+
+static void push(struct outputs *o, size_t i)
+{
+	struct place *p = o->place;
+	struct stream *s = &p->streams[i];
+
+	if (!o->buf[i].n)
+		return;
+	pthread_mutex_lock(&p->lock);
+	stream_write(p, s, &o->buf[i]);
+	if (s->format->meet)
+		s->format->meet(o->state[i], s->known);
+	pthread_mutex_unlock(&p->lock);
+	o->buf[i].n = 0;
 }
 
 static const struct format *format_find(struct slice name)
@@ -87,26 +147,29 @@ static const struct format *format_find(struct slice name)
 
 static struct stream *stream_of(struct outputs *o, const struct format *f)
 {
+	struct place *p = o->place;
 	struct stream *s;
 
-	for (size_t i = 0; i < o->n_streams; i++)
-		if (o->streams[i].format == f)
-			return &o->streams[i];
-	s = &o->streams[o->n_streams];
-	s->state = calloc(1, f->state_size + 1);
-	if (!s->state)
-		return NULL;
+	for (size_t i = 0; i < p->n_streams; i++)
+		if (p->streams[i].format == f)
+			return &p->streams[i];
+	s = &p->streams[p->n_streams];
 	s->format = f;
-	s->buf = buf_of(RECORD_MAX);
-	o->n_streams++;
+	s->known = state_new(f);
+	o->state[p->n_streams] = s->known ? state_new(f) : NULL;
+	if (!o->state[p->n_streams]) {
+		free(s->known);
+		return NULL;
+	}
+	p->n_streams++;
 	return s;
 }
 
-static bool is_taken(const struct outputs *o, const struct sink *sink)
+static bool is_taken(const struct place *p, const struct sink *sink)
 {
-	for (size_t i = 0; i < o->n_streams; i++)
-		for (size_t k = 0; k < o->streams[i].n_sinks; k++)
-			if (o->streams[i].sinks[k] && sink_same(o->streams[i].sinks[k], sink))
+	for (size_t i = 0; i < p->n_streams; i++)
+		for (size_t k = 0; k < p->streams[i].n_sinks; k++)
+			if (p->streams[i].sinks[k] && sink_same(p->streams[i].sinks[k], sink))
 				return true;
 	return false;
 }
@@ -132,7 +195,7 @@ static int outputs_attach(struct outputs *o, const struct format *f, const char 
 	if (r < 0)
 		return r;
 	s = stream_of(o, f);
-	if (is_taken(o, sink)) {
+	if (is_taken(o->place, sink)) {
 		snprintf(error, n, "two outputs cannot both write to %s: name another file", sink_name(sink));
 		r = -EINVAL;
 	} else if (!s || stream_add(s, sink) < 0) {
@@ -174,48 +237,67 @@ int outputs_add(struct outputs *o, const char *spec, char *error, size_t n)
 	return 0;
 }
 
+static void refuse(struct place *p, const struct stream *s)
+{
+	pthread_mutex_lock(&p->lock);
+	place_fail(p, -ENOMEM, s->format->name);
+	pthread_mutex_unlock(&p->lock);
+}
+
 int outputs_write(struct outputs *o, const struct record *r)
 {
-	for (size_t i = 0; i < o->n_streams; i++) {
-		struct stream *s = &o->streams[i];
+	struct place *p = o->place;
 
-		if (!s->format->write(s->state, o->view, r, &s->buf))
-			outputs_fail(o, -ENOMEM, s->format->name);
-		if (s->buf.n >= BLOCK || s->prompt)
-			stream_flush(o, s);
+	for (size_t i = 0; i < p->n_streams; i++) {
+		struct stream *s = &p->streams[i];
+
+		if (!s->format->write(o->state[i], p->view, r, &o->buf[i]))
+			refuse(p, s);
+		if (o->buf[i].n >= BLOCK || s->prompt)
+			push(o, i);
 	}
-	return o->failed;
+	return p->failed;
 }
 
 int outputs_flush(struct outputs *o)
 {
-	for (size_t i = 0; i < o->n_streams; i++)
-		stream_flush(o, &o->streams[i]);
-	return o->failed;
+	for (size_t i = 0; i < o->place->n_streams; i++)
+		push(o, i);
+	return o->place->failed;
 }
 
 const char *outputs_error(const struct outputs *o)
 {
-	return o->error;
+	return o->place->error;
 }
 
-static void stream_close(struct outputs *o, struct stream *s)
+static void stream_close(struct place *p, struct stream *s)
 {
 	char name[256];
 	int r;
 
-	stream_flush(o, s);
 	for (size_t i = 0; i < s->n_sinks; i++) {
 		if (!s->sinks[i])
 			continue;
 		snprintf(name, sizeof(name), "%s", sink_name(s->sinks[i]));
 		r = sink_close(s->sinks[i]);
 		if (r < 0)
-			outputs_fail(o, r, name);
+			place_fail(p, r, name);
 	}
-	buf_release(&s->buf);
 	free(s->sinks);
-	free(s->state);
+	free(s->known);
+}
+
+static int place_close(struct place *p)
+{
+	int r;
+
+	for (size_t i = 0; i < p->n_streams; i++)
+		stream_close(p, &p->streams[i]);
+	r = p->failed;
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+	return r;
 }
 
 int outputs_close(struct outputs *o)
@@ -224,9 +306,13 @@ int outputs_close(struct outputs *o)
 
 	if (!o)
 		return 0;
-	for (size_t i = 0; i < o->n_streams; i++)
-		stream_close(o, &o->streams[i]);
-	r = o->failed;
+	r = outputs_flush(o);
+	if (o->owner)
+		r = place_close(o->place);
+	for (size_t i = 0; i < FORMATS; i++) {
+		buf_release(&o->buf[i]);
+		free(o->state[i]);
+	}
 	free(o);
 	return r;
 }

@@ -2,6 +2,9 @@
 /*
  * Outputs: a format (how a record reads) and a transport (where it goes). Formats know no transport, transports no
  * format. A record is serialised once per format and goes to every transport that asked for it.
+ *
+ * Each thread that has records has a `struct outputs` of its own: it serialises for itself, and only whole blocks of
+ * lines meet those of the others.
  */
 #ifndef PERISCO_OUTPUT_OUTPUT_H
 #define PERISCO_OUTPUT_OUTPUT_H
@@ -13,6 +16,11 @@ struct outputs;
 
 /* No output yet. `view` is borrowed for life. NULL when out of memory. */
 struct outputs *outputs_new(const struct view *view);
+
+/*
+ * The same outputs for one more thread, when all of them are added. To be closed before `o` is. NULL when out of memory.
+ */
+struct outputs *outputs_share(struct outputs *o);
 
 /*
  * Adds one, FORMAT[:PATH] ("text", "json:/var/log/x.json", "null"); PATH "-" or none is standard output. A file is
@@ -34,10 +42,10 @@ int outputs_write(struct outputs *o, const struct record *r);
  */
 int outputs_flush(struct outputs *o);
 
-/* What failed first, one line; "" when nothing did. */
+/* What failed first, one line, for whoever was told by outputs_write; "" when nothing did. */
 const char *outputs_error(const struct outputs *o);
 
-/* Flushes and closes. Returns 0 or the first negative errno. NULL is allowed. */
+/* Flushes, and closes what is not shared by others. Returns 0 or the first negative errno. NULL is allowed. */
 int outputs_close(struct outputs *o);
 
 /* "name   help" lines of the formats, for the help text. */

@@ -379,9 +379,24 @@ static bool text_write(void *state, const struct view *view, const struct record
 	return true;
 }
 
+static void both_to_wider(size_t *a, size_t *b)
+{
+	*a = *b = *a > *b ? *a : *b;
+}
+
+static void text_meet(void *state, void *known)
+{
+	struct text *t = state, *k = known;
+
+	both_to_wider(&t->ends, &k->ends);
+	both_to_wider(&t->request, &k->request);
+	both_to_wider(&t->status, &k->status);
+}
+
 const struct format format_text = {
 	.name = "text",
 	.help = "one aligned line a record",
 	.state_size = sizeof(struct text),
 	.write = text_write,
+	.meet = text_meet,
 };
