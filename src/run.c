@@ -5,18 +5,17 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "capture/file.h"
 #include "capture/filter.h"
 #include "capture/live.h"
-#include "output/output.h"
+#include "outlet.h"
 #include "output/summary.h"
-#include "output/tap.h"
 #include "workers/workers.h"
 
 #define POLL_MS       100
@@ -27,16 +26,20 @@ struct run {
 	const struct config *config;
 	struct source *source;
 	struct filter *filter;   /* NULL: every packet */
-	struct tap *tap;         /* NULL: no packets are written */
 	bool attaching;          /* programs are still to be attached, which was said */
-	bool tap_flows;          /* it gets the flows of selected exchanges, else every packet */
-	struct outputs *outputs;
+	struct outlet outlet;
+	struct desk *desk;       /* this thread's, then those of the workers' threads */
+	unsigned desks;
 	struct workers *workers;
 	uint64_t filtered, file_lost;
-	_Atomic uint64_t shown;
-	_Atomic int output_err;  /* the first failure of an output; nothing is written after it */
 	time_t progress;         /* when it is to be told next, CLOCK_MONOTONIC */
 	enum exit_code code;
+};
+
+/* Where a thread of a run writes its records. */
+struct desk {
+	struct run *run;
+	struct outputs *outputs;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -68,29 +71,9 @@ static int fail(struct run *r, enum exit_code code, const char *complaint)
 	return -1;
 }
 
-/* An output was written, with `err`. That the reader has gone is no failure, only the end. */
-static void wrote(struct run *r, int err, const char *complaint)
-{
-	if (!err || r->output_err)
-		return;
-	r->output_err = err;
-	if (err != -EPIPE)
-		fail(r, EXIT_OUTPUT, complaint);
-}
-
-static void wrote_records(struct run *r, int err)
-{
-	wrote(r, err, outputs_error(r->outputs));
-}
-
-static void wrote_packets(struct run *r, int err)
-{
-	wrote(r, err, tap_error(r->tap));
-}
-
 static bool is_done(const struct run *r)
 {
-	return r->output_err || (r->config->count && r->shown >= r->config->count);
+	return outlet_is_done(&r->outlet);
 }
 
 static bool is_live(const struct run *r)
@@ -100,43 +83,44 @@ static bool is_live(const struct run *r)
 
 static void on_record(void *ctx, const struct record *record)
 {
-	struct run *r = ctx;
+	struct desk *d = ctx;
 
-	if (is_done(r) || !select_match(r->config->select, record))
-		return;
-	r->shown += record->kind == RECORD_EXCHANGE && !record->exchange.progress;
-	if (record->kind == RECORD_EXCHANGE && r->tap_flows)
-		wrote_packets(r, tap_match(r->tap, record->ends.flow_id));
-	wrote_records(r, outputs_write(r->outputs, record));
+	outlet_record(&d->run->outlet, d->outputs, record);
 }
 
 static void on_segment(void *ctx, uint64_t flow_id, const struct packet *pkt)
 {
-	struct run *r = ctx;
+	struct desk *d = ctx;
 
-	if (!is_done(r))
-		wrote_packets(r, tap_packet(r->tap, flow_id, pkt));
-}
-
-static void on_elide(void *ctx, const struct flow_key *key, unsigned side, const struct elision *e)
-{
-	struct run *r = ctx;
-
-	r->source->ops->elide(r->source, key, side, e);
-}
-
-static bool on_elided(void *ctx, const struct flow_key *key, unsigned side, struct elision *ret)
-{
-	struct run *r = ctx;
-
-	return r->source->ops->elided(r->source, key, side, ret);
+	outlet_segment(&d->run->outlet, flow_id, pkt);
 }
 
 static void on_flow_end(void *ctx, uint64_t flow_id)
 {
-	struct run *r = ctx;
+	struct desk *d = ctx;
 
-	tap_forget(r->tap, flow_id);
+	outlet_flow_end(&d->run->outlet, flow_id);
+}
+
+static void on_elide(void *ctx, const struct flow_key *key, unsigned side, const struct elision *e)
+{
+	struct source *s = ((struct desk *)ctx)->run->source;
+
+	s->ops->elide(s, key, side, e);
+}
+
+static bool on_elided(void *ctx, const struct flow_key *key, unsigned side, struct elision *ret)
+{
+	struct source *s = ((struct desk *)ctx)->run->source;
+
+	return s->ops->elided(s, key, side, ret);
+}
+
+static void on_rest(void *ctx)
+{
+	struct desk *d = ctx;
+
+	outlet_flush(&d->run->outlet, d->outputs);
 }
 
 /* Not inlined: most runs have neither filter nor tap. Does the engine get the packet? */
@@ -146,11 +130,7 @@ static __attribute__((noinline)) bool pass(struct run *r, const struct packet *p
 		r->filtered++;
 		return false;
 	}
-	if (r->tap && !r->tap_flows) {
-		workers_lock(r->workers);
-		wrote_packets(r, tap_packet(r->tap, 0, pkt));
-		workers_unlock(r->workers);
-	}
+	outlet_packet(&r->outlet, pkt);
 	return true;
 }
 
@@ -158,7 +138,7 @@ static int on_packet(void *ctx, const struct packet *pkt)
 {
 	struct run *r = ctx;
 
-	if ((r->filter || r->tap) && !pass(r, pkt))
+	if ((r->filter || r->outlet.tap) && !pass(r, pkt))
 		return 0;
 	workers_packet(r->workers, pkt);
 	return is_done(r) ? -ECANCELED : 0;
@@ -172,11 +152,7 @@ static int on_loss(void *ctx, const struct loss *loss)
 
 	if (!is_live(r))
 		r->file_lost += loss->packets;
-	if (r->tap) {
-		workers_lock(r->workers);
-		tap_loss(r->tap, loss->ts_ns, &record, loss->ifindex, name);
-		workers_unlock(r->workers);
-	}
+	outlet_loss(&r->outlet, loss->ts_ns, &record, loss->ifindex, name);
 	workers_loss(r->workers, loss->ts_ns, &record, loss->ifindex, name);
 	return 0;
 }
@@ -243,56 +219,38 @@ static int open_source(struct run *r)
 	return r->source ? 0 : fail(r, code, error);
 }
 
-/* Refuses to write to one of the files that are read, which would destroy it. */
-static int spare_inputs(struct run *r, const char *option, const char *path)
+static int open_outlet(struct run *r, size_t hold)
 {
-	const struct words *files = &r->config->files;
-	struct stat out, in;
-	char error[512];
+	char error[512] = "";
+	enum exit_code code = outlet_open(&r->outlet, r->config, hold, error, sizeof error);
 
-	if (stat(path, &out) < 0 || !S_ISREG(out.st_mode))
-		return 0;
-	snprintf(error, sizeof error, "%s: '%s' is being read; name another file", option, path);
-	for (size_t i = 0; i < files->n; i++)
-		if (stat(files->v[i], &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-			return fail(r, EXIT_USAGE, error);
-	return 0;
+	return code ? fail(r, code, error) : 0;
 }
 
-static int open_records(struct run *r)
+/* Without threads there is this one alone. */
+static int open_desks(struct run *r)
 {
-	const struct words *specs = &r->config->outputs;
-	char error[512] = "";
-	int err;
+	unsigned n = r->config->workers > 1 ? (unsigned)r->config->workers + 1 : 1;
 
-	r->outputs = outputs_new(&r->config->view);
-	if (!r->outputs)
-		return fail(r, EXIT_OTHER, "out of memory");
-	for (size_t i = 0; i < specs->n; i++) {
-		const char *path = strchr(specs->v[i], ':');
+	r->desk = calloc(n, sizeof(*r->desk));
+	for (; r->desk && r->desks < n; r->desks++) {
+		struct outputs *outputs = r->desks ? outputs_share(r->outlet.outputs) : r->outlet.outputs;
 
-		if (path && spare_inputs(r, "--output", path + 1))
-			return -1;
-		err = outputs_add(r->outputs, specs->v[i], error, sizeof error);
-		if (err)
-			return fail(r, err == -EINVAL ? EXIT_USAGE : EXIT_OUTPUT, error);
+		if (!outputs)
+			break;
+		r->desk[r->desks] = (struct desk){r, outputs};
 	}
-	return 0;
+	return r->desks == n ? 0 : fail(r, EXIT_OTHER, "out of memory");
 }
 
-/* `hold` is the memory for packets of flows that are not decided yet; 0: every packet is wanted. */
-static int open_packets(struct run *r, size_t hold)
+/* All but this thread's, which are the outlet's. */
+static void close_desks(struct run *r)
 {
-	const char *path = r->config->write;
-	char error[512] = "";
-
-	if (!path)
-		return 0;
-	if (spare_inputs(r, "--write", path))
-		return -1;
-	r->tap_flows = hold > 0;
-	r->tap = tap_open(path, hold, error, sizeof error);
-	return r->tap ? 0 : fail(r, EXIT_OUTPUT, error);
+	for (unsigned i = 1; i < r->desks; i++)
+		outputs_close(r->desk[i].outputs);
+	free(r->desk);
+	r->desk = NULL;
+	r->desks = 0;
 }
 
 /* On a loaded host the ring must be emptied before the load gets its turn, or it runs over. A nice value that was given stays. */
@@ -305,9 +263,9 @@ static void go_first(void)
 static int open_workers(struct run *r, size_t memory)
 {
 	unsigned n = (unsigned)r->config->workers;
+	void *ctx[1 + WORKERS_MAX];
 	char error[128];
 	int err;
-
 	struct engine_config config = {
 		.memory = memory,
 		.body_keep = (uint32_t)r->config->body,
@@ -317,19 +275,20 @@ static int open_workers(struct run *r, size_t memory)
 	};
 	bool elides = r->source->ops->elide && !takes_all(r->config) && (!r->filter || filter_is_plain(r->filter));
 	const struct engine_hooks hooks = {
-		.ctx = r,
 		.record = on_record,
-		.segment = r->tap_flows ? on_segment : NULL,
+		.segment = r->outlet.tap_flows ? on_segment : NULL,
 		.elide = elides ? on_elide : NULL,
 		.elided = on_elided,
-		.flow_end = r->tap_flows ? on_flow_end : NULL,
+		.flow_end = r->outlet.tap_flows ? on_flow_end : NULL,
 	};
 
 	if (getrandom(&config.hash_seed, sizeof config.hash_seed, 0) < 0)
 		return fail(r, EXIT_OTHER, "the kernel gives no random numbers");
 	if (is_live(r))
 		go_first();
-	err = workers_new(&r->workers, n, &config, &hooks);
+	for (unsigned i = 0; i < r->desks; i++)
+		ctx[i] = &r->desk[i];
+	err = workers_new(&r->workers, n, &config, &hooks, ctx, on_rest);
 	snprintf(error, sizeof error, err == -EINVAL ? "--workers: --memory is too little for %u: each wants %zuM of it" :
 		 "cannot start %u workers: out of memory or of threads", n, WORKERS_MEMORY >> 20);
 	return err ? fail(r, err == -EINVAL ? EXIT_USAGE : EXIT_OTHER, error) : 0;
@@ -340,7 +299,7 @@ static int open_all(struct run *r)
 	const struct config *c = r->config;
 	size_t hold = c->write && select_any(c->select) ? c->memory / 4 : 0;
 
-	return open_source(r) || open_records(r) || open_packets(r, hold) || open_workers(r, c->memory - hold) ? -1 : 0;
+	return open_source(r) || open_outlet(r, hold) || open_desks(r) || open_workers(r, c->memory - hold) ? -1 : 0;
 }
 
 static struct summary summarise(struct run *r)
@@ -348,16 +307,15 @@ static struct summary summarise(struct run *r)
 	struct summary s = {
 		.stats = workers_stats(r->workers),
 		.filtered = r->filtered,
-		.shown = r->shown,
+		.shown = r->outlet.shown,
 		.file_lost = r->file_lost,
 		.live = is_live(r),
-		.write = r->tap ? r->config->write : NULL,
+		.write = r->outlet.tap ? r->config->write : NULL,
+		.tap = outlet_tap_counts(&r->outlet),
 	};
 	struct counts counts;
 
 	s.ignoreds = workers_ignored(r->workers, s.ignored);
-	if (r->tap)
-		s.tap = *tap_counts(r->tap);
 	if (s.live) {
 		r->source->ops->counts(r->source, &counts);
 		s.interfaces = counts.interfaces;
@@ -382,9 +340,7 @@ static void tell_progress(struct run *r)
 	if (now.tv_sec < r->progress)
 		return;
 	if (r->progress) {
-		workers_lock(r->workers);
 		s = summarise(r);
-		workers_unlock(r->workers);
 		fputs("perisco: ", stderr);
 		summary_progress(&s, stderr);
 	}
@@ -393,11 +349,8 @@ static void tell_progress(struct run *r)
 
 static void flush(struct run *r)
 {
-	workers_lock(r->workers);
-	wrote_records(r, outputs_flush(r->outputs));
-	if (r->tap)
-		wrote_packets(r, tap_flush(r->tap));
-	workers_unlock(r->workers);
+	on_rest(&r->desk[0]);
+	outlet_flush_packets(&r->outlet);
 }
 
 static void tell_losses(struct run *r)
@@ -467,18 +420,6 @@ static int pump(struct run *r)
 	return rc < 0 && !interrupted && !is_done(r) ? rc : 0;
 }
 
-static void close_outputs(struct run *r)
-{
-	char error[128];
-	int err = tap_close(r->tap), other = outputs_close(r->outputs);
-
-	r->tap = NULL;
-	r->outputs = NULL;
-	err = err ? err : other;
-	snprintf(error, sizeof error, "an output could not be completed: %s", strerror(-err));
-	wrote(r, err, error);
-}
-
 static void finish(struct run *r, int err)
 {
 	const char *why = r->source->error;
@@ -490,8 +431,9 @@ static void finish(struct run *r, int err)
 	if (err)
 		fail(r, err == -EBADMSG ? EXIT_BROKEN : is_live(r) ? EXIT_OTHER : EXIT_INPUT, *why ? why : strerror(-err));
 	s = summarise(r);
-	close_outputs(r);
-	if (!r->config->quiet && r->output_err != -EPIPE)
+	close_desks(r);
+	outlet_close(&r->outlet);
+	if (!r->config->quiet && r->outlet.err != -EPIPE)
 		summary_print(&s, r->config->verbose, stderr);
 }
 
@@ -506,10 +448,10 @@ enum exit_code run(const struct config *config)
 		finish(&r, pump(&r));
 	}
 	workers_free(r.workers);
-	tap_close(r.tap);
-	outputs_close(r.outputs);
+	close_desks(&r);
+	outlet_close(&r.outlet);
 	filter_free(r.filter);
 	if (r.source)
 		r.source->ops->close(r.source);
-	return r.code;
+	return r.code || !r.outlet.complained ? r.code : EXIT_OUTPUT;
 }

@@ -127,3 +127,13 @@ void queue_done(struct queue *q)
 	pthread_cond_signal(&q->changed);
 	pthread_mutex_unlock(&q->lock);
 }
+
+bool queue_is_empty(struct queue *q)
+{
+	bool ret;
+
+	pthread_mutex_lock(&q->lock);
+	ret = q->pushed == q->taken;
+	pthread_mutex_unlock(&q->lock);
+	return ret;
+}

@@ -47,5 +47,7 @@ void queue_close(struct queue *q);
 /* For the reader: waits for the next block. It is the reader's until queue_done. False: the queue is closed, and there is none. */
 bool queue_take(struct queue *q, struct slice *ret);
 void queue_done(struct queue *q);
+/* For the reader: would it wait? */
+bool queue_is_empty(struct queue *q);
 
 #endif

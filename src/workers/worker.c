@@ -160,9 +160,12 @@ static void *work(void *ctx)
 		}
 		queue_done(&w->queue);
 		publish(w);
+		if (queue_is_empty(&w->queue))
+			w->rest(w->ctx);
 	}
 	engine_finish(w->engine);
 	publish(w);
+	w->rest(w->ctx);
 	return NULL;
 }
 
@@ -182,11 +185,12 @@ static int start(struct worker *w)
 	return -err;
 }
 
-int worker_open(struct worker *w, const struct engine_config *config, const struct engine_hooks *hooks, size_t size, bool whole)
+int worker_open(struct worker *w, const struct engine_config *config, const struct engine_hooks *hooks,
+		void (*rest)(void *ctx), size_t size)
 {
 	int err;
 
-	*w = (struct worker){.whole = whole};
+	*w = (struct worker){.whole = hooks->segment, .rest = rest, .ctx = hooks->ctx};
 	pthread_mutex_init(&w->lock, NULL);
 	err = queue_init(&w->queue, size);
 	if (err)

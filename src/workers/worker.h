@@ -19,6 +19,8 @@ struct worker {
 	struct engine *engine;  /* the thread's, from its start to its end */
 	struct queue queue;
 	bool whole;             /* the engine wants whole packets, not only what is in the segment */
+	void (*rest)(void *ctx); /* see workers_new, */
+	void *ctx;              /* ... and that of the hooks */
 	pthread_t thread;
 	bool runs;
 	struct iface sent[WORKER_IFACES];  /* what the thread has, or will have when it comes there, in ... */
@@ -30,8 +32,9 @@ struct worker {
 /* What to do with a segment: see the functions of engine.h. */
 enum worker_way { WORKER_SEGMENT, WORKER_MOVED };
 
-/* Starts the thread. `size` is that of a block of the queue. 0 or a negative errno; close it in both cases. */
-int worker_open(struct worker *w, const struct engine_config *config, const struct engine_hooks *hooks, size_t size, bool whole);
+/* Starts the thread, which calls the hooks, and `rest` with the same ctx. `size` is that of a block of the queue. 0 or a negative errno; close it in both cases. */
+int worker_open(struct worker *w, const struct engine_config *config, const struct engine_hooks *hooks,
+		void (*rest)(void *ctx), size_t size);
 
 /* What is borrowed is copied. Each of them waits when the queue is full. */
 void worker_segment(struct worker *w, enum worker_way way, const struct packet *pkt, const struct segment *seg, uint64_t now_ns);

@@ -14,57 +14,20 @@
 
 struct workers {
 	struct engine *engine;     /* the only one, or the one in front of the workers' */
-	struct engine_hooks hooks;
-	pthread_mutex_t lock;      /* held while one of them is called */
+	struct engine_hooks hooks; /* of the caller's thread */
 	struct route *route;
 	unsigned n;                /* 0: there is but one engine, and what follows is not there */
 	struct worker worker[];
 };
 
-/* --- hooks, one at a time ------------------------------------------------------------------------------------------- */
+/* --- from the engine in front --------------------------------------------------------------------------------------- */
 
 static void on_record(void *ctx, const struct record *r)
 {
 	struct workers *w = ctx;
 
-	workers_lock(w);
 	w->hooks.record(w->hooks.ctx, r);
-	workers_unlock(w);
 }
-
-static void on_segment(void *ctx, uint64_t flow_id, const struct packet *pkt)
-{
-	struct workers *w = ctx;
-
-	workers_lock(w);
-	w->hooks.segment(w->hooks.ctx, flow_id, pkt);
-	workers_unlock(w);
-}
-
-static void on_flow_end(void *ctx, uint64_t flow_id)
-{
-	struct workers *w = ctx;
-
-	workers_lock(w);
-	w->hooks.flow_end(w->hooks.ctx, flow_id);
-	workers_unlock(w);
-}
-
-static void on_elide(void *ctx, const struct flow_key *key, unsigned side, const struct elision *e)
-{
-	struct workers *w = ctx;
-
-	w->hooks.elide(w->hooks.ctx, key, side, e);
-}
-
-static bool on_elided(void *ctx, const struct flow_key *key, unsigned side, struct elision *ret)
-{
-	struct workers *w = ctx;
-
-	return w->hooks.elided(w->hooks.ctx, key, side, ret);
-}
-
-/* --- from the engine in front --------------------------------------------------------------------------------------- */
 
 static void on_pass(void *ctx, const struct packet *pkt, const struct segment *seg, uint64_t now_ns)
 {
@@ -92,30 +55,6 @@ static void on_missed(void *ctx, uint64_t ts_ns)
 		worker_missed(&w->worker[i], ts_ns);
 }
 
-static struct engine_hooks shared_hooks(struct workers *w)
-{
-	return (struct engine_hooks){
-		.ctx = w,
-		.record = w->hooks.record ? on_record : NULL,
-		.segment = w->hooks.segment ? on_segment : NULL,
-		.elide = w->hooks.elide ? on_elide : NULL,
-		.elided = w->hooks.elided ? on_elided : NULL,
-		.flow_end = w->hooks.flow_end ? on_flow_end : NULL,
-	};
-}
-
-void workers_lock(struct workers *w)
-{
-	if (w->n)
-		pthread_mutex_lock(&w->lock);
-}
-
-void workers_unlock(struct workers *w)
-{
-	if (w->n)
-		pthread_mutex_unlock(&w->lock);
-}
-
 /* --- life ----------------------------------------------------------------------------------------------------------- */
 
 static size_t block_size(size_t memory, unsigned n)
@@ -125,12 +64,12 @@ static size_t block_size(size_t memory, unsigned n)
 	return size > BLOCK_MAX ? BLOCK_MAX : size < BLOCK_MIN ? BLOCK_MIN : size;
 }
 
-static int open_all(struct workers *w, unsigned n, const struct engine_config *config)
+static int open_all(struct workers *w, unsigned n, const struct engine_config *config, void *const ctx[], void (*rest)(void *ctx))
 {
 	size_t mine = config->memory / SHARE, block = block_size(config->memory, n);
 	const struct engine_hooks front = {.ctx = w, .record = w->hooks.record ? on_record : NULL, .pass = on_pass,
 					   .tick = on_tick, .missed = on_missed};
-	const struct engine_hooks hooks = shared_hooks(w);
+	struct engine_hooks hooks = w->hooks;
 	struct engine_config each = *config;
 	int err = 0;
 
@@ -140,12 +79,15 @@ static int open_all(struct workers *w, unsigned n, const struct engine_config *c
 	if (!w->engine || !w->route)
 		return -ENOMEM;
 	each.memory = (config->memory - mine) / n - block * QUEUE_BLOCKS;
-	while (w->n < n && !err)
-		err = worker_open(&w->worker[w->n++], &each, &hooks, block, w->hooks.segment);
+	while (w->n < n && !err) {
+		hooks.ctx = ctx[1 + w->n];
+		err = worker_open(&w->worker[w->n++], &each, &hooks, rest, block);
+	}
 	return err;
 }
 
-int workers_new(struct workers **ret, unsigned n, const struct engine_config *config, const struct engine_hooks *hooks)
+int workers_new(struct workers **ret, unsigned n, const struct engine_config *config, const struct engine_hooks *hooks,
+		void *const ctx[], void (*rest)(void *ctx))
 {
 	struct workers *w;
 	int err;
@@ -157,12 +99,12 @@ int workers_new(struct workers **ret, unsigned n, const struct engine_config *co
 	if (!w)
 		return -ENOMEM;
 	w->hooks = *hooks;
-	pthread_mutex_init(&w->lock, NULL);
+	w->hooks.ctx = ctx[0];
 	if (n == 1) {
-		w->engine = engine_new(config, hooks);
+		w->engine = engine_new(config, &w->hooks);
 		err = w->engine ? 0 : -ENOMEM;
 	} else {
-		err = open_all(w, n, config);
+		err = open_all(w, n, config, ctx, rest);
 	}
 	if (err)
 		workers_free(w);
@@ -179,7 +121,6 @@ void workers_free(struct workers *w)
 		worker_close(&w->worker[i]);
 	engine_free(w->engine);
 	route_free(w->route);
-	pthread_mutex_destroy(&w->lock);
 	free(w);
 }
 

@@ -16,11 +16,13 @@
 struct workers;
 
 /*
- * `config` is that of one engine that would do it all: its memory is shared out, packets on their way included. Hooks are called
- * by the threads, but by one at a time; not so `elide` and `elided`. Returns 0 or a negative errno, -EINVAL when there is less
- * than n * WORKERS_MEMORY.
+ * `config` is that of one engine that would do it all: its memory is shared out, packets on their way included. Each hook is called
+ * with the `ctx` of the thread that calls: ctx[0] is the caller's, and ctx[i] that of the i'th of n, if n is more than 1; what these
+ * share is theirs to guard. `rest` is called by each of the n when no packet is at hand, and at its end. Returns 0 or a negative
+ * errno, -EINVAL when there is less than n * WORKERS_MEMORY.
  */
-int workers_new(struct workers **ret, unsigned n, const struct engine_config *config, const struct engine_hooks *hooks);
+int workers_new(struct workers **ret, unsigned n, const struct engine_config *config, const struct engine_hooks *hooks,
+		void *const ctx[], void (*rest)(void *ctx));
 /* Waits for what is on its way. NULL is allowed. */
 void workers_free(struct workers *w);
 
@@ -38,9 +40,5 @@ void workers_finish(struct workers *w);
 /* As engine.h has them: of all together, as far as they are. */
 struct stats workers_stats(struct workers *w);
 unsigned workers_ignored(struct workers *w, struct ignored ret[IGNORED_MAX]);
-
-/* Between these two no hook is called, but for `elide` and `elided`: to use what the hooks use. */
-void workers_lock(struct workers *w);
-void workers_unlock(struct workers *w);
 
 #endif

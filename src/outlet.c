@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "outlet.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "run.h"
+
+/* --- what goes wrong ------------------------------------------------------------------------------------------------ */
+
+/* An output was written, with `err`. That the reader has gone is no failure, only the end. */
+static void wrote(struct outlet *o, int err, const char *complaint)
+{
+	int none = 0;
+
+	if (!err || !atomic_compare_exchange_strong(&o->err, &none, err) || err == -EPIPE)
+		return;
+	say("%s", complaint);
+	o->complained = true;
+}
+
+static void wrote_records(struct outlet *o, int err)
+{
+	wrote(o, err, outputs_error(o->outputs));
+}
+
+static void wrote_packets(struct outlet *o, int err)
+{
+	wrote(o, err, tap_error(o->tap));
+}
+
+bool outlet_is_done(const struct outlet *o)
+{
+	return o->err || (o->config->count && o->shown >= o->config->count);
+}
+
+/* --- opening and closing -------------------------------------------------------------------------------------------- */
+
+/* Refuses to write to one of the files that are read, which would destroy it. */
+static bool spares_inputs(const struct config *c, const char *option, const char *path, char *error, size_t n)
+{
+	const struct words *files = &c->files;
+	struct stat out, in;
+
+	if (stat(path, &out) < 0 || !S_ISREG(out.st_mode))
+		return true;
+	snprintf(error, n, "%s: '%s' is being read; name another file", option, path);
+	for (size_t i = 0; i < files->n; i++)
+		if (stat(files->v[i], &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+			return false;
+	return true;
+}
+
+static enum exit_code open_records(struct outlet *o, char *error, size_t n)
+{
+	const struct words *specs = &o->config->outputs;
+	int err;
+
+	snprintf(error, n, "out of memory");
+	o->outputs = outputs_new(&o->config->view);
+	if (!o->outputs)
+		return EXIT_OTHER;
+	for (size_t i = 0; i < specs->n; i++) {
+		const char *path = strchr(specs->v[i], ':');
+
+		if (path && !spares_inputs(o->config, "--output", path + 1, error, n))
+			return EXIT_USAGE;
+		err = outputs_add(o->outputs, specs->v[i], error, n);
+		if (err)
+			return err == -EINVAL ? EXIT_USAGE : EXIT_OUTPUT;
+	}
+	return EXIT_FINE;
+}
+
+static enum exit_code open_packets(struct outlet *o, size_t hold, char *error, size_t n)
+{
+	const char *path = o->config->write;
+
+	if (!path)
+		return EXIT_FINE;
+	if (!spares_inputs(o->config, "--write", path, error, n))
+		return EXIT_USAGE;
+	o->tap_flows = hold > 0;
+	o->tap = tap_open(path, hold, error, n);
+	return o->tap ? EXIT_FINE : EXIT_OUTPUT;
+}
+
+enum exit_code outlet_open(struct outlet *o, const struct config *config, size_t hold, char *error, size_t n)
+{
+	enum exit_code code;
+
+	*o = (struct outlet){.config = config};
+	pthread_mutex_init(&o->lock, NULL);
+	code = open_records(o, error, n);
+	return code ? code : open_packets(o, hold, error, n);
+}
+
+void outlet_close(struct outlet *o)
+{
+	char error[128];
+	int err = tap_close(o->tap), other = outputs_close(o->outputs);
+
+	o->tap = NULL;
+	o->outputs = NULL;
+	err = err ? err : other;
+	snprintf(error, sizeof error, "an output could not be completed: %s", strerror(-err));
+	wrote(o, err, error);
+}
+
+/* --- records -------------------------------------------------------------------------------------------------------- */
+
+/* One more exchange, if it is not one too many. */
+static bool admit(struct outlet *o)
+{
+	uint64_t before = o->shown++;
+
+	if (!o->config->count || before < o->config->count)
+		return true;
+	o->shown = o->config->count;
+	return false;
+}
+
+void outlet_record(struct outlet *o, struct outputs *mine, const struct record *record)
+{
+	if (outlet_is_done(o) || !select_match(o->config->select, record))
+		return;
+	if (record->kind == RECORD_EXCHANGE && !record->exchange.progress && !admit(o))
+		return;
+	if (record->kind == RECORD_EXCHANGE && o->tap_flows) {
+		pthread_mutex_lock(&o->lock);
+		wrote_packets(o, tap_match(o->tap, record->ends.flow_id));
+		pthread_mutex_unlock(&o->lock);
+	}
+	wrote_records(o, outputs_write(mine, record));
+}
+
+void outlet_flush(struct outlet *o, struct outputs *mine)
+{
+	wrote_records(o, outputs_flush(mine));
+}
+
+/* --- packets -------------------------------------------------------------------------------------------------------- */
+
+void outlet_segment(struct outlet *o, uint64_t flow_id, const struct packet *pkt)
+{
+	if (outlet_is_done(o))
+		return;
+	pthread_mutex_lock(&o->lock);
+	wrote_packets(o, tap_packet(o->tap, flow_id, pkt));
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outlet_flow_end(struct outlet *o, uint64_t flow_id)
+{
+	pthread_mutex_lock(&o->lock);
+	tap_forget(o->tap, flow_id);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outlet_packet(struct outlet *o, const struct packet *pkt)
+{
+	if (o->tap && !o->tap_flows)
+		wrote_packets(o, tap_packet(o->tap, 0, pkt));
+}
+
+void outlet_loss(struct outlet *o, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname)
+{
+	if (!o->tap)
+		return;
+	pthread_mutex_lock(&o->lock);
+	tap_loss(o->tap, ts_ns, loss, ifindex, ifname);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void outlet_flush_packets(struct outlet *o)
+{
+	if (!o->tap)
+		return;
+	pthread_mutex_lock(&o->lock);
+	wrote_packets(o, tap_flush(o->tap));
+	pthread_mutex_unlock(&o->lock);
+}
+
+struct tap_counts outlet_tap_counts(struct outlet *o)
+{
+	struct tap_counts ret = {0};
+
+	if (!o->tap)
+		return ret;
+	pthread_mutex_lock(&o->lock);
+	ret = *tap_counts(o->tap);
+	pthread_mutex_unlock(&o->lock);
+	return ret;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of records and packets: which are selected and how many, the outputs, the packet file, and the first thing that
+ * goes wrong with them. All threads share it; each writes records through outputs of its own.
+ */
+#ifndef PERISCO_OUTLET_H
+#define PERISCO_OUTLET_H
+
+#include <pthread.h>
+
+#include "cli/config.h"
+#include "output/output.h"
+#include "output/tap.h"
+
+struct outlet {
+	const struct config *config;
+	struct outputs *outputs;
+	struct tap *tap;         /* NULL: no packets are written */
+	bool tap_flows;          /* it gets the flows of selected exchanges, else every packet, which is for one thread alone */
+	pthread_mutex_t lock;    /* held to use the tap, but by outlet_packet */
+	_Atomic uint64_t shown;  /* exchanges that were selected */
+	_Atomic int err;         /* the first failure; nothing is written after it */
+	bool complained;         /* of it */
+};
+
+/*
+ * Opens the outputs and the packet file that are asked for. `hold` is the memory for packets of flows that are not decided yet; 0:
+ * every packet is wanted. EXIT_FINE, or another with a line in `error`; close it in both cases.
+ */
+enum exit_code outlet_open(struct outlet *o, const struct config *config, size_t hold, char *error, size_t n);
+
+/* Is enough written, or can no more be? */
+bool outlet_is_done(const struct outlet *o);
+
+/* A record, if it is selected, through the outputs of the thread that has it. */
+void outlet_record(struct outlet *o, struct outputs *mine, const struct record *record);
+/* What is written of them is to be seen now. */
+void outlet_flush(struct outlet *o, struct outputs *mine);
+
+/* For the packet file: a packet of a flow; the flow is over. */
+void outlet_segment(struct outlet *o, uint64_t flow_id, const struct packet *pkt);
+void outlet_flow_end(struct outlet *o, uint64_t flow_id);
+/* For the packet file, in the thread that reads: any packet, if every one is wanted; a loss; what is written is to be seen now. */
+void outlet_packet(struct outlet *o, const struct packet *pkt);
+void outlet_loss(struct outlet *o, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
+void outlet_flush_packets(struct outlet *o);
+
+/* All zero without a packet file. */
+struct tap_counts outlet_tap_counts(struct outlet *o);
+
+/* Completes and closes what is open; whoever shares the outputs has closed his. Says so if that fails. May be called again. */
+void outlet_close(struct outlet *o);
+
+#endif
