@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -290,6 +291,93 @@ static void test_reader_gone(void **state)
 	assert_int_equal(WEXITSTATUS(status), EPIPE);
 }
 
+#define THREADS 4
+
+static void *write_many(void *mine)
+{
+	for (int i = 0; i < 3000; i++)
+		if (outputs_write(mine, &s.r) < 0)
+			return NULL;
+	return mine;
+}
+
+/* Each of several threads writes all of its lines, and no line is torn by another one's. */
+static void test_threads(void **state)
+{
+	struct outputs *mine[THREADS];
+	pthread_t thread[THREADS];
+	struct slice text;
+	const uint8_t *line;
+	void *well;
+
+	(void)state;
+	assert_int_equal(add("json", path[0]), 0);
+	assert_int_equal(add("text", path[1]), 0);
+	for (int i = 0; i < THREADS; i++) {
+		mine[i] = outputs_share(o);
+		assert_non_null(mine[i]);
+		assert_int_equal(pthread_create(&thread[i], NULL, write_many, mine[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(thread[i], &well), 0);
+		assert_non_null(well);
+		assert_int_equal(outputs_close(mine[i]), 0);
+	}
+	assert_int_equal(outputs_close(o), 0);
+	o = NULL;
+	assert_int_equal(count_lines(path[0]), THREADS * 3000);
+	text = content(path[1]);
+	line = memchr(text.p, '\n', text.n);
+	assert_int_equal(text.n, THREADS * 3000 * (size_t)(line + 1 - text.p));
+	for (size_t at = 0; at < text.n; at += (size_t)(line + 1 - text.p))
+		assert_memory_equal(text.p + at, text.p, (size_t)(line + 1 - text.p));
+	free((void *)text.p);
+}
+
+/* What one of them failed at all are told of. */
+static void test_failed_for_all(void **state)
+{
+	struct outputs *mine;
+
+	(void)state;
+	assert_int_equal(add("json", "/dev/full"), 0);
+	mine = outputs_share(o);
+	assert_non_null(mine);
+	assert_int_equal(outputs_write(mine, &s.r), 0);
+	assert_int_equal(outputs_flush(mine), -ENOSPC);
+	assert_int_equal(outputs_write(o, &s.r), -ENOSPC);
+	assert_non_null(strstr(outputs_error(o), "/dev/full"));
+	assert_int_equal(outputs_close(mine), -ENOSPC);
+}
+
+/* Columns are as wide as the widest value of any thread's, once it was written. */
+static void test_columns_meet(void **state)
+{
+	struct outputs *mine;
+	struct slice text;
+	const uint8_t *line, *at, *first;
+
+	(void)state;
+	assert_int_equal(add("text", path[0]), 0);
+	mine = outputs_share(o);
+	assert_non_null(mine);
+	s.r.exchange.request.target = SLICE("/a/target/that/is/much/longer");
+	assert_int_equal(outputs_write(mine, &s.r), 0);
+	assert_int_equal(outputs_flush(mine), 0);
+	s.r.exchange.request.target = SLICE("/");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(outputs_write(o, &s.r), 0);
+		assert_int_equal(outputs_flush(o), 0);
+	}
+	assert_int_equal(outputs_close(mine), 0);
+	text = content(path[0]);
+	line = memrchr(text.p, '\n', text.n - 1);
+	at = memmem(line + 1, text.n - (size_t)(line + 1 - text.p), "  200  ", 7);
+	first = memmem(text.p, text.n, "  200  ", 7);
+	assert_int_equal(at - (line + 1), first - text.p);
+	free((void *)text.p);
+}
+
 static void test_help(void **state)
 {
 	char help[512], little[16];
@@ -310,7 +398,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 		TEST(files),     TEST(two_formats),           TEST(flush),     TEST(file_is_emptied), TEST(bad_specs),
 		TEST(disk_full), TEST(no_two_in_one_file),    TEST(help),      TEST(no_half_line),    TEST(slow_reader),
-		TEST(reader_gone), TEST(terminal),
+		TEST(reader_gone), TEST(terminal),          TEST(threads),   TEST(failed_for_all), TEST(columns_meet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
