@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The golden captures, sent through veths: what each hook shows, leaving payload and copies out, is what a replay of all
-# packets shows that were written beside it.
+# The golden captures, sent through veths: what each hook shows, leaving payload and copies out, to one worker and to two, is what
+# a replay of all packets shows that were written beside it.
 . tests/live/common perisco-gol
 . scripts/talk
 for end in "$host $host-a" "$host $host-b" "$host-a eth0" "$host-b eth0"; do
@@ -44,16 +44,26 @@ records() {
 for hook in $(hooks) packet; do
 	ip netns exec "$host" "$perisco" watch --hook "$hook" -w "$work/whole.pcapng" -o null 2>"$work/err.whole" &
 	whole=$!
-	until_ 10 grep -q 'watching 2' "$work/err.whole" || fail "$hook: watch -w does not begin"
+	ip netns exec "$host" "$perisco" watch --hook "$hook" --workers 2 -o json >"$work/out.two" 2>"$work/err.two" &
+	two=$!
+	for beside in whole two; do
+		until_ 10 grep -q 'watching 2' "$work/err.$beside" || fail "$hook: watch does not begin ($beside)"
+	done
 	watch --hook "$hook"
 	on a timeout 60 python3 "$work/send.py" "${captures[@]}" 2>"$work/err.send" || fail "cannot send"
 	watched
-	kill -INT "$whole"
+	kill -INT "$whole" "$two"
 	wait "$whole" || fail "$hook: watch -w ended badly"
-	"$perisco" replay -q -o json "$work/whole.pcapng" >"$work/replayed"
-	records "$work/out" >"$work/live.txt"
-	records "$work/replayed" >"$work/replay.txt"
+	wait "$two" || fail "$hook: watch --workers 2 ended badly"
+	for workers in 1 2; do
+		"$perisco" replay -q -o json --workers $workers "$work/whole.pcapng" >"$work/replayed"
+		records "$work/replayed" >"$work/replay.$workers"
+	done
+	records "$work/out" >"$work/live.1"
+	records "$work/out.two" >"$work/live.2"
 	[ "$(exchanges true)" -ge 300 ] || fail "$hook: no more than $(exchanges true) exchanges"
-	diff "$work/replay.txt" "$work/live.txt" >"$work/err.diff" || fail "$hook: records differ"
+	for which in replay.2 live.1 live.2; do
+		diff "$work/replay.1" "$work/$which" >"$work/err.diff" || fail "$hook: records differ ($which)"
+	done
 done
 pass
