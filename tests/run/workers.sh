@@ -67,10 +67,15 @@ replay -q -o json "$work/translated.pcapng" >"$work/records"
 # so many and no more; what is selected is in what is written; too little memory is said
 [ "$(replay -q -n 7 -o json --workers 4 "$work/translated.pcapng" | grep -c '"url"')" = 7 ] || fail "seven exchanges are not seven"
 for n in 1 4; do
-	replay -q -o null --workers $n --path '/0/*' -w "$work/some.pcapng" "$work/translated.pcapng"
-	replay -q -o json "$work/some.pcapng" | grep '"url"' | sort >"$work/some$n"
+	replay -q -o null --workers $n --path '/0/*' -w "$work/some$n.pcapng" "$work/translated.pcapng"
+	replay -q -o json "$work/some$n.pcapng" | grep '"url"' | sort >"$work/some$n"
 done
 [ "$(wc -l <"$work/some4")" = 60 ] && cmp -s "$work/some1" "$work/some4" || fail "-w with workers writes other packets"
+for n in 1 4; do
+	replay -q -o text --workers $n -w "$work/all$n.pcap" "$work/some4.pcapng" | tr -s ' ' | sort >"$work/text$n"
+done
+cmp -s "$work/all1.pcap" "$work/all4.pcap" || fail "-w without selection writes other packets with workers"
+cmp -s "$work/text1" "$work/text4" || fail "other lines of text with workers"
 "$B/perisco" replay --workers 8 --memory 8M "$work/translated.pcapng" 2>"$work/said"
 [ $? = 2 ] && grep -q '^perisco: --workers: .*2M' "$work/said" || fail "too little memory: $(cat "$work/said")"
 exit $status
