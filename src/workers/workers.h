@@ -6,7 +6,8 @@
  *
  * The kernel has one ring for all, whose order tells which point showed a connection first, and which worker is whose is found out
  * here: what is in tunnels and fragments the programs do not see, and what is behind address translation has other ends there. It
- * costs a tenth of what decoding a small exchange costs, and more rings would have to be put in order again.
+ * costs a tenth of what decoding small exchanges costs, a fifth with a connection for each; and the order of more rings would have to
+ * be found again.
  *
  * All functions are for the thread that made them.
  */
