@@ -314,9 +314,8 @@ void clsact_detach(struct clsact *c, uint32_t ifindex, struct clsact_filter filt
 	bool made = false;
 
 	for (enum way w = 0; w < WAYS; w++) {
-		if (filters[w].prio)
-			del_filter(c, ifindex, w, &filters[w]);
-		made |= filters[w].made;
+		if (filters[w].prio && !del_filter(c, ifindex, w, &filters[w])) /* else its qdisc is not ours any more */
+			made |= filters[w].made;
 		filters[w] = (struct clsact_filter){0};
 	}
 	if (made)
