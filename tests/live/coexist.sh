@@ -18,7 +18,7 @@ qdiscs() {
 	on host tc qdisc show | grep -c clsact
 }
 
-# A filter that drops what goes to port 81, and lets all else pass without asking the next one.
+# Programs that drop what goes to port 81, or comes from there, and let all else pass: one does not ask the next one, one does.
 cat >"$work/foreign.c" <<-END
 	#include <linux/bpf.h>
 	__attribute__((section("tc"), used)) int foreign(struct __sk_buff *skb)
@@ -26,27 +26,30 @@ cat >"$work/foreign.c" <<-END
 		unsigned char *p = (void *)(long)skb->data;
 
 		if (p + 54 > (unsigned char *)(long)skb->data_end)
-			return 0;
-		return p[12] == 8 && p[13] == 0 && p[23] == 6 && p[36] == 0 && p[37] == 81 ? 2 : 0;
+			return REST;
+		return p[12] == 8 && p[13] == 0 && p[23] == 6 && !p[36] && (p[37] == 81 || (!p[34] && p[35] == 81)) ? 2 : REST;
 	}
 END
-clang -O2 -target bpf -I"/usr/include/$(uname -m)-linux-gnu" -c -o "$work/foreign.o" "$work/foreign.c" ||
-	skip "no clang for BPF"
+for rest in pass=0 next=-1; do
+	clang -O2 -g -target bpf -DREST=${rest#*=} -I"/usr/include/$(uname -m)-linux-gnu" -c -o "$work/${rest%=*}.o" "$work/foreign.c" ||
+		skip "no clang for BPF"
+done
+cc -o "$work/tcx" tests/live/tcx.c -lbpf || skip "no libbpf"
 
-foreign() { # WAY PRIO
-	on host tc filter add dev "$host-a" "$1" prio "$2" handle 7 bpf da obj "$work/foreign.o" sec tc ||
-		fail "cannot add a filter"
+foreign() { # WAY PRIO HANDLE
+	on host tc filter add dev "$host-a" "$1" prio "$2" handle "$3" bpf da obj "$work/pass.o" sec tc || fail "cannot add a filter"
 }
 
 traffic() { # HOOK
 	get http://10.77.2.2/hello || fail "$1: what others let pass does not pass"
-	get --max-time 1 http://10.77.2.2:81/hello && fail "$1: what others drop passes"
+	get --max-time 0.3 http://10.77.2.2:81/hello && fail "$1: what others drop passes"
 }
 
 for hook in $(hooks); do
 	on host tc qdisc add dev "$host-a" clsact
-	foreign ingress 1
-	foreign egress 7
+	foreign ingress 1 7
+	foreign ingress 1 0x5eed
+	foreign egress 7 7
 	before=$(filters)
 	watch --hook "$hook" -i "$host-a"
 	traffic "$hook"
@@ -56,6 +59,55 @@ for hook in $(hooks); do
 	expect "$hook: clsact qdiscs" "$(qdiscs)" 1
 	on host tc qdisc del dev "$host-a" clsact
 done
+
+# A filter that comes while we watch stays when we go, and so does its qdisc, though we made it.
+watch --hook tc -i "$host-a"
+foreign egress 1 7
+foreign ingress 1 0x5eef
+traffic "a filter that came"
+watched
+expect "a filter that came: exchanges" "$(exchanges .l7.request)" 0
+expect "filters of others" "$(filters | grep -c 'pass.o')" 2
+expect "our filters beside them" "$(ours)" 0
+traffic "a filter that stays"
+on host tc qdisc del dev "$host-a" clsact
+
+# Somebody took our qdisc away and made one of his own: that is not ours.
+watch --hook tc -i "$host-a"
+on host tc qdisc del dev "$host-a" clsact
+on host tc qdisc add dev "$host-a" clsact
+watched
+expect "another one's empty qdisc" "$(qdiscs)" 1
+on host tc qdisc del dev "$host-a" clsact
+
+# TCX programs in front of ours and behind: what they drop is dropped, what they let pass passes. Only what one in front keeps to
+# itself is not seen.
+tcx() { # OBJECT WAY PLACE
+	ip netns exec "$host" "$work/tcx" "$work/$1.o" "$host-a" "$2" "$3" >"$work/tcx.$2" 2>/dev/null &
+	others+=($!)
+	until_ 5 grep -q there "$work/tcx.$2" || fail "no TCX program"
+}
+
+beside_tcx() { # HOOK OBJECT PLACE SEEN
+	others=()
+	[ "$3" = first ] || tcx "$2" in "$3"
+	watch --hook "$1" -i "$host-a"
+	[ "$3" != first ] || tcx "$2" in "$3"
+	traffic "$1, TCX program $2 $3"
+	tcx "$2" out "$3"
+	traffic "$1, TCX programs $2 $3"
+	watched
+	traffic "$1, TCX programs $2 $3 alone"
+	expect "$1, TCX programs $2 $3: exchanges" "$(exchanges '.l7.request and .l7.response')" "$4"
+	kill "${others[@]}"
+	wait "${others[@]}"
+}
+if hooks | grep -q tcx; then
+	beside_tcx tcx pass last 2
+	beside_tcx tcx next first 2
+	beside_tcx tcx pass first 0
+	beside_tcx tc next last 2
+fi
 
 # At our own priority, of another kind: ours comes behind, and says so.
 on host tc qdisc add dev "$host-a" clsact
