@@ -39,10 +39,26 @@ move() {
 	ip -n "$host" link del stays
 }
 
+# News of interfaces that the kernel had no room for: they are asked for.
+overrun() {
+	kill -STOP "$watcher"
+	seq 20 | sed 's/.*/link add hot& type veth peer name tub&/' | ip -n "$host" -b -
+	seq 4000 | sed 's/.*/link set hot1 alias &/' | ip -n "$host" -b -
+	seq 21 40 | sed 's/.*/link add hot& type veth peer name tub&/' | ip -n "$host" -b -
+	seq 10 | sed 's/.*/link del hot&/' | ip -n "$host" -b -
+	on host awk '$9 > 0 {n++} END {exit !n}' /proc/net/netlink || fail "$hook: no news were dropped"
+	kill -CONT "$watcher"
+	says "hot40: attached to its way out"
+	says "tub11: attached to its way out"
+	! grep -qE '(hot|tub)([1-9]|10): attached' "$work/err" || fail "$hook: what was gone before was attached to"
+	seq 11 40 | sed 's/.*/link del hot&/' | ip -n "$host" -b -
+	says 'tub40: gone'
+}
+
 go() {
-	for _ in 1 2 3; do
-		seq 40 | sed 's/.*/link add hot& type veth peer name tub&/' | ip -n "$host" -b -
-		seq 40 | sed 's/.*/link del hot&/' | ip -n "$host" -b -
+	for _ in 1 2; do
+		seq 30 | sed 's/.*/link add hot& type veth peer name tub&/' | ip -n "$host" -b -
+		seq 30 | sed 's/.*/link del hot&/' | ip -n "$host" -b -
 	done
 	ip -n "$host" link del renamed
 	ip -n "$host" link del "$host-b"
@@ -59,6 +75,7 @@ for hook in $(hooks); do
 	come
 	change
 	move
+	overrun
 	go "$before"
 	watched
 	expect "$hook: exchanges at the start" "$(exchanges '.l7.request.Record.Http.url == "/hello?new"')" 1
