@@ -23,6 +23,7 @@
 #define BATCH       512 /* packets a poll */
 #define NAP_MS      4   /* at most, between looks into the ring while there is traffic */
 #define NAP_SHARE   256 /* of the ring: naps are shorter when more than this part comes during one */
+#define STEP_EVERY  (SECOND / 50) /* programs are attached between looks that find nothing more, or that late */
 #define IDLE_ROUNDS 4   /* looks in vain after which we sleep until the bell rings */
 
 struct tc {
@@ -36,6 +37,7 @@ struct tc {
 	struct port *port;    /* of the last packet */
 	uint64_t seen;        /* boot time; packets from before were handed over */
 	uint64_t compared;    /* boot time; the clocks were */
+	uint64_t stepped;     /* boot time; a program was attached, or taken off */
 	uint64_t told;        /* boot time; losses were */
 	uint64_t lost;        /* shared.lost when they were */
 	int epoll;            /* the bell, and news of interfaces */
@@ -113,7 +115,7 @@ static int wait_for_packets(struct tc *t, int timeout_ms)
 	bool sleeps = t->idle >= IDLE_ROUNDS;
 	int n;
 
-	if (t->more || t->stopped || t->follow.waiting)
+	if (t->more || t->stopped || follow_waits(&t->follow))
 		timeout_ms = 0;
 	else if (!sleeps && timeout_ms > t->nap_ms)
 		timeout_ms = t->nap_ms;
@@ -145,8 +147,8 @@ static void housekeeping(struct tc *t)
 {
 	uint64_t boot, wall;
 
-	if (!t->stopped)
-		follow_step(&t->follow);
+	if (!t->stopped && (!t->more || boot_time() - t->stepped > STEP_EVERY) && follow_step(&t->follow))
+		t->stepped = boot_time();
 	if (t->port && t->port->gone)
 		t->port = NULL;
 	ports_reap(&t->follow.ports, &t->ring);

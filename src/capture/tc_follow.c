@@ -25,15 +25,28 @@ static void forget(struct follow *f, struct port *port, bool gone)
 	pick_say(&f->config, false, "%s: %s", port->iface.name, gone ? "gone" : "detached");
 	for (enum way w = 0; w < WAYS; w++)
 		f->waiting -= !list_empty(&port->wait[w]);
-	hook_detach(&f->hooks, &port->hook, port->iface.index, gone);
 	ports_retire(&f->ports, port, ring_end(f->ring));
+	if (gone)
+		list_append(&f->leaving, &port->leaving);
+	else
+		hook_detach(&f->hooks, &port->hook, port->iface.index, false);
+}
+
+/* Nothing that hung at an interface that is gone hangs there any more. */
+static void leave(struct follow *f, struct port *port)
+{
+	list_remove(&port->leaving);
+	hook_detach(&f->hooks, &port->hook, port->iface.index, true);
+	port->end = ring_end(f->ring);
 }
 
 static void welcome(struct follow *f, const struct link *link)
 {
 	int l3 = pick_l3(link), err;
-	struct port *port;
+	struct port *port = ports_find(&f->ports, link->index);
 
+	if (port)
+		leave(f, port);
 	err = ports_add(&f->ports, link->index, link->name, l3, &port);
 	if (err) {
 		pick_say(&f->config, true, "%s: cannot be watched: %s", link->name, strerror(-err));
@@ -144,7 +157,15 @@ bool follow_step(struct follow *f)
 		attach(f, container_of(node - w, struct port, wait), w);
 		return true;
 	}
-	return false;
+	if (list_empty(&f->leaving))
+		return false;
+	leave(f, container_of(f->leaving.next, struct port, leaving));
+	return true;
+}
+
+bool follow_waits(const struct follow *f)
+{
+	return f->waiting || !list_empty(&f->leaving);
 }
 
 static bool watches(const void *ctx, const char *name)
@@ -180,6 +201,7 @@ int follow_open(struct follow *f, const struct live_config *config, const struct
 
 	f->config = *config;
 	f->ring = ring;
+	list_init(&f->leaving);
 	for (enum way w = 0; w < WAYS; w++)
 		list_init(&f->queue[w]);
 	err = hooks_init(&f->hooks, config->hook, programs);
@@ -202,6 +224,8 @@ void follow_close(struct follow *f)
 	f->links = NULL;
 	while (f->ports.live.next && !list_empty(&f->ports.live))
 		forget(f, container_of(f->ports.live.next, struct port, node), false);
+	while (f->leaving.next && !list_empty(&f->leaving))
+		leave(f, container_of(f->leaving.next, struct port, leaving));
 	ports_release(&f->ports);
 	hooks_release(&f->hooks);
 }

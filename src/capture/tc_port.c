@@ -87,6 +87,7 @@ static struct port *port_new(struct ports *p, uint32_t ifindex)
 	list_append(&p->bucket[ifindex % PORT_BUCKETS], &port->chain);
 	for (enum way w = 0; w < WAYS; w++)
 		list_init(&port->wait[w]);
+	list_init(&port->leaving);
 	return port;
 }
 
@@ -150,7 +151,7 @@ void ports_reap(struct ports *p, const struct ring *ring)
 	for (l = p->gone.next; l != &p->gone; l = next) {
 		next = l->next;
 		port = port_of(l);
-		if (!ring_passed(ring, port->end) || port->told != port->sum.lost)
+		if (!list_empty(&port->leaving) || !ring_passed(ring, port->end) || port->told != port->sum.lost)
 			continue;
 		tally_add(&p->freed, &port->sum);
 		list_remove(&port->node);

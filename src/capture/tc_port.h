@@ -13,6 +13,7 @@ struct port {
 	struct iface iface;        /* what packets point to */
 	struct list node, chain;   /* in ports.live or ports.gone, and in its bucket */
 	struct list wait[WAYS];    /* for a program to be attached */
+	struct list leaving;       /* in follow.leaving: it is gone, but its hook is still to be taken off */
 	struct hook hook;
 	struct tally sum;          /* as last read */
 	struct tally before;       /* of earlier lives: it was gone and came back */
@@ -50,7 +51,7 @@ int ports_add(struct ports *p, uint32_t ifindex, const char *name, bool l3, stru
 /* Nothing is attached to it any more. It stays until the ring is read up to `end` and its losses are told. */
 void ports_retire(struct ports *p, struct port *port, unsigned long end);
 
-/* Frees ports that are gone for good. */
+/* Frees ports that are gone for good, and have left. */
 void ports_reap(struct ports *p, const struct ring *ring);
 
 /* Reports what each port lost since the last time. 0, or what `fn` returned when that is not 0. */
