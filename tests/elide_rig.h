@@ -118,7 +118,7 @@ static inline bool take(void *ctx, const struct flow_key *key, unsigned side, st
 	const struct half *h = bpf_map_lookup_elem(&halves, &k);
 
 	(void)ctx;
-	if (!h)
+	if (!h || (!h->until && h->seq0 != ret->seq0))
 		return false;
 	*ret = (struct elision){.until = h->until, .top = h->top, .last_ns = h->last_ns, .seq0 = h->seq0};
 	for (unsigned i = 0; i < MAPPED; i++)

@@ -60,7 +60,10 @@ struct source_ops {
 	 * the same, or as a packet that is cut behind its headers. NULL: all of it comes.
 	 */
 	void (*elide)(struct source *s, const struct flow_key *key, unsigned side, const struct elision *e);
-	/* All of it is wanted again. How far did it go? False: that is not known any more. NULL with elide. Any thread may call both. */
+	/*
+	 * All of it is wanted again. How far did it go? ret->seq0 is as it was told. False: that is not known any more. NULL
+	 * with elide. Any thread may call both.
+	 */
 	bool (*elided)(struct source *s, const struct flow_key *key, unsigned side, struct elision *ret);
 	/* NULL for files. */
 	void (*counts)(struct source *s, struct counts *ret);

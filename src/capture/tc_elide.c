@@ -30,6 +30,8 @@ bool elide_take(int map, const struct flow_key *key, unsigned side, struct elisi
 	const struct half_key k = half_key(key, side);
 	struct half h;
 
+	if (bpf_map_lookup_elem(map, &k, &h) < 0 || (!h.until && h.seq0 != ret->seq0)) /* another connection has begun */
+		return false;
 	if (bpf_map_lookup_and_delete_elem(map, &k, &h) < 0)
 		return false;
 	*ret = (struct elision){.until = h.until, .top = h.top, .last_ns = h.last_ns, .seq0 = h.seq0};

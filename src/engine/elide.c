@@ -95,6 +95,7 @@ void flow_elided(struct engine *e, struct flow *f)
 	for (unsigned side = 0; side < 2; side++) {
 		struct stream *st = &f->stream[side];
 
+		el = (struct elision){.seq0 = st->next_seq - (uint32_t)st->next};
 		if (!(elides & 1u << side) || !e->hooks.elided(e->hooks.ctx, &f->key, side, &el))
 			continue;
 		if (f->alias || el.seq0 + (uint32_t)st->next != st->next_seq || el.top <= (int64_t)st->top)

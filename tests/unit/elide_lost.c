@@ -138,6 +138,32 @@ static void owner_anew(void **state)
 	(void)state;
 }
 
+/* Both ways of a connection are left out when another one begins between the same ends: that keeps its owner. */
+static void owner_again(void **state)
+{
+	(void)state;
+	talk_open(t);
+	talk_bytes(t, CLIENT, "\x16\x03\x01\x00\x30\x01\x00\x00\x2c\x03\x03", 11);
+	talk_bytes(t, SERVER, "\x16\x03\x03\x00\x30\x02\x00\x00\x2c\x03\x03", 11);
+	for (unsigned i = 0; i < 40; i++) {
+		say_body(CLIENT, 20000);
+		say_body(SERVER, 70000);
+	}
+	t->seq[CLIENT] += 70000000;
+	t->seq[SERVER] += 500000000;
+	talk_open(t);
+	talk_say(t, CLIENT, GET);
+	two_points();
+	both_open();
+	for (unsigned i = 0; i < t->n; i++)
+		pass(&t->shots[i]);
+	for (unsigned i = 0; i < MAPPED; i++)
+		assert_true(!mapped[i].used || mapped[i].half.owner == veth[0].index);
+	assert_true(counted.elided_bytes > 0);
+	both_finish();
+	both_close();
+}
+
 /* The owner is gone, and its peer's point goes on alone. */
 static void owner_gone(void **state)
 {
@@ -287,7 +313,7 @@ static void ring_loss(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(reuse), T(reuse_late), T(evicted), T(joined), T(last_byte_lost), T(two_veths), T(owner_anew),
+		T(reuse), T(reuse_late), T(evicted), T(joined), T(last_byte_lost), T(two_veths), T(owner_anew), T(owner_again),
 		T(owner_gone), T(asymmetric), T(translated), T(one_sided), T(ring_loss),
 	};
 
