@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* linux/bpf.h of 6.6; older headers lack them. */
@@ -23,6 +24,17 @@ static int probe_tcx(void)
 	return errno == EPERM ? -EPERM : -EOPNOTSUPP;
 }
 
+/* Each program at each interface is a link, and each link a descriptor. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int hooks_init(struct hooks *h, enum live_hook how, const struct hook_programs *programs)
 {
 	int err;
@@ -34,6 +46,7 @@ int hooks_init(struct hooks *h, enum live_hook how, const struct hook_programs *
 		if (err && (err == -EPERM || how == HOOK_TCX))
 			return err;
 		h->tcx = !err;
+		raise_limit();
 	}
 	return clsact_open(&h->clsact);
 }

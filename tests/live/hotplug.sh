@@ -65,6 +65,8 @@ go() {
 	until_ 30 has_fds "$1" || fail "$hook: $(fds) descriptors instead of $1"
 }
 
+# More interfaces than descriptors that a process has at first.
+ulimit -Sn 64
 for hook in $(hooks); do
 	ip netns pids "$host-b" | xargs -r kill -9
 	scripts/netns del "$host"
