@@ -26,6 +26,16 @@ static size_t default_ring(void)
 	return n;
 }
 
+/* What is known of connections takes 35 MB as the programs have it; as much less as the ring is smaller by default. */
+static void size_halves(struct capture_bpf *object)
+{
+	__u32 n = bpf_map__max_entries(object->maps.halves);
+
+	n = (__u32)(n / (RING_SIZE / default_ring()));
+	bpf_map__set_max_entries(object->maps.halves, n);
+	bpf_map__set_max_entries(object->maps.begins, n);
+}
+
 static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
 {
 	(void)level;
@@ -79,6 +89,7 @@ int load_init(struct load *l, size_t ring, int verbose, char *error, size_t n)
 	if (!l->object)
 		return explain(-errno, l->ring_size, error, n);
 	bpf_map__set_max_entries(l->object->maps.ring, (__u32)l->ring_size);
+	size_halves(l->object);
 	err = capture_bpf__load(l->object);
 	if (err)
 		return explain(err, l->ring_size, error, n);
