@@ -127,7 +127,10 @@ on host tc qdisc show dev "$host-a" | grep -q ingress || fail "an ingress qdisc 
 expect "exchanges beside an ingress qdisc" "$(exchanges true)" 1
 on host tc qdisc del dev "$host-a" ingress
 
-# Two runs see the same, and the first one's end takes nothing from the second.
+# Runs by each hook see the same, and the first one's end takes nothing from the second.
+watch --hook packet
+third=$watcher
+mv "$work/out" "$work/out3"
 watch --hook tc
 first=$watcher
 mv "$work/out" "$work/out1"
@@ -142,6 +145,10 @@ watched
 expect "exchanges of the second run" "$(exchanges true)" 2
 mv "$work/out1" "$work/out"
 expect "exchanges of the first run" "$(exchanges true)" 1
+kill -INT "$third"
+wait "$third"
+mv "$work/out3" "$work/out"
+expect "exchanges of the run with a packet socket" "$(exchanges true)" 2
 expect "filters of both runs, when they are over" "$(ours)" 0
 
 # Killed: the next one cleans up, qdisc included.
