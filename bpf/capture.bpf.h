@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * From an skb to events in the ring buffer: find TCP, copy the packet, count what did not fit. Nothing here needs more
- * than Linux 5.15: no bpf_loop, no dynptr, lengths clamped by masks (older verifiers learn nothing from `n == 0`).
+ * From a packet to events in the ring buffer: find TCP, copy the packet, count what did not fit. Nothing here needs more
+ * than Linux 5.15: no bpf_loop, no dynptr, lengths clamped by masks (older verifiers learn nothing from `n == 0`). What
+ * the hooks have each in its own way is in hook.bpf.h, which comes first: the skb may well be a struct xdp_md.
  */
 #ifndef PERISCO_BPF_CAPTURE_BPF_H
 #define PERISCO_BPF_CAPTURE_BPF_H
@@ -66,11 +67,12 @@ struct cut {
 	__u32 payload, end;  /* offsets of the TCP payload and behind it */
 	__u32 from, n;       /* emit [from, from + n) behind the headers; from == 0: the packet's first n bytes */
 	__u32 seq, ack;
+	__u32 len;           /* of the packet */
 	__u8 dir, flags;     /* as in struct event */
 	__u8 ipv6, jumbo;
 	__u8 tcp_flags;
 	__u8 big;            /* userspace should have its say soon */
-	__u8 pad[2];
+	__u8 pad[6];
 };
 
 /* The header of type `type` at offset `at`, or NULL: when it is not in the linear part. */
@@ -80,7 +82,7 @@ struct cut {
 		(void *)(h_ + 1) <= (void *)(long)(skb)->data_end ? h_ : NULL;                                   \
 	})
 
-static __always_inline enum verdict parse_tcp(struct __sk_buff *skb, struct cut *c, struct half_key *k)
+static __always_inline enum verdict parse_tcp(struct hook_ctx *skb, struct cut *c, struct half_key *k)
 {
 	struct tcphdr *tcp = HEADER(skb, struct tcphdr, c->l4);
 
@@ -92,7 +94,7 @@ static __always_inline enum verdict parse_tcp(struct __sk_buff *skb, struct cut 
 	c->seq = bpf_ntohl(tcp->seq);
 	c->ack = bpf_ntohl(tcp->ack_seq);
 	c->tcp_flags = ((__u8 *)tcp)[13];
-	return c->payload <= c->end && c->end <= skb->len ? SEGMENT : OPAQUE;
+	return c->payload <= c->end && c->end <= c->len ? SEGMENT : OPAQUE;
 }
 
 struct vlan_tag {
@@ -137,7 +139,7 @@ static __always_inline enum verdict verdict_of_ethertype(__be16 type)
 }
 
 /* A protocol that is not TCP, with its header at `at`. */
-static __always_inline enum verdict parse_other(struct __sk_buff *skb, __u8 protocol, __u32 at)
+static __always_inline enum verdict parse_other(struct hook_ctx *skb, __u8 protocol, __u32 at)
 {
 	struct udphdr *udp;
 
@@ -147,7 +149,7 @@ static __always_inline enum verdict parse_other(struct __sk_buff *skb, __u8 prot
 	return udp && verdict_of_port(udp->dest) == NOT_TCP ? verdict_of_port(udp->source) : OPAQUE;
 }
 
-static __always_inline enum verdict parse_ipv4(struct __sk_buff *skb, struct cut *c, struct half_key *k)
+static __always_inline enum verdict parse_ipv4(struct hook_ctx *skb, struct cut *c, struct half_key *k)
 {
 	struct iphdr *ip = HEADER(skb, struct iphdr, c->l3);
 
@@ -161,11 +163,11 @@ static __always_inline enum verdict parse_ipv4(struct __sk_buff *skb, struct cut
 	k->src[10] = k->src[11] = k->dst[10] = k->dst[11] = 0xff;
 	__builtin_memcpy(k->src + 12, &ip->saddr, 4);
 	__builtin_memcpy(k->dst + 12, &ip->daddr, 4);
-	c->end = ip->tot_len ? c->l3 + bpf_ntohs(ip->tot_len) : skb->len;
+	c->end = ip->tot_len ? c->l3 + bpf_ntohs(ip->tot_len) : c->len;
 	return parse_tcp(skb, c, k);
 }
 
-static __always_inline enum verdict parse_ipv6(struct __sk_buff *skb, struct cut *c, struct half_key *k)
+static __always_inline enum verdict parse_ipv6(struct hook_ctx *skb, struct cut *c, struct half_key *k)
 {
 	struct ipv6hdr *ip = HEADER(skb, struct ipv6hdr, c->l3);
 	struct ipv6_opt_hdr *ext;
@@ -177,7 +179,7 @@ static __always_inline enum verdict parse_ipv6(struct __sk_buff *skb, struct cut
 	__builtin_memcpy(k->dst, &ip->daddr, 16);
 	c->ipv6 = 1;
 	c->l4 = c->l3 + sizeof(*ip);
-	c->end = ip->payload_len ? c->l4 + bpf_ntohs(ip->payload_len) : skb->len;
+	c->end = ip->payload_len ? c->l4 + bpf_ntohs(ip->payload_len) : c->len;
 	next = ip->nexthdr;
 	for (int i = 0; i < EXTENSIONS && next != IPPROTO_TCP; i++) {
 		if (next == IPPROTO_FRAGMENT)
@@ -195,10 +197,10 @@ static __always_inline enum verdict parse_ipv6(struct __sk_buff *skb, struct cut
 	return next == IPPROTO_TCP ? parse_tcp(skb, c, k) : OPAQUE;
 }
 
-static __always_inline enum verdict parse(struct __sk_buff *skb, struct cut *c, struct half_key *k)
+static __always_inline enum verdict parse(struct hook_ctx *skb, struct cut *c, struct half_key *k)
 {
 	struct ethhdr *eth = HEADER(skb, struct ethhdr, 0);
-	__be16 proto = skb->protocol;
+	__be16 proto = hook_protocol(skb);
 	struct vlan_tag *tag;
 
 	if (!(c->flags & EVENT_L3)) {
@@ -261,51 +263,52 @@ static __always_inline void patch(const struct cut *c, __u8 *frame, __u32 head, 
 }
 
 /* Puts the VLAN tag that the kernel keeps out of band where it was on the wire. */
-static __always_inline void put_tag_back(struct __sk_buff *skb, struct event *e)
+static __always_inline void put_tag_back(struct event *e, const __be16 tag[2])
 {
 	__u32 *to = (void *)e->tag, *from = (void *)e->frame;
 
 	to[0] = from[0];
 	to[1] = from[1];
 	to[2] = from[2];
-	*(__be16 *)(e->frame + 8) = skb->vlan_proto;
-	*(__be16 *)(e->frame + 10) = bpf_htons(skb->vlan_tci);
+	*(__be16 *)(e->frame + 8) = tag[0];
+	*(__be16 *)(e->frame + 10) = tag[1];
 	e->flags |= EVENT_TAGGED;
 	e->wire_len += 4;
 	e->cap_len += 4;
 }
 
 /* Copies what `c` says behind `e`, which has room for `max` + SLACK bytes. Returns the event's size, or 0. */
-static __always_inline __u32 fill(struct __sk_buff *skb, const struct cut *c, struct event *e, __u32 max)
+static __always_inline __u32 fill(struct hook_ctx *skb, const struct cut *c, struct event *e, __u32 max)
 {
 	__u32 n = clamp(c->n, max), head, tcp, total = n;
+	__be16 tag[2];
 	long err;
 
 	if (c->from) {
 		head = clamp(c->jumbo ? c->l4 - 8 : c->l4, HEAD_MAX);
 		tcp = clamp(c->payload - c->l4, TCP_MAX);
 		total = head + tcp + n;
-		err = bpf_skb_load_bytes(skb, 0, e->frame, head);
-		err |= bpf_skb_load_bytes(skb, c->l4, e->frame + head, tcp);
-		err |= bpf_skb_load_bytes(skb, c->from, e->frame + head + tcp, n);
+		err = hook_load(skb, 0, e->frame, head);
+		err |= hook_load(skb, c->l4, e->frame + head, tcp);
+		err |= hook_load(skb, c->from, e->frame + head + tcp, n);
 		patch(c, e->frame, head, total);
 	} else {
-		err = bpf_skb_load_bytes(skb, 0, e->frame, n);
+		err = hook_load(skb, 0, e->frame, n);
 	}
 	e->boot_ns = c->boot_ns;
-	e->ifindex = skb->ifindex;
+	e->ifindex = hook_ifindex(skb);
 	e->cap_len = total;
 	e->wire_len = c->from ? total : c->end;
 	e->dir = c->dir;
 	e->flags = c->flags;
 	e->pad = 0;
-	if (skb->vlan_present && !(c->flags & EVENT_L3))
-		put_tag_back(skb, e);
+	if (!(c->flags & EVENT_L3) && hook_tag(skb, tag))
+		put_tag_back(e, tag);
 	return err ? 0 : sizeof(*e) - 4 + total;
 }
 
 /* An event of exactly the size it needs, for the price of a second copy. */
-static __always_inline int emit_small(struct __sk_buff *skb, const struct cut *c)
+static __always_inline int emit_small(struct hook_ctx *skb, const struct cut *c)
 {
 	__u32 zero = 0, size;
 	struct event *e = bpf_map_lookup_elem(&scratch, &zero);
@@ -317,7 +320,7 @@ static __always_inline int emit_small(struct __sk_buff *skb, const struct cut *c
 }
 
 /* An event of up to `max` bytes: the verifier wants the size of a reservation to be a constant. */
-static __always_inline int emit_class(struct __sk_buff *skb, const struct cut *c, const __u32 max)
+static __always_inline int emit_class(struct hook_ctx *skb, const struct cut *c, const __u32 max)
 {
 	struct event *e = bpf_ringbuf_reserve(&ring, sizeof(*e) + SLACK + max, 0);
 
@@ -332,7 +335,7 @@ static __always_inline int emit_class(struct __sk_buff *skb, const struct cut *c
 }
 
 /* Sends one event; 0, or not 0 when the ring is full. Global, so that it is verified once and not at each call. */
-__noinline int emit(struct __sk_buff *skb, const struct cut *c)
+__noinline int emit(struct hook_ctx *skb, const struct cut *c)
 {
 	if (!c || !c->n)
 		return -1;
@@ -351,7 +354,7 @@ __noinline int emit(struct __sk_buff *skb, const struct cut *c)
 	return -1;
 }
 
-static __always_inline void send(struct __sk_buff *skb, struct tally *t, const struct cut *c, __u32 bytes)
+static __always_inline void send(struct hook_ctx *skb, struct tally *t, const struct cut *c, __u32 bytes)
 {
 	t->packets++;
 	t->bytes += bytes;
@@ -371,7 +374,7 @@ static __always_inline __u32 snap(__u32 n)
 }
 
 /* Sends what is wanted: all, the payload from `from` on, or (`n` is not 0) the header alone. */
-static __always_inline void send_segment(struct __sk_buff *skb, struct tally *t, struct cut *c)
+static __always_inline void send_segment(struct hook_ctx *skb, struct tally *t, struct cut *c)
 {
 	__u32 most = EVENT_SEGMENT - c->payload, left;
 
@@ -413,9 +416,9 @@ static __always_inline void ring_the_bell(int big)
 
 #include "want.bpf.h"
 
-static __always_inline void capture(struct __sk_buff *skb, __u8 dir)
+static __always_inline void capture(struct hook_ctx *skb, __u8 dir)
 {
-	__u32 ifindex = skb->ifindex;
+	__u32 ifindex = hook_ifindex(skb);
 	struct tally *t = bpf_map_lookup_elem(&tallies, &ifindex);
 	struct cut c = {.dir = dir};
 	struct half_key k = {};
@@ -424,12 +427,13 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 dir)
 	if (!t || *(volatile __u32 *)&shared.off)
 		return;
 	c.flags = t->l3 ? EVENT_L3 : 0;
+	c.len = hook_len(skb);
 	v = parse(skb, &c, &k);
 	if (v == NOT_TCP)
 		return;
 	c.boot_ns = bpf_ktime_get_boot_ns();
 	if (v == OPAQUE) {
-		c.end = skb->len;
+		c.end = c.len;
 		c.n = snap(c.end);
 		send(skb, t, &c, c.end);
 	} else if (shared.whole || c.l4 > HEAD_MAX || want(t, &k, &c, ifindex)) {

@@ -3,6 +3,8 @@
  * The TC classifiers, one for each way. They only look: every packet goes on to the next program, filter or hook as if
  * we were not there (-1 is TCX_NEXT and TC_ACT_UNSPEC).
  */
+#include "hook.bpf.h"
+
 #include "capture.bpf.h"
 
 #define NEXT (-1)
