@@ -29,9 +29,9 @@ LLHTTP_SRC    := $(wildcard /usr/share/llhttp/*.c)
 LLHTTP_OBJ    := $(LLHTTP_SRC:/usr/share/llhttp/%.c=$B/llhttp/%.o)
 endif
 
-# Live capture needs clang for the BPF programs, bpftool for their skeletons, libbpf and libnl.
+# Live capture needs clang for the BPF programs, bpftool for their skeletons, libbpf, libxdp and libnl.
 HAVE_TC := $(shell command -v $(CLANG) >/dev/null 2>&1 && test -n "$(BPFTOOL)" && \
-             pkg-config --exists libbpf libnl-3.0 libnl-route-3.0 && echo y)
+             pkg-config --exists libbpf libxdp libnl-3.0 libnl-route-3.0 && echo y)
 
 CFLAGS   ?= -O2 -g $(if $(SAN),,-flto=auto)
 AR       := gcc-ar
@@ -41,12 +41,12 @@ ARCH     := $(if $(filter x86_64,$(shell uname -m)),-march=x86-64-v2)
 ALL_CFLAGS = -std=gnu17 -pthread $(WARN) $(CFLAGS) $(ARCH) $(SANFLAGS) -D_GNU_SOURCE -Isrc -Ibpf -I$B/gen $(LLHTTP_CFLAGS) \
              $(if $(HAVE_TC),-DHAVE_TC $(shell pkg-config --cflags libnl-3.0)) -DPERISCO_VERSION='"$(VERSION)"'
 VERSION  := $(shell cat VERSION)
-LDLIBS   := -lpcap -lnghttp2 $(LLHTTP_LIBS) $(if $(HAVE_TC),$(shell pkg-config --libs libbpf libnl-3.0 libnl-route-3.0))
+LDLIBS   := -lpcap -lnghttp2 $(LLHTTP_LIBS) $(if $(HAVE_TC),$(shell pkg-config --libs libxdp libbpf libnl-3.0 libnl-route-3.0))
 
 TC_SRC   := $(wildcard src/capture/tc*.c src/capture/link.c) src/capture/live.c
 CORE_SRC := $(wildcard src/base/*.c src/packet/*.c src/reassembly/*.c src/proto/*.c src/engine/*.c)
 EDGE_SRC := $(filter-out $(TC_SRC),$(wildcard src/capture/*.c src/output/*.c src/cli/*.c src/workers/*.c)) $(if $(HAVE_TC),$(TC_SRC))
-BPF_SRC  := $(if $(HAVE_TC),$(wildcard bpf/tc/*.bpf.c))
+BPF_SRC  := $(if $(HAVE_TC),$(wildcard bpf/*/*.bpf.c))
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := $(filter-out $(if $(HAVE_TC),,tests/unit/tc_%.c),$(wildcard tests/unit/*.c))
 FUZZ_SRC := $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
@@ -54,7 +54,7 @@ FUZZ_SRC := $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c))
 obj = $(patsubst %.c,$B/obj/%.o,$(1))
 CORE  := $B/libcore.a
 EDGE  := $B/libedge.a
-SKEL  := $(BPF_SRC:bpf/tc/%.bpf.c=$B/gen/%.skel.h)
+SKEL  := $(patsubst %.bpf.c,$B/gen/%.skel.h,$(notdir $(BPF_SRC)))
 TOOLS := $(TOOL_SRC:tools/%.c=$B/%)
 TOOL_LIB := $(call obj,$(wildcard tools/lib/*.c))
 UNITS := $(UNIT_SRC:tests/unit/%.c=$B/unit/%)
@@ -82,7 +82,8 @@ $B/llhttp/%.o: /usr/share/llhttp/%.c
 	$(CC) $(CFLAGS) -O3 $(ARCH) $(SANFLAGS) $(LLHTTP_CFLAGS) -c -o $@ $<
 
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
-$B/bpf/%.bpf.o: bpf/tc/%.bpf.c Makefile $(wildcard bpf/*.h)
+vpath %.bpf.c $(dir $(BPF_SRC))
+$B/bpf/%.bpf.o: %.bpf.c Makefile $(wildcard bpf/*.h bpf/*/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 $B/gen/%.skel.h: $B/bpf/%.bpf.o

@@ -5,8 +5,6 @@
 #include <linux/if_ether.h>
 #include <stdlib.h>
 
-#include "capture/skb_view.h"
-
 #define A         BPF_REG_7
 #define X         BPF_REG_8
 #define MEMORY(i) (-VIEW_STACK - 4 * BPF_MEMWORDS + 4 * (int)(i))
@@ -130,7 +128,7 @@ static int check_load(struct cbpf *c, const struct sock_filter *i)
 /* Is X the length of the IPv4 header behind it? */
 static uint8_t state_behind(const struct cbpf *c, const struct sock_filter *i, uint8_t state)
 {
-	uint32_t ip = c->view.ethernet ? ETH_HLEN : 0;
+	uint32_t ip = c->view.of != VIEW_IP ? ETH_HLEN : 0;
 
 	if (BPF_CLASS(i->code) == BPF_LDX && BPF_MODE(i->code) == BPF_MSH && i->k == ip)
 		return state & (uint8_t)~X_OTHER;
@@ -332,10 +330,10 @@ static void put_all(struct cbpf *c, const struct cbpf_ends *ends)
 	ebpf_append(e, ends->pass->insns, ends->pass->n);
 }
 
-int cbpf_translate(const struct sock_filter *from, size_t n, bool ethernet, const struct cbpf_ends *ends,
+int cbpf_translate(const struct sock_filter *from, size_t n, enum view_of of, const struct cbpf_ends *ends,
 		   struct ebpf *ret, const char **why)
 {
-	struct cbpf c = {.from = from, .n = n, .view.e = ret, .view.ethernet = ethernet, .e = ret};
+	struct cbpf c = {.from = from, .n = n, .view.e = ret, .view.of = of, .e = ret};
 	int err;
 
 	c.state = calloc(n ? n : 1, 1);

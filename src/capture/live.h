@@ -13,9 +13,10 @@ struct filter;
 
 /*
  * Where packets are taken. AUTO: by TCX where the kernel has it (6.6), else by TC, the filters of a clsact qdisc, and
- * where BPF programs are refused by PACKET, a packet(7) socket.
+ * where BPF programs are refused by PACKET, a packet(7) socket. XDP: the way in before the kernel makes an skb of a packet,
+ * where that can be had, and all else as AUTO.
  */
-enum live_hook { HOOK_AUTO, HOOK_TCX, HOOK_TC, HOOK_PACKET };
+enum live_hook { HOOK_AUTO, HOOK_TCX, HOOK_TC, HOOK_XDP, HOOK_PACKET };
 
 #define SNAPLEN_MAX 32768
 

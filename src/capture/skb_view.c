@@ -22,12 +22,12 @@
 /* Where the byte at this offset is. The stack is accessed aligned, so the IP header, which has the words, is. */
 static int place_of(const struct skb_view *v, uint32_t at)
 {
-	return WINDOW + (v->ethernet ? 6 : 8) + (int)at;
+	return WINDOW + (v->of != VIEW_IP ? 6 : 8) + (int)at;
 }
 
 static int l3_of(const struct skb_view *v)
 {
-	return v->ethernet ? ETH_HLEN : 0;
+	return v->of != VIEW_IP ? ETH_HLEN : 0;
 }
 
 /* Is the byte at this offset from the IPv4 header the same in the whole and in its pieces? Not: length, checksum. */
@@ -65,6 +65,13 @@ static void note_load(struct skb_view *v, unsigned bytes, uint32_t at, int by)
 		ebpf_store_imm(v->e, BPF_B, BPF_REG_10, LOADED6, 1);
 }
 
+/* Loads bytes of the packet; the arguments are in place. */
+static void call_load(struct skb_view *v)
+{
+	ebpf_call(v->e, v->of == VIEW_XDP ? BPF_FUNC_xdp_load_bytes : BPF_FUNC_skb_load_bytes);
+	ebpf_jump(v->e, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, 0, v->pass);
+}
+
 /* Copies from the skb at `from` to the window at `to`, up to its end or the packet's; both begin before. */
 static void fill_window(struct skb_view *v, int from, uint32_t to)
 {
@@ -79,8 +86,7 @@ static void fill_window(struct skb_view *v, int from, uint32_t to)
 	ebpf_mov(e, BPF_REG_1, VIEW_SKB);
 	ebpf_set(e, BPF_REG_2, (uint32_t)from);
 	ebpf_stack(e, BPF_REG_3, place_of(v, to));
-	ebpf_call(e, BPF_FUNC_skb_load_bytes);
-	ebpf_jump(e, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, 0, v->pass);
+	call_load(v);
 }
 
 /* The window of a packet with a tag beside it: MAC addresses, tag, the rest. */
@@ -93,8 +99,7 @@ static void fill_window_tagged(struct skb_view *v)
 	ebpf_set(e, BPF_REG_2, 0);
 	ebpf_stack(e, BPF_REG_3, place_of(v, 0));
 	ebpf_set(e, BPF_REG_4, MACS);
-	ebpf_call(e, BPF_FUNC_skb_load_bytes);
-	ebpf_jump(e, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, 0, v->pass);
+	call_load(v);
 	ebpf_load(e, BPF_W, BPF_REG_1, VIEW_SKB, SKB(vlan_proto)); /* in network byte order, the tag is not */
 	ebpf_store(e, BPF_H, BPF_REG_10, place_of(v, MACS), BPF_REG_1);
 	ebpf_load(e, BPF_W, BPF_REG_1, VIEW_SKB, SKB(vlan_tci));
@@ -102,6 +107,16 @@ static void fill_window_tagged(struct skb_view *v)
 	ebpf_store(e, BPF_H, BPF_REG_10, place_of(v, MACS + 2), BPF_REG_1);
 	fill_window(v, MACS, TAGGED);
 	ebpf_add(e, VIEW_LEN, 4);
+}
+
+static void load_length(struct skb_view *v)
+{
+	if (v->of == VIEW_XDP) {
+		ebpf_call(v->e, BPF_FUNC_xdp_get_buff_len); /* its context is in R1 still */
+		ebpf_put(v->e, BPF_ALU | BPF_MOV | BPF_X, VIEW_LEN, BPF_REG_0, 0, 0);
+	} else {
+		ebpf_load(v->e, BPF_W, VIEW_LEN, VIEW_SKB, SKB(len));
+	}
 }
 
 void view_begin(struct skb_view *v)
@@ -120,13 +135,13 @@ void view_begin(struct skb_view *v)
 		ebpf_store_imm(e, BPF_DW, BPF_REG_10, at, 0);
 	ebpf_store_imm(e, BPF_DW, BPF_REG_10, TAG, 0);
 	ebpf_store_imm(e, BPF_DW, BPF_REG_10, LOADED4, 0);
-	ebpf_load(e, BPF_W, VIEW_LEN, VIEW_SKB, SKB(len));
-	if (v->ethernet) {
+	load_length(v);
+	if (v->of == VIEW_ETHERNET) {
 		ebpf_load(e, BPF_W, BPF_REG_1, VIEW_SKB, SKB(vlan_present));
 		ebpf_jump(e, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_1, 0, 0, tagged);
 	}
 	fill_window(v, 0, 0);
-	if (v->ethernet) {
+	if (v->of == VIEW_ETHERNET) {
 		ebpf_goto(e, ready);
 		ebpf_here(e, tagged);
 		fill_window_tagged(v);
@@ -140,7 +155,7 @@ static void leave_tag_out(struct skb_view *v)
 	struct ebpf *e = v->e;
 	uint32_t there;
 
-	if (!v->ethernet)
+	if (v->of != VIEW_ETHERNET)
 		return;
 	there = ebpf_label(e);
 	ebpf_load(e, BPF_DW, BPF_REG_1, BPF_REG_10, TAG);
@@ -165,8 +180,7 @@ static void load_outside(struct skb_view *v, unsigned bytes, uint32_t at, int by
 	ebpf_mov(e, BPF_REG_1, VIEW_SKB);
 	ebpf_stack(e, BPF_REG_3, SCRATCH);
 	ebpf_set(e, BPF_REG_4, bytes);
-	ebpf_call(e, BPF_FUNC_skb_load_bytes);
-	ebpf_jump(e, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0, 0, v->pass);
+	call_load(v);
 }
 
 static void load_stack(struct ebpf *e, int dst, unsigned bytes, int from)
@@ -208,7 +222,7 @@ static void branch_by_family(struct skb_view *v, uint32_t ip4, uint32_t ip6)
 {
 	struct ebpf *e = v->e;
 
-	if (v->ethernet) {
+	if (v->of != VIEW_IP) {
 		ebpf_load(e, BPF_H, BPF_REG_1, BPF_REG_10, place_of(v, MACS));
 		ebpf_jump(e, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_1, 0, htons(ETH_P_IP), ip4);
 		ebpf_jump(e, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_1, 0, htons(ETH_P_IPV6), ip6);

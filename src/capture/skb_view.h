@@ -20,6 +20,8 @@
  *    tag: too rare to be worth it.
  *  - What is not TCP is delivered whole, or not at all.
  *
+ * At XDP there is no skb yet, and no tag beside it; a tag that the device took off is seen neither here nor there.
+ *
  * Where a load fails that should not, or the view knows no better, the packet passes.
  */
 #ifndef PERISCO_CAPTURE_SKB_VIEW_H
@@ -30,16 +32,22 @@
 #include "capture/ebpf.h"
 
 /* Registers that a program leaves alone. R0 to R5 are lost with each load; R7 and R8 are free to use. */
-#define VIEW_SKB BPF_REG_6
+#define VIEW_SKB BPF_REG_6 /* what the program was called with; at XDP a struct xdp_md */
 #define VIEW_LEN BPF_REG_9 /* of the view */
 
 /* So many bytes below the frame pointer are the view's, what lies further down (512 in all) is free to use. */
 #define VIEW_STACK  160
 #define VIEW_WINDOW 128 /* at most */
 
+enum view_of {
+	VIEW_IP,       /* an skb that begins with the IP header */
+	VIEW_ETHERNET, /* one with an Ethernet header */
+	VIEW_XDP,      /* a packet at XDP, with an Ethernet header; needs Linux 5.18 */
+};
+
 struct skb_view {
 	struct ebpf *e;
-	bool ethernet;         /* the packet has an Ethernet header, else it begins with the IP header */
+	enum view_of of;
 	bool asks_length;      /* the program reads VIEW_LEN */
 	bool by_ihl;           /* may change: `by` of the next view_load is the length of the IPv4 header, if it is IPv4 */
 	uint32_t window;       /* bytes from the start of the packet that are loaded at fixed offsets */

@@ -270,13 +270,26 @@ static const struct source_ops tc_ops = {
 	.close = tc_close,
 };
 
+/* Where it is attached it is the only one: see tc_xdp.h. */
+static void add_xdp(struct tc *t, const struct live_config *config, struct hook_programs *programs)
+{
+	int err = load_xdp(&t->load, programs->xdp);
+
+	if (err)
+		pick_say(config, true, "no xdp: the kernel refuses the programs, which need Linux 5.18: %s", strerror(-err));
+	else
+		pick_say(config, true, "xdp: while perisco watches, no other XDP program can be attached to the same interface");
+}
+
 /* The programs to attach: the gates in front of the others, if there is a filter that can be had in the kernel. */
 static struct hook_programs programs_of(struct tc *t, const struct live_config *config)
 {
 	const int *fd = t->load.prog_fd;
-	struct hook_programs programs = {{{fd[WAY_IN], fd[WAY_OUT]}, {fd[WAY_IN], fd[WAY_OUT]}}};
+	struct hook_programs programs = {{{fd[WAY_IN], fd[WAY_OUT]}, {fd[WAY_IN], fd[WAY_OUT]}}, {0, 0}};
 	char why[128];
 
+	if (config->hook == HOOK_XDP)
+		add_xdp(t, config, &programs);
 	if (!config->filter)
 		return programs;
 	if (gate_init(&t->gate, config->filter, &programs, why, sizeof(why)) < 0) {

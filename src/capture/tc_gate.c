@@ -12,26 +12,42 @@
 #include "capture/cbpf.h"
 #include "packet/linktype.h"
 
-#define NEXT (-1) /* TCX_NEXT, TC_ACT_UNSPEC */
+#define NAME    "perisco_gate"
+#define LICENSE "Dual MIT/GPL"
+#define NEXT    (-1) /* TCX_NEXT, TC_ACT_UNSPEC */
 
 static const enum direction direction_of[WAYS] = {[WAY_IN] = DIRECTION_IN, [WAY_OUT] = DIRECTION_OUT};
 
-/* To the capture program of this way. A tail call that comes back found none. */
-static void put_pass(const struct gate *g, enum way way, struct ebpf *e)
+/* Where a gate stands. */
+struct stand {
+	enum view_of of;
+	enum way way;
+	int progs_fd; /* the array of what it leads to */
+	__u32 flags;  /* of loading that, and so of the gate */
+};
+
+/* What the kernel is told to do with every packet. */
+static int go_on(const struct stand *s)
 {
-	ebpf_mov(e, BPF_REG_1, BPF_REG_6);
-	ebpf_map(e, BPF_REG_2, g->progs_fd);
-	ebpf_set(e, BPF_REG_3, way);
-	ebpf_call(e, BPF_FUNC_tail_call);
-	ebpf_exit(e, NEXT);
+	return s->of == VIEW_XDP ? XDP_PASS : NEXT;
 }
 
-static void put_refuse(const struct gate *g, struct ebpf *e)
+/* To the capture program of this way. A tail call that comes back found none. */
+static void put_pass(const struct stand *s, struct ebpf *e)
+{
+	ebpf_mov(e, BPF_REG_1, BPF_REG_6);
+	ebpf_map(e, BPF_REG_2, s->progs_fd);
+	ebpf_set(e, BPF_REG_3, s->way);
+	ebpf_call(e, BPF_FUNC_tail_call);
+	ebpf_exit(e, go_on(s));
+}
+
+static void put_refuse(const struct stand *s, int refused_fd, struct ebpf *e)
 {
 	uint32_t end = ebpf_label(e);
 
 	ebpf_store_imm(e, BPF_W, BPF_REG_10, -4, 0);
-	ebpf_map(e, BPF_REG_1, g->refused_fd);
+	ebpf_map(e, BPF_REG_1, refused_fd);
 	ebpf_stack(e, BPF_REG_2, -4);
 	ebpf_call(e, BPF_FUNC_map_lookup_elem);
 	ebpf_jump(e, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0, 0, end);
@@ -39,12 +55,11 @@ static void put_refuse(const struct gate *g, struct ebpf *e)
 	ebpf_add(e, BPF_REG_1, 1);
 	ebpf_store(e, BPF_DW, BPF_REG_0, 0, BPF_REG_1);
 	ebpf_here(e, end);
-	ebpf_exit(e, NEXT);
+	ebpf_exit(e, go_on(s));
 }
 
-/* Writes the gate of one way; 0 or a negative errno with the reason in *why. */
-static int write_gate(const struct gate *g, struct filter *f, bool ethernet, enum way way, struct ebpf *ret,
-		      const char **why)
+/* 0 or a negative errno with the reason in *why. */
+static int write_gate(const struct gate *g, struct filter *f, const struct stand *s, struct ebpf *ret, const char **why)
 {
 	struct ebpf pass = {0}, refuse = {0};
 	const struct cbpf_ends ends = {&pass, &refuse};
@@ -53,28 +68,38 @@ static int write_gate(const struct gate *g, struct filter *f, bool ethernet, enu
 	size_t n;
 
 	*why = "out of memory";
-	code = filter_code(f, ethernet ? LINKTYPE_ETHERNET : LINKTYPE_RAW, direction_of[way], &n);
-	put_pass(g, way, &pass);
-	put_refuse(g, &refuse);
+	code = filter_code(f, s->of == VIEW_IP ? LINKTYPE_RAW : LINKTYPE_ETHERNET, direction_of[s->way], &n);
+	put_pass(s, &pass);
+	put_refuse(s, g->refused_fd, &refuse);
 	if (code && !ebpf_finish(&pass) && !ebpf_finish(&refuse))
-		err = cbpf_translate(code, n, ethernet, &ends, ret, why);
+		err = cbpf_translate(code, n, s->of, &ends, ret, why);
 	free(code);
 	ebpf_release(&pass);
 	ebpf_release(&refuse);
 	return err;
 }
 
+/* A descriptor or a negative errno. */
+static int load(const struct stand *s, const struct ebpf *e)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, xdp, .expected_attach_type = BPF_XDP, .prog_flags = s->flags);
+
+	if (s->of == VIEW_XDP)
+		return bpf_prog_load(BPF_PROG_TYPE_XDP, NAME, LICENSE, e->insns, e->n, &xdp);
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, NAME, LICENSE, e->insns, e->n, NULL);
+}
+
 /* A descriptor or a negative errno with the reason in `error`. */
-static int load_gate(const struct gate *g, struct filter *f, bool ethernet, enum way way, char *error, size_t n)
+static int load_gate(const struct gate *g, struct filter *f, const struct stand *s, char *error, size_t n)
 {
 	struct ebpf e = {0};
 	const char *why;
-	int fd = write_gate(g, f, ethernet, way, &e, &why);
+	int fd = write_gate(g, f, s, &e, &why);
 
 	if (fd < 0) {
 		snprintf(error, n, "%s", why);
 	} else {
-		fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "perisco_gate", "Dual MIT/GPL", e.insns, e.n, NULL);
+		fd = load(s, &e);
 		if (fd < 0)
 			snprintf(error, n, "the kernel refused %zu instructions: %s", e.n, strerror(-fd));
 	}
@@ -82,16 +107,28 @@ static int load_gate(const struct gate *g, struct filter *f, bool ethernet, enum
 	return fd;
 }
 
+/* An array of programs to call, by way; what goes wrong is left in *err. */
+static int make_progs(const int *programs, unsigned ways, int *err)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "perisco_progs", 4, 4, WAYS, NULL);
+
+	if (fd < 0)
+		*err = fd;
+	for (__u32 way = 0; way < ways && !*err; way++)
+		*err = bpf_map_update_elem(fd, &way, &programs[way], BPF_ANY);
+	return fd;
+}
+
 static int make_maps(struct gate *g, const struct hook_programs *behind, char *error, size_t n)
 {
 	int err = 0;
 
-	g->progs_fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "perisco_progs", 4, 4, WAYS, NULL);
+	g->progs_fd = make_progs(behind->fd[0], WAYS, &err);
+	for (enum mode m = 0; m < MODES && behind->xdp[m] > 0; m++)
+		g->xdp_progs_fd[m] = make_progs(&behind->xdp[m], 1, &err);
 	g->refused_fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "perisco_refused", 4, 8, 1, NULL);
-	if (g->progs_fd < 0 || g->refused_fd < 0)
-		err = g->progs_fd < 0 ? g->progs_fd : g->refused_fd;
-	for (__u32 way = 0; way < WAYS && !err; way++)
-		err = bpf_map_update_elem(g->progs_fd, &way, &behind->fd[0][way], BPF_ANY);
+	if (!err && g->refused_fd < 0)
+		err = g->refused_fd;
 	if (err)
 		snprintf(error, n, "the kernel refused a map: %s", strerror(-err));
 	return err;
@@ -99,16 +136,23 @@ static int make_maps(struct gate *g, const struct hook_programs *behind, char *e
 
 int gate_init(struct gate *g, struct filter *f, const struct hook_programs *behind, char *error, size_t n)
 {
-	int err;
+	int err, *fd;
 
-	*g = (struct gate){.progs_fd = -1, .refused_fd = -1, .programs.fd = {{-1, -1}, {-1, -1}}};
+	*g = (struct gate){-1, -1, {-1, -1}, {{{-1, -1}, {-1, -1}}, {-1, -1}}, 0, false};
 	err = make_maps(g, behind, error, n);
-	for (int l3 = 0; l3 < 2; l3++) {
-		for (enum way way = 0; way < WAYS && !err; way++) {
-			g->programs.fd[l3][way] = load_gate(g, f, !l3, way, error, n);
-			if (g->programs.fd[l3][way] < 0)
-				err = g->programs.fd[l3][way];
-		}
+	for (int i = 0; i < 2 * WAYS && !err; i++) {
+		const struct stand s = {i < WAYS ? VIEW_ETHERNET : VIEW_IP, i % WAYS, g->progs_fd, 0};
+
+		fd = &g->programs.fd[i / WAYS][s.way];
+		*fd = load_gate(g, f, &s, error, n);
+		err = *fd < 0 ? *fd : 0;
+	}
+	for (enum mode m = 0; m < MODES && behind->xdp[m] > 0 && !err; m++) {
+		const struct stand s = {VIEW_XDP, WAY_IN, g->xdp_progs_fd[m], m == MODE_NATIVE ? BPF_F_XDP_HAS_FRAGS : 0};
+
+		fd = &g->programs.xdp[m];
+		*fd = load_gate(g, f, &s, error, n);
+		err = *fd < 0 ? *fd : 0;
 	}
 	return err;
 }
@@ -125,6 +169,10 @@ void gate_release(struct gate *g)
 	for (int l3 = 0; l3 < 2; l3++)
 		for (enum way way = 0; way < WAYS; way++)
 			close_fd(&g->programs.fd[l3][way]);
+	for (enum mode m = 0; m < MODES; m++) {
+		close_fd(&g->programs.xdp[m]);
+		close_fd(&g->xdp_progs_fd[m]);
+	}
 	close_fd(&g->progs_fd);
 	close_fd(&g->refused_fd);
 }

@@ -4,6 +4,8 @@
  * goes on to them by a tail call, what it refuses is counted and copied nowhere. Userspace judges what passed once
  * more, so that the verdicts are the same as for a file; see skb_view.h for what is let through for it to decide.
  *
+ * At XDP, where programs are of another type, the gates and their arrays are too.
+ *
  * Like the capture programs, a gate lets every packet go on. When perisco dies the kernel empties the array of the tail
  * call, and a gate that is left behind (clsact) does nothing any more.
  */
@@ -15,6 +17,7 @@
 
 struct gate {
 	int progs_fd, refused_fd;      /* maps; < 0: not made */
+	int xdp_progs_fd[MODES];       /* the same */
 	struct hook_programs programs; /* descriptors; < 0: not loaded */
 	uint64_t refused;              /* as last read */
 	bool closed;                   /* `refused` does not change any more */

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -73,6 +74,32 @@ int hook_attach(struct hooks *h, struct hook *k, uint32_t ifindex, bool l3, enum
 	if (fd < 0)
 		return fd;
 	k->link[way] = fd;
+	return 0;
+}
+
+/* How it went, and with which error native mode was refused before. */
+static void explain_xdp(int err, int native, uint32_t ifindex, char *how, size_t n)
+{
+	if (err == -EBUSY)
+		xdp_who(ifindex, how, n);
+	else if (err < 0)
+		snprintf(how, n, "the kernel refuses: %s", strerror(-err));
+	else if (native < 0)
+		snprintf(how, n, "generic, native was refused: %s", strerror(-native));
+	else
+		snprintf(how, n, "%s", native ? "native" : "generic");
+}
+
+int hook_attach_xdp(struct hooks *h, struct hook *k, uint32_t ifindex, bool generic, char *how, size_t n)
+{
+	int native = generic ? 0 : xdp_link(h->programs.xdp[MODE_NATIVE], ifindex, MODE_NATIVE), fd = native;
+
+	if (native <= 0 && native != -EBUSY && native != -ENODEV)
+		fd = xdp_link(h->programs.xdp[MODE_GENERIC], ifindex, MODE_GENERIC);
+	explain_xdp(fd, native, ifindex, how, n);
+	if (fd < 0)
+		return fd;
+	k->link[WAY_IN] = fd;
 	return 0;
 }
 

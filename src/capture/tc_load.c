@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "capture.skel.h"
+#include "capture_xdp.skel.h"
 
 #define RING_SIZE ((size_t)64 << 20)
 #define RING_SMALL ((size_t)8 << 20)
@@ -102,8 +103,40 @@ int load_init(struct load *l, size_t ring, int verbose, char *error, size_t n)
 	return 0;
 }
 
+_Static_assert(offsetof(struct capture_bpf__bss, shared) == offsetof(struct capture_xdp_bpf__bss, shared) &&
+	       sizeof(struct capture_bpf__bss) == sizeof(struct capture_xdp_bpf__bss), "the programs share their words");
+
+static int share_maps(const struct bpf_object *of, struct bpf_object *with)
+{
+	struct bpf_map *map, *twin;
+	int err = 0;
+
+	bpf_object__for_each_map(map, with) {
+		twin = bpf_object__find_map_by_name(of, bpf_map__name(map));
+		if (!err)
+			err = twin ? bpf_map__reuse_fd(map, bpf_map__fd(twin)) : -ENOENT;
+	}
+	return err;
+}
+
+int load_xdp(struct load *l, int ret_fd[MODES])
+{
+	int err;
+
+	l->xdp = capture_xdp_bpf__open();
+	err = l->xdp ? share_maps(l->object->obj, l->xdp->obj) : -errno;
+	if (!err)
+		err = capture_xdp_bpf__load(l->xdp);
+	if (err)
+		return err;
+	ret_fd[MODE_NATIVE] = bpf_program__fd(l->xdp->progs.perisco_native);
+	ret_fd[MODE_GENERIC] = bpf_program__fd(l->xdp->progs.perisco_generic);
+	return 0;
+}
+
 void load_release(struct load *l)
 {
+	capture_xdp_bpf__destroy(l->xdp);
 	capture_bpf__destroy(l->object);
 	memset(l, 0, sizeof(*l));
 }

@@ -22,6 +22,7 @@ struct port {
 	bool gone;
 	bool listed;               /* still there, says the dump under way */
 	bool failed;               /* a program could not be attached */
+	bool veth;
 };
 
 #define PORT_BUCKETS 256

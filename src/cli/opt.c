@@ -161,7 +161,8 @@ static int set_hook(struct config *c, const struct opt *o, const char *value, ch
 	static const struct {
 		const char *name;
 		enum live_hook hook;
-	} names[] = {{"auto", HOOK_AUTO}, {"tcx", HOOK_TCX}, {"tc", HOOK_TC}, {"clsact", HOOK_TC}, {"packet", HOOK_PACKET}};
+	} names[] = {{"auto", HOOK_AUTO}, {"tcx", HOOK_TCX}, {"tc", HOOK_TC}, {"clsact", HOOK_TC}, {"xdp", HOOK_XDP},
+		     {"packet", HOOK_PACKET}};
 
 	(void)o;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -170,7 +171,7 @@ static int set_hook(struct config *c, const struct opt *o, const char *value, ch
 			return 0;
 		}
 	}
-	snprintf(error, n, "'%s' is none of auto, tcx, tc, packet", value);
+	snprintf(error, n, "'%s' is none of auto, tcx, tc, xdp, packet", value);
 	return -EINVAL;
 }
 
@@ -237,7 +238,7 @@ const struct opt opts[] = {
 	 "devices, globs too ('veth*'); default: all veths"},
 	{"filter", 'f', "EXPR", BOTH, OPT_INPUT, set_text, AT(filter), false,
 	 "only packets that match this pcap-filter(7)"},
-	{"hook", 0, "HOOK", WATCH, OPT_INPUT, set_hook, 0, false, "tcx, tc, packet, or auto: the best there is"},
+	{"hook", 0, "HOOK", WATCH, OPT_INPUT, set_hook, 0, false, "auto: the first of tcx, tc, packet; or xdp"},
 	{"vantage", 0, "POINT", BOTH, OPT_INPUT, set_vantage, 0, false,
 	 "whose copy counts: first, client, server, both"},
 	{"snaplen", 's', "SIZE", WATCH, OPT_INPUT, set_snaplen, AT(snaplen), false, "only the first bytes of each packet; default: all"},

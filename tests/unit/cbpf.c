@@ -26,7 +26,7 @@ struct judge {
 static void judge_init(struct judge *j, const char *expression, bool ethernet, enum direction dir)
 {
 	*j = (struct judge){.expression = expression, .filter = filter_of(expression), .ethernet = ethernet, .dir = dir};
-	translate(j->filter, ethernet, dir, &j->ebpf, &j->asks_length);
+	translate(j->filter, ethernet ? VIEW_ETHERNET : VIEW_IP, dir, &j->ebpf, &j->asks_length);
 }
 
 static void judge_release(struct judge *j)
@@ -341,7 +341,7 @@ static void test_made_up(void **state)
 		if (drop)
 			code[n - 2] = code[n - 1], n--;
 		e = (struct ebpf){0};
-		assert_int_equal(cbpf_translate(code, n, i % 2, &(struct cbpf_ends){&pass, &refuse}, &e, &why), 0);
+		assert_int_equal(cbpf_translate(code, n, i % 2 ? VIEW_ETHERNET : VIEW_IP, &(struct cbpf_ends){&pass, &refuse}, &e, &why), 0);
 		take = bpf_filter(code, packet, sizeof packet, sizeof packet);
 		taken += take;
 		assert_int_equal(ebpf_run(&e, &skb) != 0, take);
@@ -359,7 +359,7 @@ static void complains(const struct sock_filter *code, size_t n, int wanted, cons
 
 	ebpf_exit(&pass, 1);
 	ebpf_exit(&refuse, 0);
-	assert_int_equal(cbpf_translate(code, n, true, &(struct cbpf_ends){&pass, &refuse}, &e, &why), wanted);
+	assert_int_equal(cbpf_translate(code, n, VIEW_ETHERNET, &(struct cbpf_ends){&pass, &refuse}, &e, &why), wanted);
 	if (!strstr(why, of))
 		fail_msg("'%s' does not speak of '%s'", why, of);
 	ebpf_release(&e);

@@ -319,7 +319,7 @@ static void test_errors(void **state)
 		{NULL, "watch|--body|2M", "--body: 2M is out of range"},
 		{NULL, "watch|--stream-interval|often", "--stream-interval: 'often' is no time from 1ms up"},
 		{NULL, "watch|--stream-interval|999us", "--stream-interval: '999us' is no time from 1ms up"},
-		{NULL, "watch|--hook|ebpf", "--hook: 'ebpf' is none of auto, tcx, tc, packet"},
+		{NULL, "watch|--hook|ebpf", "--hook: 'ebpf' is none of auto, tcx, tc, xdp, packet"},
 		{NULL, "watch|-i|a,,b", "--interface: a name is empty"},
 		{NULL, "watch|--status|9999", "--status: "},
 		{NULL, "watch|--min-latency|soon", "--min-latency: "},

@@ -135,19 +135,19 @@ static inline struct filter *filter_of(const char *expression)
 }
 
 /* The expression as a program that ends with 1 where the packet passes, and with 0 where it is refused. */
-static inline void translate(struct filter *f, bool ethernet, enum direction dir, struct ebpf *ret, bool *asks_length)
+static inline void translate(struct filter *f, enum view_of of, enum direction dir, struct ebpf *ret, bool *asks_length)
 {
 	struct ebpf pass = {0}, refuse = {0};
 	const char *why = "";
 	size_t n;
-	struct sock_filter *code = filter_code(f, ethernet ? LINKTYPE_ETHERNET : LINKTYPE_RAW, dir, &n);
+	struct sock_filter *code = filter_code(f, of == VIEW_IP ? LINKTYPE_RAW : LINKTYPE_ETHERNET, dir, &n);
 
 	ebpf_exit(&pass, 1);
 	ebpf_exit(&refuse, 0);
 	*asks_length = false;
 	for (size_t i = 0; i < n; i++)
 		*asks_length |= BPF_CLASS(code[i].code) <= BPF_LDX && BPF_MODE(code[i].code) == BPF_LEN;
-	if (cbpf_translate(code, n, ethernet, &(struct cbpf_ends){&pass, &refuse}, ret, &why))
+	if (cbpf_translate(code, n, of, &(struct cbpf_ends){&pass, &refuse}, ret, &why))
 		fail_msg("not translated: %s", why);
 	free(code);
 	ebpf_release(&pass);

@@ -11,8 +11,12 @@
 #define TOO_SHORT 53 /* the kernel wants whole IP headers of what it shall run a program on */
 #define BEHIND    7  /* what the programs return that gates lead to */
 
-static int load(const struct ebpf *e)
+static int load(const struct ebpf *e, enum view_of of)
 {
+	LIBBPF_OPTS(bpf_prog_load_opts, xdp, .expected_attach_type = BPF_XDP, .prog_flags = BPF_F_XDP_HAS_FRAGS);
+
+	if (of == VIEW_XDP)
+		return bpf_prog_load(BPF_PROG_TYPE_XDP, "test", "Dual MIT/GPL", e->insns, e->n, &xdp);
 	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "test", "Dual MIT/GPL", e->insns, e->n, NULL);
 }
 
@@ -36,15 +40,16 @@ static bool takes(struct filter *f, bool ethernet, const uint8_t *p, size_t n)
 	return filter_match(f, &pkt);
 }
 
-static void compare(const char *expression, bool ethernet)
+static void compare(const char *expression, enum view_of of)
 {
+	const bool ethernet = of != VIEW_IP;
 	struct filter *f = filter_of(expression);
 	struct ebpf e = {0};
 	bool asks_length;
 	int fd;
 
-	translate(f, ethernet, DIRECTION_IN, &e, &asks_length);
-	fd = load(&e);
+	translate(f, of, DIRECTION_IN, &e, &asks_length);
+	fd = load(&e, of);
 	if (fd < 0)
 		fail_msg("'%s' does not load: %s", expression, strerror(-fd));
 	for (unsigned i = 0; build_packet(i % 25) && i < 100; i++) {
@@ -72,8 +77,9 @@ static void test_verdicts(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < EXPRESSIONS; i++) {
-		compare(expressions[i], true);
-		compare(expressions[i], false);
+		compare(expressions[i], VIEW_ETHERNET);
+		compare(expressions[i], VIEW_IP);
+		compare(expressions[i], VIEW_XDP);
 	}
 }
 
@@ -87,17 +93,17 @@ static void test_long(void **state)
 	for (unsigned i = 0; i < 1500; i++)
 		n += (size_t)snprintf(expression + n, sizeof expression - n, " or host 10.%u.%u.%u", i / 100, i % 100, i % 7);
 	snprintf(expression + n, sizeof expression - n, ")");
-	compare(expression, true);
+	compare(expression, VIEW_ETHERNET);
 }
 
 /* A descriptor or a negative errno. */
-static int load_behind(void)
+static int load_behind(enum view_of of)
 {
 	struct ebpf e = {0};
 	int fd;
 
 	ebpf_exit(&e, BEHIND);
-	fd = load(&e);
+	fd = load(&e, of);
 	ebpf_release(&e);
 	return fd;
 }
@@ -105,8 +111,8 @@ static int load_behind(void)
 /* What matches goes to the program behind, all else is counted; without a program behind nothing happens. */
 static void test_gate(void **state)
 {
-	int behind = load_behind();
-	const struct hook_programs programs = {{{behind, behind}, {behind, behind}}};
+	int behind = load_behind(VIEW_ETHERNET);
+	const struct hook_programs programs = {{{behind, behind}, {behind, behind}}, {0, 0}};
 	struct filter *f = filter_of("tcp port 80");
 	struct gate g;
 	char error[128] = "";
@@ -140,11 +146,39 @@ static void test_gate(void **state)
 	close(behind);
 }
 
+/* The same at XDP, by a program that takes fragments; both say that the packet passes. */
+static void test_xdp(void **state)
+{
+	int tc = load_behind(VIEW_ETHERNET), xdp = load_behind(VIEW_XDP);
+	const struct hook_programs programs = {{{tc, tc}, {tc, tc}}, {xdp, 0}};
+	struct filter *f = filter_of("tcp port 80");
+	struct gate g;
+	char error[128] = "";
+
+	(void)state;
+	if (xdp < 0)
+		skip(); /* before Linux 5.18 */
+	assert_int_equal(gate_init(&g, f, &programs, error, sizeof error), 0);
+	build_packet(0);
+	assert_int_equal(run(g.programs.xdp[MODE_NATIVE], front(), build.n), BEHIND);
+	assert_int_equal(gate_refused(&g), 0);
+	build_packet(4);
+	assert_int_equal(run(g.programs.xdp[MODE_NATIVE], front(), build.n), XDP_PASS);
+	assert_int_equal(gate_refused(&g), 1);
+	assert_int_equal(bpf_map_delete_elem(g.xdp_progs_fd[MODE_NATIVE], &(__u32){0}), 0);
+	build_packet(0);
+	assert_int_equal(run(g.programs.xdp[MODE_NATIVE], front(), build.n), XDP_PASS);
+	gate_release(&g);
+	filter_free(f);
+	close(tc);
+	close(xdp);
+}
+
 /* In and out differ where the expression does; a link type that it does not speak of passes nothing. */
 static void test_ways(void **state)
 {
-	int behind = load_behind();
-	const struct hook_programs programs = {{{behind, behind}, {behind, behind}}};
+	int behind = load_behind(VIEW_ETHERNET);
+	const struct hook_programs programs = {{{behind, behind}, {behind, behind}}, {0, 0}};
 	struct filter *f = filter_of("inbound and ether src 02:00:00:00:00:02");
 	char error[128] = "";
 	struct gate g;
@@ -162,8 +196,8 @@ static void test_ways(void **state)
 
 static void test_complaints(void **state)
 {
-	int behind = load_behind();
-	const struct hook_programs programs = {{{behind, behind}, {behind, behind}}}, none = {{{-1, -1}, {-1, -1}}};
+	int behind = load_behind(VIEW_ETHERNET);
+	const struct hook_programs programs = {{{behind, behind}, {behind, behind}}, {0, 0}}, none = {{{-1, -1}, {-1, -1}}, {0, 0}};
 	struct filter *f = filter_of("ip6 protochain 6");
 	char error[128] = "";
 	struct gate g;
@@ -184,9 +218,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdicts), cmocka_unit_test(test_long),       cmocka_unit_test(test_gate),
-		cmocka_unit_test(test_ways),     cmocka_unit_test(test_complaints),
+		cmocka_unit_test(test_ways),     cmocka_unit_test(test_complaints), cmocka_unit_test(test_xdp),
 	};
-	int fd = load_behind();
+	int fd = load_behind(VIEW_ETHERNET);
 
 	if (fd == -EPERM) {
 		printf("no right to load BPF programs\n");
