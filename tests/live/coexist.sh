@@ -109,6 +109,55 @@ if hooks | grep -q tcx; then
 	beside_tcx tc next last 2
 fi
 
+# XDP programs of others, at one end: they drop what goes to port 81. Theirs stays and ours goes elsewhere, or ours is the
+# first and theirs is refused. What TC programs see behind is the same, whole Ethernet frames.
+cat >"$work/xdp.c" <<-END
+	#include <linux/bpf.h>
+	__attribute__((section("xdp"), used)) int foreign(struct xdp_md *ctx)
+	{
+		unsigned char *p = (void *)(long)ctx->data;
+
+		if (p + 54 > (unsigned char *)(long)ctx->data_end)
+			return XDP_PASS;
+		return p[12] == 8 && p[13] == 0 && p[23] == 6 && p[36] == 0 && p[37] == 81 ? XDP_DROP : XDP_PASS;
+	}
+END
+clang -O2 -target bpf -I"/usr/include/$(uname -m)-linux-gnu" -c -o "$work/xdp.o" "$work/xdp.c" || fail "cannot build for XDP"
+
+attach_xdp() {
+	ip -n "$host" link set dev "$host-a" xdpgeneric obj "$work/xdp.o" sec xdp 2>"$work/err.xdp"
+}
+
+xdp_id() {
+	ip -n "$host" -d link show dev "$host-a" | grep -o 'prog/xdp id [0-9]*'
+}
+
+if [ "$(xdp)" ] && attach_xdp; then
+	before=$(xdp_id)
+	watch --hook xdp -v
+	grep -q "$host-a: no xdp, but tcx\? for its way in: another XDP program is there: foreign" "$work/err" ||
+		fail "nothing is said of another XDP program"
+	grep -q "$host-b: attached to its way in by xdp, generic" "$work/err" || fail "no XDP where there is no other program"
+	traffic "beside XDP"
+	watched
+	expect "exchanges beside another XDP program" "$(exchanges '.l7.request and .l7.response')" 1
+	expect "the other XDP program" "$(xdp_id)" "$before"
+	ip -n "$host" link set dev "$host-a" xdpgeneric off
+
+	on host tc qdisc add dev "$host-a" clsact
+	foreign ingress 1
+	watch --hook xdp
+	attach_xdp && fail "another XDP program took the place of ours"
+	ip -n "$host" link set dev "$host-a" xdpgeneric off 2>/dev/null && fail "our XDP program was taken off"
+	traffic "behind XDP"
+	watched
+	expect "exchanges with XDP in front of others" "$(exchanges '.l7.request and .l7.response')" 1
+	expect "XDP programs, when it is over" "$(xdp_id)" ''
+	on host tc qdisc del dev "$host-a" clsact
+	attach_xdp || fail "no XDP program can be attached when ours is gone"
+	ip -n "$host" link set dev "$host-a" xdpgeneric off
+fi
+
 # At our own priority, of another kind: ours comes behind, and says so.
 on host tc qdisc add dev "$host-a" clsact
 on host tc filter add dev "$host-a" ingress prio 1 protocol ip u32 match ip dport 81 0xffff flowid 1:1

@@ -41,8 +41,9 @@ records() {
 		elif type == "array" then map(same) else . end; select(.l7) | same' "$1" | sort
 }
 
-for hook in $(hooks) packet; do
-	ip netns exec "$host" "$perisco" watch --hook "$hook" -w "$work/whole.pcapng" -o null 2>"$work/err.whole" &
+for hook in $(hooks) $(xdp) packet; do
+	[ "$hook" = xdp ] && whole_by=auto || whole_by=$hook # an interface has one XDP program: that of two workers
+	ip netns exec "$host" "$perisco" watch --hook "$whole_by" -w "$work/whole.pcapng" -o null 2>"$work/err.whole" &
 	whole=$!
 	ip netns exec "$host" "$perisco" watch --hook "$hook" --workers 2 -o json >"$work/out.two" 2>"$work/err.two" &
 	two=$!

@@ -37,13 +37,13 @@ get -T "$work/www/file" http://10.77.2.2/up/file # later it is not created any m
 round auto --hook auto
 expect "exchanges" "$(exchanges true)" 8
 expect "exchanges with something missing" "$(exchanges .missing)" 0
-for hook in $(hooks) packet; do
+for hook in $(hooks) $(xdp) packet; do
 	round "$hook" --hook "$hook"
 	diff "$work/auto.json" "$work/$hook.json" >"$work/err.diff" || fail "$hook: other exchanges"
 done
 
 # A filter that the kernel runs, and then we: directions and tags are what they are with the others.
-for hook in $(hooks) packet; do
+for hook in $(hooks) $(xdp) packet; do
 	watch --hook "$hook" -f 'port 80 and not ip6'
 	traffic
 	watched

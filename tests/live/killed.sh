@@ -13,6 +13,7 @@ left() { # programs and maps of perisco in the kernel, and filters and qdiscs in
 		on host tc filter show dev "$host-$end" egress
 	done | grep -c filter
 	on host tc qdisc show | grep -c clsact
+	on host ip link show | grep -c xdp
 }
 
 before=$(left)
@@ -20,7 +21,7 @@ gone() {
 	[ "$(left)" = "$before" ]
 }
 
-for hook in $(hooks); do
+for hook in $(hooks) $(xdp); do
 	on a wrk -t 1 -c 8 -d "${SECONDS_OF_LOAD:-5}s" http://10.77.2.2/hello >"$work/wrk" &
 	load=$!
 	kills=0

@@ -15,7 +15,7 @@ seen() {
 	jq -r 'select(.l7) | [.iface.name, .iface.vantage, .ip.server] | join(" ")' "$work/out" | sort
 }
 
-for hook in $(hooks); do
+for hook in $(hooks) $(xdp); do
 	for vantage in first client server both; do
 		watch --hook "$hook" --vantage "$vantage"
 		get http://10.77.2.2/hello; get http://10.77.2.2/hello
