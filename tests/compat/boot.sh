@@ -87,10 +87,16 @@ if at_least 6.6; then
 	captured auto tcx
 	captured tcx tcx
 	captured clsact tc
+	captured xdp '\(xdp, generic.*\|tcx\)'
 elif at_least 5.15; then
 	captured auto tc
 	refused tcx 'Linux 6.6'
 	captured clsact tc
+	if at_least 5.18; then
+		captured xdp '\(xdp, generic\|tc\)'
+	else
+		captured xdp tc
+	fi
 else
 	refused auto 'need Linux 5.15'
 fi
