@@ -145,7 +145,7 @@ if [ "$(xdp)" ] && attach_xdp; then
 	ip -n "$host" link set dev "$host-a" xdpgeneric off
 
 	on host tc qdisc add dev "$host-a" clsact
-	foreign ingress 1
+	foreign ingress 1 7
 	watch --hook xdp
 	attach_xdp && fail "another XDP program took the place of ours"
 	ip -n "$host" link set dev "$host-a" xdpgeneric off 2>/dev/null && fail "our XDP program was taken off"
