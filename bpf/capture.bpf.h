@@ -398,6 +398,12 @@ static __always_inline void send_segment(struct hook_ctx *skb, struct tally *t, 
 	}
 }
 
+/* Userspace looks into the ring from time to time. Should it look now? */
+static __always_inline int nap_is_over(int big)
+{
+	return big || bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > *(volatile __u32 *)&shared.nap_room;
+}
+
 /*
  * Wakes userspace up if it sleeps. After the commit, which is a full barrier: userspace first sets the word and then
  * looks into the ring, so one of us sees the other.
@@ -407,7 +413,7 @@ static __always_inline void ring_the_bell(int big)
 	__u32 wake = *(volatile __u32 *)&shared.want_wake;
 	void *e;
 
-	if (!wake || (wake == WAKE_BIG && !big) || !__sync_lock_test_and_set(&shared.want_wake, 0))
+	if (!wake || (wake == WAKE_BIG && !nap_is_over(big)) || !__sync_lock_test_and_set(&shared.want_wake, 0))
 		return;
 	e = bpf_ringbuf_reserve(&ring, 8, 0);
 	if (e)

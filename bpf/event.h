@@ -82,7 +82,7 @@ struct tally {
 	__u32 pad;
 };
 
-enum wake { WAKE_NOT, WAKE_ANY, WAKE_BIG /* it naps: only when it should have its say soon */ };
+enum wake { WAKE_NOT, WAKE_ANY, WAKE_BIG /* it naps: only when it should have its say soon, or look */ };
 
 /* Words shared with userspace without system calls. */
 struct shared {
@@ -91,7 +91,8 @@ struct shared {
 	__u32 whole;     /* every packet is wanted, and all of it, but for ... */
 	__u32 snaplen;   /* ... what is behind its first bytes, at most EVENT_SEGMENT; 0: no limit */
 	__u32 last;      /* of the points that show the begin of a connection the last one owns it, not the first */
-	__u8 pad[44];
+	__u32 nap_room;  /* bytes in the ring that end a nap */
+	__u8 pad[40];
 	__u64 lost;      /* counts up when any tally's `lost` does */
 };
 

@@ -21,10 +21,9 @@
 
 #define SECOND      1000000000ULL
 #define BATCH       512 /* packets a poll */
-#define NAP_MS      4   /* at most, between looks into the ring while there is traffic */
-#define NAP_SHARE   256 /* of the ring: naps are shorter when more than this part comes during one */
+#define NAP_MS      25  /* at most, between looks into the ring while there is traffic, ... */
+#define NAP_SHARE   64  /* ... unless this part of it fills up before */
 #define STEP_EVERY  (SECOND / 50) /* programs are attached between looks that find nothing more, or that late */
-#define IDLE_ROUNDS 4   /* looks in vain after which we sleep until the bell rings */
 
 struct tc {
 	struct source source; /* first */
@@ -41,8 +40,7 @@ struct tc {
 	uint64_t told;        /* boot time; losses were */
 	uint64_t lost;        /* shared.lost when they were */
 	int epoll;            /* the bell, and news of interfaces */
-	int nap_ms;           /* till the next look */
-	unsigned idle;        /* looks in vain */
+	bool idle;            /* the last look was in vain */
 	bool more;            /* the last batch left something in the ring */
 	bool stopped;
 };
@@ -80,7 +78,6 @@ static int hand_over(struct tc *t, const struct event *e, packet_fn fn, void *ct
 /* Hands over a batch of what the ring holds: how many packets, or what `fn` returned to stop. */
 static int drain(struct tc *t, packet_fn fn, void *ctx)
 {
-	unsigned long begin = t->ring.at;
 	uint64_t now = boot_time();
 	const struct event *e;
 	int n, err;
@@ -99,30 +96,29 @@ static int drain(struct tc *t, packet_fn fn, void *ctx)
 	t->more = n == BATCH;
 	if (!t->more && now > t->seen)
 		t->seen = now;
-	t->idle = n ? 0 : t->idle + 1;
-	t->nap_ms = t->ring.at - begin > t->ring.size / NAP_SHARE ? 1 : t->nap_ms < NAP_MS ? t->nap_ms + 1 : NAP_MS;
+	t->idle = !n;
 	return n;
 }
 
 /*
- * Waits for packets. While there are some we look every few milliseconds: a wakeup a packet would cost more than the
- * packet. When there are none we say so, and the next packet wakes us up. It sees that, or we see it: both first write and
- * then look, see ring_the_bell in capture.bpf.h. Returns > 0, 0 when a signal came, or a negative errno.
+ * Waits for packets. While there are some we look now and then: a wakeup a packet would cost more than the packet, and what
+ * comes by the hundred is decoded in half the time. When there are none we say so, and the next packet wakes us up. It sees
+ * that, or we see it: both first write and then look, see ring_the_bell in capture.bpf.h. Returns > 0, 0 when a signal came,
+ * or a negative errno.
  */
 static int wait_for_packets(struct tc *t, int timeout_ms)
 {
 	struct epoll_event ready[2];
-	bool sleeps = t->idle >= IDLE_ROUNDS;
 	int n;
 
 	if (t->more || t->stopped || follow_waits(&t->follow))
 		timeout_ms = 0;
-	else if (!sleeps && timeout_ms > t->nap_ms)
-		timeout_ms = t->nap_ms;
+	else if (!t->idle && timeout_ms > NAP_MS)
+		timeout_ms = NAP_MS;
 	ring_free(&t->ring);
 	if (timeout_ms)
-		__atomic_exchange_n(&t->load.shared->want_wake, sleeps ? WAKE_ANY : WAKE_BIG, __ATOMIC_SEQ_CST);
-	if (sleeps && ring_end(&t->ring) != t->ring.at)
+		__atomic_exchange_n(&t->load.shared->want_wake, t->idle ? WAKE_ANY : WAKE_BIG, __ATOMIC_SEQ_CST);
+	if (t->idle && ring_end(&t->ring) != t->ring.at)
 		timeout_ms = 0;
 	n = epoll_wait(t->epoll, ready, 2, timeout_ms);
 	if (n < 0)
@@ -311,6 +307,7 @@ static int tc_start(struct tc *t, const struct live_config *config, char *error,
 	t->load.shared->whole = config->whole;
 	t->load.shared->last = config->last;
 	t->load.shared->snaplen = config->snaplen;
+	t->load.shared->nap_room = (uint32_t)(t->load.ring_size / NAP_SHARE);
 	err = ring_open(&t->ring, t->load.ring_fd, t->load.ring_size);
 	if (err) {
 		snprintf(error, n, "cannot map the ring buffer: %s", strerror(-err));
