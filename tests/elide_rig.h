@@ -303,7 +303,7 @@ static inline void begin_edge(void)
 {
 	talk_open(t);
 	talk_say(t, CLIENT, GET);
-	say_response(LONG(200003), 200003);
+	say_response(LONG(400003), 400003);
 	talk_say(t, CLIENT, GET);
 	say_response(SHORT, 0);
 	talk_close(t);

@@ -5,7 +5,7 @@
  */
 #include "engine/internal.h"
 
-#define ELIDE_MIN ((uint64_t)64 << 10) /* less is not worth the telling: most of it is on its way here */
+#define ELIDE_MIN ((uint64_t)256 << 10) /* less is not worth the telling: to copy it costs no more than to wake up and say so */
 #define LOOK_AGAIN_NS (30 * SECOND)    /* at what nobody knows: something else may be spoken by then */
 #define ELIDE_SEGMENTS 16              /* of a flow that nobody decodes, before it is worth the telling */
 

@@ -30,7 +30,7 @@ static void length_too_long(void **state)
 	talk_say(t, CLIENT, GET);
 	say_response(SHORT, 0);
 	talk_say(t, CLIENT, GET);
-	say_response(LONG(200000), 600000);
+	say_response(LONG(400000), 800000);
 	talk_close(t);
 	expect_same();
 }
@@ -86,9 +86,9 @@ static void chunked(void **state)
 	(void)state;
 	talk_open(t);
 	talk_say(t, CLIENT, GET);
-	say_response("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40000\r\n", 0x40000);
-	say_response("\r\n30000\r\n", 0x30000);
-	say_response("\r\n3\r\nabc\r\n20000\r\n", 0x20000);
+	say_response("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n80000\r\n", 0x80000);
+	say_response("\r\n60000\r\n", 0x60000);
+	say_response("\r\n3\r\nabc\r\n50000\r\n", 0x50000);
 	say_response("\r\n0\r\na: b\r\n\r\n", 0);
 	talk_say(t, CLIENT, GET);
 	say_response(SHORT, 0);
@@ -203,7 +203,7 @@ static void http2(void **state)
 	say_frame(SERVER, 1, 4, 1, "\x88", 1);
 	say_frame(SERVER, 0, 0, 1, NULL, 300000);
 	say_frame(SERVER, 1, 4, 3, "\x88", 1);
-	say_frame(SERVER, 0, 1, 3, NULL, 200000);
+	say_frame(SERVER, 0, 1, 3, NULL, 400000);
 	say_frame(SERVER, 0, 1, 1, NULL, 100000);
 	talk_close(t);
 	expect_same();

@@ -63,7 +63,7 @@ static void joined(void **state)
 		anew(state);
 		begin_edge();
 		talk_say(t, CLIENT, GET);
-		say_response(LONG(200000), 200000);
+		say_response(LONG(400000), 400000);
 		t->n -= skip;
 		memmove(t->shots, t->shots + skip, t->n * sizeof(t->shots[0]));
 		elides = false;
@@ -182,8 +182,8 @@ static void owner_gone(void **state)
 		pass(&t->shots[i]);
 	}
 	both_finish();
-	assert_string_equal(part.text, "GET / 1.1 -> 200 1.1 200003B\nGET / 1.1 -> 200 1.1 3B\n"
-			    "flow http1 - 2 exchanges, closed by client, lost 0 0, lost 0 0, 54B, 200087B\n");
+	assert_string_equal(part.text, "GET / 1.1 -> 200 1.1 400003B\nGET / 1.1 -> 200 1.1 3B\n"
+			    "flow http1 - 2 exchanges, closed by client, lost 0 0, lost 0 0, 54B, 400087B\n");
 	both_close();
 }
 
