@@ -378,6 +378,8 @@ static __always_inline void send_segment(struct hook_ctx *skb, struct tally *t, 
 {
 	__u32 most = EVENT_SEGMENT - c->payload, left;
 
+	if (!c->boot_ns)
+		c->boot_ns = bpf_ktime_get_boot_ns();
 	if (c->n) {
 		send(skb, t, c, 0);
 		return;
@@ -437,8 +439,8 @@ static __always_inline void capture(struct hook_ctx *skb, __u8 dir)
 	v = parse(skb, &c, &k);
 	if (v == NOT_TCP)
 		return;
-	c.boot_ns = bpf_ktime_get_boot_ns();
 	if (v == OPAQUE) {
+		c.boot_ns = bpf_ktime_get_boot_ns();
 		c.end = c.len;
 		c.n = snap(c.end);
 		send(skb, t, &c, c.end);

@@ -34,6 +34,13 @@ static struct { struct half_key key; uint32_t begin; bool used; } begun[MAPPED];
 static struct tally tallies;
 static bool port_gone[PORTS];
 
+static uint64_t boot_ns;
+
+static inline uint64_t bpf_ktime_get_boot_ns(void)
+{
+	return boot_ns;
+}
+
 static inline void *bpf_map_lookup_elem(void *map, const void *key);
 static inline void bpf_map_update_elem(void *map, const void *key, const void *value, uint64_t flags);
 
@@ -155,11 +162,12 @@ static inline void userspace(unsigned leave)
 /* A packet passes the hook. */
 static inline void pass(const struct shot *s)
 {
-	struct cut c = {.boot_ns = s->ts_ns, .payload = 40, .end = 40 + (uint32_t)s->data.n, .seq = s->seq, .ack = s->ack,
+	struct cut c = {.payload = 40, .end = 40 + (uint32_t)s->data.n, .seq = s->seq, .ack = s->ack,
 			.tcp_flags = s->flags};
 	struct half_key k = half_key_shot(s);
 	struct shot out = *s;
 
+	boot_ns = s->ts_ns;
 	if (!want(&counted, &k, &c, s->iface->index))
 		return;
 	if (c.n) {
