@@ -277,6 +277,8 @@ static __always_inline void put_tag_back(struct event *e, const __be16 tag[2])
 	e->cap_len += 4;
 }
 
+enum { SENT = -1 }; /* or an enum lost */
+
 /* Copies what `c` says behind `e`, which has room for `max` + SLACK bytes. Returns the event's size, or 0. */
 static __always_inline __u32 fill(struct hook_ctx *skb, const struct cut *c, struct event *e, __u32 max)
 {
@@ -314,9 +316,11 @@ static __always_inline int emit_small(struct hook_ctx *skb, const struct cut *c)
 	struct event *e = bpf_map_lookup_elem(&scratch, &zero);
 
 	if (!e)
-		return -1;
+		return LOST_COPY;
 	size = fill(skb, c, e, SMALL);
-	return size ? bpf_ringbuf_output(&ring, e, size, BPF_RB_NO_WAKEUP) : -1;
+	if (!size)
+		return LOST_COPY;
+	return bpf_ringbuf_output(&ring, e, size, BPF_RB_NO_WAKEUP) ? LOST_RING : SENT;
 }
 
 /* An event of up to `max` bytes: the verifier wants the size of a reservation to be a constant. */
@@ -325,20 +329,20 @@ static __always_inline int emit_class(struct hook_ctx *skb, const struct cut *c,
 	struct event *e = bpf_ringbuf_reserve(&ring, sizeof(*e) + SLACK + max, 0);
 
 	if (!e)
-		return -1;
+		return LOST_RING;
 	if (!fill(skb, c, e, max)) {
 		bpf_ringbuf_discard(e, BPF_RB_NO_WAKEUP);
-		return -1;
+		return LOST_COPY;
 	}
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
-	return 0;
+	return SENT;
 }
 
-/* Sends one event; 0, or not 0 when the ring is full. Global, so that it is verified once and not at each call. */
+/* Sends one event: SENT, or why not. Global, so that it is verified once and not at each call. */
 __noinline int emit(struct hook_ctx *skb, const struct cut *c)
 {
 	if (!c || !c->n)
-		return -1;
+		return LOST_COPY;
 	if (c->n <= SMALL)
 		return emit_small(skb, c);
 	if (c->n <= 4096)
@@ -351,18 +355,31 @@ __noinline int emit(struct hook_ctx *skb, const struct cut *c)
 		return emit_class(skb, c, 32768);
 	if (c->n <= EVENT_WHOLE)
 		return emit_class(skb, c, EVENT_WHOLE);
-	return -1;
+	return LOST_SIZE;
+}
+
+static __always_inline void lose(struct tally *t, const enum lost why, __u32 bytes)
+{
+	t->lost[why]++;
+	t->lost_bytes[why] += bytes;
 }
 
 static __always_inline void send(struct hook_ctx *skb, struct tally *t, const struct cut *c, __u32 bytes)
 {
+	int why;
+
 	t->packets++;
 	t->bytes += bytes;
-	if (emit(skb, c)) {
-		t->lost++;
-		t->lost_bytes += bytes;
-		__sync_fetch_and_add(&shared.lost, 1);
-	}
+	why = emit(skb, c);
+	if (why == SENT)
+		return;
+	if (why == LOST_RING)
+		lose(t, LOST_RING, bytes);
+	else if (why == LOST_SIZE)
+		lose(t, LOST_SIZE, bytes);
+	else
+		lose(t, LOST_COPY, bytes);
+	__sync_fetch_and_add(&shared.lost, 1);
 }
 
 /* How many of a packet's first `n` bytes are to be sent. */

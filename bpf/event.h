@@ -67,6 +67,14 @@ struct half {
 #define HALF_TELL_NS    1000000000ULL
 #define HALF_TELL_BYTES (1 << 29) /* or userspace would not know how often sequence numbers wrapped, if events are lost */
 
+/* Why an event could not be sent. */
+enum lost {
+	LOST_RING,  /* the ring was full */
+	LOST_COPY,  /* the packet's bytes could not be read */
+	LOST_SIZE,  /* it is larger than EVENT_WHOLE */
+	LOST_CAUSES
+};
+
 /*
  * What the programs know and count of one interface, per CPU. Packets of an interface that has no tally are not looked
  * at. `packets` and `bytes` are what was offered; what was delivered is that minus what was lost, exactly. A packet
@@ -75,7 +83,7 @@ struct half {
  */
 struct tally {
 	__u64 packets, bytes;
-	__u64 lost, lost_bytes; /* the ring was full */
+	__u64 lost[LOST_CAUSES], lost_bytes[LOST_CAUSES];
 	__u64 elided, elided_bytes; /* not offered at all: packets, and payload, of theirs or of others, that nobody wants */
 	__u64 copies, copy_bytes;   /* nor these: another interface showed them already, or will */
 	__u32 l3;               /* packets have no Ethernet header; set by userspace, the same for each CPU */

@@ -172,8 +172,9 @@ struct flow_record {
 };
 
 struct loss_record {
-	const char *cause;                      /* "ring", "file" */
+	const char *cause;                      /* "ring", "copy", "size", "file": see struct loss of src/capture/source.h */
 	uint64_t packets, bytes;                /* bytes 0: not known */
+	uint32_t cpu;                           /* counted from 1; 0: not known */
 };
 
 /* Connections that nobody decodes, by the reason: "tls", "ssh", "unknown", ... */

@@ -146,7 +146,7 @@ static int on_packet(void *ctx, const struct packet *pkt)
 
 static int on_loss(void *ctx, const struct loss *loss)
 {
-	const struct loss_record record = {loss->cause, loss->packets, loss->bytes};
+	const struct loss_record record = {loss->cause, loss->packets, loss->bytes, loss->cpu};
 	const char *name = loss->ifname ? loss->ifname : "";
 	struct run *r = ctx;
 
@@ -322,8 +322,12 @@ static struct summary summarise(struct run *r)
 		s.unattached = counts.failed;
 		s.filtered += counts.filtered;
 		s.filtered_early = counts.filtered;
-		s.ring_lost = counts.dropped;
-		s.ring_lost_bytes = counts.dropped_bytes;
+		s.ring_lost = counts.dropped - counts.unread - counts.oversize;
+		s.unread_lost = counts.unread;
+		s.oversize_lost = counts.oversize;
+		s.lost_bytes = counts.dropped_bytes;
+		s.lost_by_cpu = counts.by_cpu;
+		s.cpus = counts.cpus;
 		s.copies = counts.copies;
 		s.elided = counts.elided;
 		s.elided_bytes = counts.elided_bytes;

@@ -240,7 +240,7 @@ static int shake_packet(void *ctx, const struct packet *pkt)
 
 static int shake_loss(void *ctx, const struct loss *loss)
 {
-	const struct loss_record record = {loss->cause, loss->packets, loss->bytes};
+	const struct loss_record record = {loss->cause, loss->packets, loss->bytes, loss->cpu};
 	struct shake *s = ctx;
 
 	return pcapwrite_loss(s->out, loss->ts_ns, &record, loss->ifindex, loss->ifname);

@@ -13,7 +13,12 @@ typedef int (*packet_fn)(void *ctx, const struct packet *pkt);
 /* Packets that the capture lost before they reached us. */
 struct loss {
 	uint64_t ts_ns;  /* when it was noticed, nanoseconds since 1970 */
-	const char *cause;  /* "ring": the buffer to userspace was full; "file": lost by whoever wrote the file */
+	/*
+	 * "ring": the buffer to userspace was full; "copy": the kernel could not read its bytes; "size": larger than any packet;
+	 * "file": lost by whoever wrote the file.
+	 */
+	const char *cause;
+	uint32_t cpu;       /* where, counted from 1; 0: not known */
 	uint32_t ifindex;   /* 0: not known */
 	const char *ifname; /* borrowed for the call; NULL or "": not known */
 	uint64_t packets, bytes;  /* since the last report; bytes 0: not known */
@@ -31,7 +36,10 @@ struct counts {
 	uint64_t failed;                 /* interfaces that cannot be captured at */
 	uint64_t filtered;               /* packets, of any protocol, that the filter refused in the kernel */
 	uint64_t packets, bytes;         /* offered to us */
-	uint64_t dropped, dropped_bytes; /* of these, not delivered: the buffer was full; bytes 0: not known */
+	uint64_t dropped, dropped_bytes; /* of these, not delivered, for any cause; bytes 0: not known */
+	uint64_t unread, oversize;       /* of these, for the causes "copy" and "size"; all others for "ring" */
+	const uint64_t *by_cpu;          /* packets dropped, by CPU: as long as the source lives; NULL: not known */
+	unsigned cpus;
 	uint64_t copies, copy_bytes;     /* not offered, because another interface showed them: packets, and their payload */
 	uint64_t elided, elided_bytes;   /* not offered, because they were not wanted: packets, and payload of packets */
 };

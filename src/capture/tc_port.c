@@ -14,8 +14,10 @@ static void tally_add(struct tally *to, const struct tally *t)
 {
 	to->packets += t->packets;
 	to->bytes += t->bytes;
-	to->lost += t->lost;
-	to->lost_bytes += t->lost_bytes;
+	for (int i = 0; i < LOST_CAUSES; i++) {
+		to->lost[i] += t->lost[i];
+		to->lost_bytes[i] += t->lost_bytes[i];
+	}
 	to->copies += t->copies;
 	to->copy_bytes += t->copy_bytes;
 	to->elided += t->elided;
@@ -39,18 +41,21 @@ int ports_init(struct ports *p, int map)
 	if (p->cpus < 0)
 		return p->cpus;
 	p->cpu = calloc((size_t)p->cpus, sizeof(*p->cpu));
-	return p->cpu ? 0 : -ENOMEM;
+	p->lost = calloc((size_t)p->cpus, sizeof(*p->lost));
+	return p->cpu && p->lost ? 0 : -ENOMEM;
+}
+
+static void port_free(struct port *port)
+{
+	list_remove(&port->node);
+	free(port->lost);
+	free(port);
 }
 
 static void free_all(struct list *head)
 {
-	struct port *port;
-
-	while (!list_empty(head)) {
-		port = port_of(head->next);
-		list_remove(&port->node);
-		free(port);
-	}
+	while (!list_empty(head))
+		port_free(port_of(head->next));
 }
 
 void ports_release(struct ports *p)
@@ -60,7 +65,9 @@ void ports_release(struct ports *p)
 	free_all(&p->live);
 	free_all(&p->gone);
 	free(p->cpu);
+	free(p->lost);
 	p->cpu = NULL;
+	p->lost = NULL;
 }
 
 struct port *ports_find(const struct ports *p, uint32_t ifindex)
@@ -112,6 +119,8 @@ int ports_add(struct ports *p, uint32_t ifindex, const char *name, bool l3, stru
 		bpf_map_delete_elem(p->map, &ifindex);
 		return -ENOMEM;
 	}
+	for (int i = 0; port->lost && i < p->cpus * LOST_CAUSES; i++)
+		port->lost[i].seen = port->lost[i].seen_bytes = 0;
 	port->gone = port->failed = false;
 	port->iface.link = l3 ? LINK_RAW : LINK_ETHERNET;
 	snprintf(port->iface.name, sizeof(port->iface.name), "%s", name);
@@ -121,6 +130,31 @@ int ports_add(struct ports *p, uint32_t ifindex, const char *name, bool l3, stru
 	return 0;
 }
 
+/* What was lost since the last reading is owed. */
+static void port_owe(struct ports *p, struct port *port, int cpu)
+{
+	const struct tally *t = &p->cpu[cpu];
+	struct port_lost *l = &port->lost[cpu * LOST_CAUSES];
+
+	for (int i = 0; i < LOST_CAUSES; i++, l++) {
+		p->lost[cpu] += t->lost[i] - l->seen;
+		port->owed += t->lost[i] - l->seen;
+		l->owed += t->lost[i] - l->seen;
+		l->owed_bytes += t->lost_bytes[i] - l->seen_bytes;
+		l->seen = t->lost[i];
+		l->seen_bytes = t->lost_bytes[i];
+	}
+}
+
+static uint64_t lost_of(const struct tally *t)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < LOST_CAUSES; i++)
+		n += t->lost[i];
+	return n;
+}
+
 static void port_read(struct ports *p, struct port *port)
 {
 	if (port->gone || bpf_map_lookup_elem(p->map, &port->iface.index, p->cpu) < 0)
@@ -128,6 +162,10 @@ static void port_read(struct ports *p, struct port *port)
 	port->sum = port->before;
 	for (int i = 0; i < p->cpus; i++)
 		tally_add(&port->sum, &p->cpu[i]);
+	if (!port->lost && lost_of(&port->sum))
+		port->lost = calloc((size_t)p->cpus * LOST_CAUSES, sizeof(*port->lost));
+	for (int i = 0; port->lost && i < p->cpus; i++)
+		port_owe(p, port, i);
 }
 
 void ports_retire(struct ports *p, struct port *port, unsigned long end)
@@ -151,25 +189,33 @@ void ports_reap(struct ports *p, const struct ring *ring)
 	for (l = p->gone.next; l != &p->gone; l = next) {
 		next = l->next;
 		port = port_of(l);
-		if (!list_empty(&port->leaving) || !ring_passed(ring, port->end) || port->told != port->sum.lost)
+		if (!list_empty(&port->leaving) || !ring_passed(ring, port->end) || port->owed)
 			continue;
 		tally_add(&p->freed, &port->sum);
-		list_remove(&port->node);
 		list_remove(&port->chain);
-		free(port);
+		port_free(port);
 	}
 }
 
 static int port_losses(struct ports *p, struct port *port, uint64_t ts_ns, loss_fn fn, void *ctx)
 {
-	struct loss loss = {.ts_ns = ts_ns, .cause = "ring", .ifindex = port->iface.index, .ifname = port->iface.name};
+	static const char *const causes[LOST_CAUSES] = {[LOST_RING] = "ring", [LOST_COPY] = "copy", [LOST_SIZE] = "size"};
+	struct loss loss = {.ts_ns = ts_ns, .ifindex = port->iface.index, .ifname = port->iface.name};
+	int err = 0;
 
 	port_read(p, port);
-	loss.packets = port->sum.lost - port->told;
-	loss.bytes = port->sum.lost_bytes - port->told_bytes;
-	port->told = port->sum.lost;
-	port->told_bytes = port->sum.lost_bytes;
-	return loss.packets ? fn(ctx, &loss) : 0;
+	for (int i = 0; port->owed && i < p->cpus * LOST_CAUSES && !err; i++) {
+		struct port_lost *l = &port->lost[i];
+
+		loss.cause = causes[i % LOST_CAUSES];
+		loss.cpu = (uint32_t)i / LOST_CAUSES + 1;
+		loss.packets = l->owed;
+		loss.bytes = l->owed_bytes;
+		port->owed -= l->owed;
+		l->owed = l->owed_bytes = 0;
+		err = loss.packets ? fn(ctx, &loss) : 0;
+	}
+	return err;
 }
 
 int ports_losses(struct ports *p, uint64_t ts_ns, loss_fn fn, void *ctx)
@@ -204,8 +250,13 @@ void ports_count(struct ports *p, struct counts *ret)
 	}
 	ret->packets = all.packets;
 	ret->bytes = all.bytes;
-	ret->dropped = all.lost;
-	ret->dropped_bytes = all.lost_bytes;
+	ret->dropped = lost_of(&all);
+	for (int i = 0; i < LOST_CAUSES; i++)
+		ret->dropped_bytes += all.lost_bytes[i];
+	ret->unread = all.lost[LOST_COPY];
+	ret->oversize = all.lost[LOST_SIZE];
+	ret->by_cpu = p->lost;
+	ret->cpus = (unsigned)p->cpus;
 	ret->copies = all.copies;
 	ret->copy_bytes = all.copy_bytes;
 	ret->elided = all.elided;

@@ -9,6 +9,12 @@
 #include "capture/tc_ring.h"
 #include "event.h"
 
+/* Packets that were lost on one CPU for one cause. */
+struct port_lost {
+	uint64_t seen, seen_bytes; /* as last read */
+	uint64_t owed, owed_bytes; /* not reported yet */
+};
+
 struct port {
 	struct iface iface;        /* what packets point to */
 	struct list node, chain;   /* in ports.live or ports.gone, and in its bucket */
@@ -17,7 +23,8 @@ struct port {
 	struct hook hook;
 	struct tally sum;          /* as last read */
 	struct tally before;       /* of earlier lives: it was gone and came back */
-	uint64_t told, told_bytes; /* losses that were reported */
+	struct port_lost *lost;    /* by CPU, and there by cause; NULL: nothing was ever lost */
+	uint64_t owed;             /* losses that were not reported yet, packets */
 	unsigned long end;         /* when gone: the ring may hold packets up to here */
 	bool gone;
 	bool listed;               /* still there, says the dump under way */
@@ -33,6 +40,7 @@ struct ports {
 	int map;            /* of the tallies, borrowed */
 	int cpus;
 	struct tally *cpu;  /* room for one reading */
+	uint64_t *lost;     /* packets lost, by CPU */
 	struct tally freed; /* of the ports that are no more */
 };
 
@@ -55,7 +63,7 @@ void ports_retire(struct ports *p, struct port *port, unsigned long end);
 /* Frees ports that are gone for good, and have left. */
 void ports_reap(struct ports *p, const struct ring *ring);
 
-/* Reports what each port lost since the last time. 0, or what `fn` returned when that is not 0. */
+/* Reports what each port lost since the last time, by CPU and cause. 0, or what `fn` returned when that is not 0. */
 int ports_losses(struct ports *p, uint64_t ts_ns, loss_fn fn, void *ctx);
 
 /* Everything that was ever counted, and how many interfaces have a program, and how many could not get one. */

@@ -40,6 +40,8 @@ static uint8_t *loss(uint8_t *w, const struct loss_record *l)
 	w = NUMBER(w, "packets", l->packets);
 	if (l->bytes)
 		w = NUMBER(w, "bytes", l->bytes);
+	if (l->cpu)
+		w = NUMBER(w, "cpu", l->cpu - 1);
 	return CLOSE(w);
 }
 

@@ -65,7 +65,9 @@ static void add_lost(FILE *out, const struct summary *s)
 		const char *of;
 	} lost[] = {
 		{s->ring_lost, "packets in the ring"},
-		{s->ring_lost_bytes, "bytes of their payload"},
+		{s->unread_lost, "packets that the kernel could not read"},
+		{s->oversize_lost, "packets that are too large"},
+		{s->lost_bytes, "bytes of their payload"},
 		{s->file_lost, "packets by whoever wrote the file"},
 		{s->stats.lost_ring, "stream bytes in the ring"},
 		{s->stats.lost_network, "stream bytes never captured"},
@@ -82,6 +84,20 @@ static void add_lost(FILE *out, const struct summary *s)
 	}
 	if (*before == 'l')
 		fprintf(out, "0 lost");
+}
+
+static void add_lost_by_cpu(FILE *out, const struct summary *s)
+{
+	const char *before = "lost by cpu: ";
+
+	for (unsigned i = 0; s->lost_by_cpu && i < s->cpus; i++) {
+		if (s->lost_by_cpu[i]) {
+			fprintf(out, "%scpu %u %" PRIu64, before, i, s->lost_by_cpu[i]);
+			before = ", ";
+		}
+	}
+	if (*before == ',')
+		fprintf(out, "\n");
 }
 
 static const struct counter {
@@ -139,6 +155,8 @@ void summary_print(const struct summary *s, bool verbose, FILE *out)
 		add_left_out(out, s);
 	add_lost(out, s);
 	fprintf(out, "\n");
+	if (verbose)
+		add_lost_by_cpu(out, s);
 	if (verbose)
 		add_ignored(out, s);
 	if (s->write)

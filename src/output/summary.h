@@ -19,7 +19,11 @@ struct summary {
 	bool live;                   /* the rest is for live capture only */
 	uint64_t interfaces;         /* attached at the end */
 	uint64_t unattached;         /* interfaces that could not be attached to */
-	uint64_t ring_lost, ring_lost_bytes; /* packets the kernel had no room for, and their bytes of TCP payload */
+	uint64_t ring_lost;          /* packets the kernel had no room for, ... */
+	uint64_t unread_lost, oversize_lost; /* ... could not read, or that are too large, ... */
+	uint64_t lost_bytes;         /* ... and their bytes of TCP payload */
+	const uint64_t *lost_by_cpu; /* all of these packets; NULL: not known */
+	unsigned cpus;
 	uint64_t copies;             /* packets that were not copied: another interface showed them, ... */
 	uint64_t elided, elided_bytes; /* ... or nobody wants them; and payload that nobody wants, of these and of others */
 	unsigned ignoreds;           /* reasons why connections are not decoded, ... */
@@ -30,7 +34,7 @@ struct summary {
 
 /*
  * Lines: exchanges, packets, what was left out on purpose, what was lost by cause ("0 lost" when nothing was), then only what
- * is out of the ordinary; with `verbose` why connections were not looked at, and every counter that is not zero.
+ * is out of the ordinary; with `verbose` on which CPUs it was lost, why connections were not looked at, and every counter that is not zero.
  */
 void summary_print(const struct summary *s, bool verbose, FILE *out);
 

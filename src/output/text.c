@@ -356,6 +356,8 @@ static uint8_t *loss(uint8_t *w, const struct record *r)
 		w = escape_text(PRINT(w, ", on "), slice_str(r->ends.ifname), NAME_CHARS);
 	else if (r->ends.ifindex)
 		w = print_u64(PRINT(w, ", on interface "), r->ends.ifindex);
+	if (l->cpu)
+		w = print_u64(PRINT(w, ", on cpu "), l->cpu - 1);
 	return shown(PRINT(w, ": "), slice_str(l->cause ? l->cause : ""), NAME_CHARS);
 }
 

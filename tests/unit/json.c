@@ -483,13 +483,15 @@ static void test_loss_record(void **state)
 	(void)state;
 	s.r.kind = RECORD_LOSS;
 	s.r.ends = (struct endpoints){.ifindex = 3, .ifname = "eth0"};
-	s.r.loss = (struct loss_record){"ring", 12, 0};
+	s.r.loss = (struct loss_record){"ring", 12, 0, 0};
 	expect("loss", "{\"cause\":\"ring\",\"packets\":12}");
 	expect("iface", "{\"index\":3,\"name\":\"eth0\"}");
 	expect("ip", NULL);
 	expect("ts.seconds", "1664880849");
 	s.r.loss.bytes = 9000;
+	s.r.loss.cpu = 1;
 	expect("loss.bytes", "9000");
+	expect("loss.cpu", "0");
 }
 
 /* Whatever the room, there is a whole line or nothing; what was there before stays. */

@@ -67,7 +67,7 @@ static void test_losses(void **state)
 				  .interfaces = 2,
 				  .unattached = 1,
 				  .ring_lost = 5,
-				  .ring_lost_bytes = 6,
+				  .lost_bytes = 6,
 				  .file_lost = 7};
 
 	(void)state;
@@ -76,6 +76,19 @@ static void test_losses(void **state)
 	      "lost: 5 packets in the ring, 6 bytes of their payload, 7 packets by whoever wrote the file, "
 	      "1 stream bytes in the ring, 2 stream bytes never captured, 3 stream bytes cut by the snapshot length, "
 	      "4 stream bytes for want of memory\n");
+}
+
+static void test_losses_by_cpu(void **state)
+{
+	const uint64_t by_cpu[] = {0, 7, 0, 3};
+	const struct summary s = {.live = true, .ring_lost = 7, .unread_lost = 2, .oversize_lost = 1, .lost_bytes = 9,
+				  .lost_by_cpu = by_cpu, .cpus = 4};
+
+	(void)state;
+	check(&s, true,
+	      "0 exchanges\n0 packets, 0 connections, 0 interfaces\n"
+	      "lost: 7 packets in the ring, 2 packets that the kernel could not read, 1 packets that are too large, "
+	      "9 bytes of their payload\nlost by cpu: cpu 1 7, cpu 3 3\n");
 }
 
 /* What is out of the ordinary is told unasked; all the rest only with --verbose. */
@@ -111,7 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing), cmocka_unit_test(test_one_of_each), cmocka_unit_test(test_selection),
 		cmocka_unit_test(test_losses),  cmocka_unit_test(test_oddities),    cmocka_unit_test(test_progress),
-		cmocka_unit_test(test_filter_in_kernel),
+		cmocka_unit_test(test_filter_in_kernel), cmocka_unit_test(test_losses_by_cpu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,11 +147,11 @@ static void pcapng_round(void **state)
 		p = packet(i, ifaces[i]);
 		assert_int_equal(tap_packet(t, i, &p), 0);
 	}
-	tap_loss(t, 5, &(struct loss_record){"ring", 5, 500}, 7, "veth1");
+	tap_loss(t, 5, &(struct loss_record){"ring", 5, 500, 0}, 7, "veth1");
 	p = packet(4, &one);
 	p.link = LINKTYPE_RAW;
 	assert_int_equal(tap_packet(t, 0, &p), 0);
-	tap_loss(t, 6, &(struct loss_record){"file", 6, 0}, 99, NULL);
+	tap_loss(t, 6, &(struct loss_record){"file", 6, 0, 0}, 99, NULL);
 	assert_int_equal(tap_counts(t)->written, 5);
 	assert_int_equal(tap_close(t), 0);
 	b = read_back(file("x.pcapng"));
@@ -197,9 +197,9 @@ static void pcapng_loss_in_place(void **state)
 
 		tap_packet(t, 0, &p);
 		if (i == 1)
-			tap_loss(t, 1234, &(struct loss_record){"ring", 10, 100}, 3, "lo");
+			tap_loss(t, 1234, &(struct loss_record){"ring", 10, 100, 0}, 3, "lo");
 		if (i == 2)
-			tap_loss(t, 5678, &(struct loss_record){"ring", 7, 70}, 3, "lo");
+			tap_loss(t, 5678, &(struct loss_record){"ring", 7, 70, 0}, 3, "lo");
 		assert_int_equal(tap_flush(t), 0);
 		assert_int_equal(s->ops->poll(s, 0, take_back, &b), 1);
 		assert_int_equal(b.n, i + 1);

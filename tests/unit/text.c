@@ -365,10 +365,12 @@ static void test_flow_and_loss(void **state)
 	s.r.flow.verdict = NULL;
 	expect(ENDS "flow -  0 exchanges  0ns  client 0B  server 0B [start not seen]");
 	s.r.kind = RECORD_LOSS;
-	s.r.loss = (struct loss_record){"ring", 12, 18000};
+	s.r.loss = (struct loss_record){"ring", 12, 18000, 0};
 	s.r.ends = (struct endpoints){.ifindex = 3, .ifname = "eth\n0"};
 	expect("10:54:09.234567 !! lost 12 packets, 18kB, on eth\\x0a0: ring");
-	s.r.loss = (struct loss_record){"file", 1, 0};
+	s.r.loss = (struct loss_record){"copy", 2, 0, 4};
+	expect("10:54:09.234567 !! lost 2 packets, on eth\\x0a0, on cpu 3: copy");
+	s.r.loss = (struct loss_record){"file", 1, 0, 0};
 	s.r.ends.ifname = NULL;
 	expect("10:54:09.234567 !! lost 1 packet, on interface 3: file");
 }
