@@ -18,6 +18,7 @@ enum event_dir { EVENT_IN = 1, EVENT_OUT = 2 };
 #define EVENT_TAGGED 0x01 /* the frame begins at `tag`: a VLAN tag out of band was put back */
 #define EVENT_L3     0x02 /* no Ethernet header: the frame begins with the IP header */
 #define EVENT_CHOSEN 0x04 /* the interface owns the connection: others do not count */
+#define EVENT_COUNTED 0x08 /* the connection is only counted now: see `share` */
 
 /* One packet in the ring buffer. */
 struct event {
@@ -62,7 +63,7 @@ struct half {
 	__u8 bells;      /* ... so many times in vain */
 	__u32 told;      /* the lower half of `top` at told_ns */
 	__u32 begin;     /* the sequence number behind the SYN that it is for; 0: that was not seen */
-	__u32 pad;
+	__u32 counted; /* the lower half of `share` when userspace was last told that it is only counted */
 };
 #define HALF_TELL_NS    1000000000ULL
 #define HALF_TELL_BYTES (1 << 29) /* or userspace would not know how often sequence numbers wrapped, if events are lost */
@@ -100,7 +101,13 @@ struct shared {
 	__u32 snaplen;   /* ... what is behind its first bytes, at most EVENT_SEGMENT; 0: no limit */
 	__u32 last;      /* of the points that show the begin of a connection the last one owns it, not the first */
 	__u32 nap_room;  /* bytes in the ring that end a nap */
-	__u8 pad[40];
+	/*
+	 * Of how many connections only one is handed over, chosen by a hash of its ends; of the others only beginnings and ends
+	 * are, without payload, and from time to time how far they went. In the lowest byte: how often 2 must be multiplied; then
+	 * 24 bits that are different each time; the upper half is the hash's seed. 0: all of them are.
+	 */
+	__u64 share;
+	__u8 pad[32];
 	__u64 lost;      /* counts up when any tally's `lost` does */
 };
 

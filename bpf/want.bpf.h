@@ -40,8 +40,24 @@ static __always_inline struct half_key reverse(const struct half_key *k)
 	return r;
 }
 
+/* Is this connection one of those that are only counted? Both directions have the same hash. */
+static __always_inline int is_counted(const struct half_key *k, __u64 share)
+{
+	__u32 h = share >> 32, src, dst;
+
+	if (!share)
+		return 0;
+	h = (h ^ k->sport ^ k->dport) * 0x9e3779b1;
+	for (int i = 0; i < 16; i += 4) {
+		__builtin_memcpy(&src, k->src + i, 4);
+		__builtin_memcpy(&dst, k->dst + i, 4);
+		h = (h ^ h >> 15 ^ src ^ dst) * 0x85ebca6b;
+	}
+	return (h ^ h >> 16) & ((1U << (share & 31)) - 1);
+}
+
 /* A half that is seen for the first time. The other half's owner is its owner too. */
-static __always_inline void half_begin(const struct half_key *k, struct cut *c, __u32 ifindex)
+static __always_inline void half_begin(const struct half_key *k, struct cut *c, __u32 ifindex, __u64 share)
 {
 	struct half_key rk = reverse(k);
 	struct half *r = bpf_map_lookup_elem(&halves, &rk);
@@ -53,6 +69,10 @@ static __always_inline void half_begin(const struct half_key *k, struct cut *c, 
 	}
 	if (r && (c->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		h.owner = r->owner;
+	if (is_counted(k, share)) {
+		h.counted = share;
+		c->flags |= EVENT_COUNTED;
+	}
 	h.owner_sees = h.owner == ifindex;
 	c->flags |= h.owner_sees ? EVENT_CHOSEN : 0;
 	bpf_map_update_elem(&halves, k, &h, BPF_ANY);
@@ -127,6 +147,26 @@ static __always_inline int elide_all(struct half *h, struct tally *t, struct cut
 	return 1;
 }
 
+/* The connection is only counted: what of it is sent has no payload, and says so. `end`: the offset behind its payload. */
+static __always_inline int count_only(struct half *h, struct tally *t, struct cut *c, __s64 end, __u32 share)
+{
+	t->elided_bytes += c->end - c->payload;
+	c->flags |= EVENT_COUNTED;
+	if (end > h->top && end - h->top <= NEAR_SEQ)
+		h->top = end;
+	if (!(c->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) && h->counted == share && c->boot_ns - h->told_ns < ALIVE_NS &&
+	    (__u32)h->top - h->told < HALF_TELL_BYTES) {
+		t->elided++;
+		h->last_ns = c->boot_ns;
+		return 0;
+	}
+	h->counted = share;
+	h->told_ns = c->boot_ns;
+	h->told = h->top;
+	c->n = c->payload;
+	return 1;
+}
+
 /* Userspace is asleep for a moment. Might it not want what comes next? */
 static __always_inline void ask(struct half *h, struct cut *c)
 {
@@ -141,11 +181,12 @@ static __always_inline void ask(struct half *h, struct cut *c)
 static __always_inline int want(struct tally *t, const struct half_key *k, struct cut *c, __u32 ifindex)
 {
 	struct half *h = bpf_map_lookup_elem(&halves, k);
+	__u64 share = *(volatile __u64 *)&shared.share;
 	__s64 begin, end;
 	__s32 ahead;
 
 	if (!h || (c->tcp_flags & TCP_SYN && h->seq0 != c->seq + 1)) {
-		half_begin(k, c, ifindex);
+		half_begin(k, c, ifindex, share);
 		return 1;
 	}
 	ahead = c->seq - (h->seq0 + (__u32)h->top);
@@ -161,6 +202,8 @@ static __always_inline int want(struct tally *t, const struct half_key *k, struc
 	}
 	c->boot_ns = bpf_ktime_get_boot_ns(); /* not before: it costs a quarter of what a copy from elsewhere does */
 	c->flags |= h->owner == ifindex ? EVENT_CHOSEN : 0;
+	if (is_counted(k, share))
+		return count_only(h, t, c, end, share);
 	if (begin == end && !ack_counts(h, k, c)) {
 		t->elided++;
 		return 0;
@@ -171,7 +214,7 @@ static __always_inline int want(struct tally *t, const struct half_key *k, struc
 		h->top = end;
 	if (h->until && begin < h->until) {
 		if (is_stale(h, k)) {
-			half_begin(k, c, ifindex);
+			half_begin(k, c, ifindex, share);
 			return 1;
 		}
 		if (end <= h->until)

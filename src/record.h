@@ -80,6 +80,7 @@ struct message {
 	bool complete;                 /* its end was seen */
 	uint8_t interims;              /* of a response: how many came before the final one; may exceed INTERIM_MAX */
 	uint8_t missings;
+	uint8_t left_out;              /* bits of enum part: seen, but not to be shown whole, to stay within the CPU budget */
 	struct interim interim[INTERIM_MAX];
 	struct missing missing[MISSING_MAX];
 };
@@ -95,6 +96,7 @@ enum ended {
 	ENDED_REPLACED,/* a new connection took the same addresses and ports */
 	ENDED_LOST,    /* what would have completed it fell into a gap */
 	ENDED_GOAWAY,  /* HTTP/2: the peer would not handle the stream */
+	ENDED_BUDGET,  /* the connection is only counted from here on, to stay within the CPU budget */
 };
 
 enum vantage { VANTAGE_UNKNOWN, VANTAGE_CLIENT, VANTAGE_SERVER, VANTAGE_BOTH };
@@ -184,16 +186,32 @@ struct ignored {
 };
 #define IGNORED_MAX 16
 
-enum record_kind { RECORD_EXCHANGE, RECORD_FLOW, RECORD_LOSS };
+/*
+ * How much is made of the traffic, as the CPU budget allows: all; bodies and messages of calls neither kept nor looked into;
+ * of heads only the start line; of most connections only counts. Each leaves out what those before it do.
+ */
+enum detail { DETAIL_WHOLE, DETAIL_HEADS, DETAIL_LINES, DETAIL_COUNTS };
+#define DETAILS 4
+
+/* From now on it is more, or less. */
+struct budget_record {
+	uint8_t detail, before;                 /* enum detail: now, and until now */
+	uint16_t one_in;                        /* of so many connections one is decoded; 1: all are */
+	uint64_t spent_ns, limit_ns;            /* CPU time a second that was taken, and that may be */
+	uint64_t lasted_ns;                     /* since the change before this one, or the start */
+};
+
+enum record_kind { RECORD_EXCHANGE, RECORD_FLOW, RECORD_LOSS, RECORD_BUDGET };
 
 struct record {
 	enum record_kind kind;
 	uint64_t ts_ns;                         /* first byte of the request (of the response, if there is no request) */
-	struct endpoints ends;                  /* of a loss: only ifindex and ifname are set */
+	struct endpoints ends;                  /* of a loss: only ifindex and ifname are set; of a budget nothing */
 	union {
 		struct exchange_record exchange;
 		struct flow_record flow;
 		struct loss_record loss;
+		struct budget_record budget;
 	};
 };
 

@@ -177,6 +177,7 @@ static inline void pass(const struct shot *s)
 		out.data = slice_from(s->data, c.from - c.payload);
 	}
 	out.chosen = c.flags & EVENT_CHOSEN;
+	out.counted = c.flags & EVENT_COUNTED;
 	if (lost && lost(&out))
 		return;
 	assert_true(ring_head - ring_tail < RING);

@@ -29,7 +29,7 @@ struct shot {
 	struct slice data;
 	const struct iface *iface;
 	enum direction dir;
-	bool chosen;
+	bool chosen, counted;
 };
 
 static inline uint8_t *put_be(uint8_t *p, uint64_t v, unsigned n)
@@ -45,7 +45,7 @@ static inline void shot_play(struct engine *e, const struct shot *s, bool ip6)
 	size_t head = (ip6 ? 40 : 20) + 20, n = head + s->data.n - s->cut;
 	uint8_t *bytes = malloc(n), *p = bytes;
 	struct packet pkt = {.ts_ns = s->ts_ns, .wire_len = (uint32_t)(head + s->data.n), .link = LINKTYPE_RAW, .dir = s->dir,
-			     .chosen = s->chosen, .iface = s->iface, .data = slice_of(bytes, n)};
+			     .chosen = s->chosen, .counted = s->counted, .iface = s->iface, .data = slice_of(bytes, n)};
 
 	if (!bytes)
 		abort();
@@ -166,7 +166,7 @@ struct rig {
 	char *text;
 	size_t text_n;
 	FILE *out;
-	unsigned records[3], ends;     /* by kind */
+	unsigned records[4], ends;     /* by kind */
 	void (*on_record)(void *ctx, const struct record *r);
 	void (*elide)(void *ctx, const struct flow_key *key, unsigned side, const struct elision *e);
 	bool (*elided)(void *ctx, const struct flow_key *key, unsigned side, struct elision *ret);
@@ -231,7 +231,7 @@ static inline void print_half(const struct rig *r, const struct message *m)
 }
 
 static const char *const ended_names[] = {"well", "closed", "reset", "timeout", "open", "evicted", "replaced", "lost",
-					  "goaway"};
+					  "goaway", "budget"};
 
 static inline void print_exchange(const struct rig *r, const struct exchange_record *x)
 {

@@ -32,6 +32,7 @@
 	X(flows_alias, "connections seen twice, before and after address translation")                         \
 	X(flows_timeout, "connections forgotten after a silence")                                              \
 	X(flows_evicted, "connections forgotten for want of memory")                                           \
+	X(flows_counted, "connections that were only counted for some time, to stay within the CPU budget")   \
 	X(exchanges, "exchanges found")                                                                        \
 	X(exchanges_lost, "exchanges not recorded for want of memory")                                         \
 	X(unanswered, "exchanges without a response")                                                          \

@@ -28,6 +28,7 @@ struct live_config {
 	struct filter *filter;       /* borrowed; the kernel may refuse what does not match, or not. NULL: none */
 	bool whole;                  /* every packet is wanted, and all of it: `elide` has no effect */
 	bool last;                   /* of the interfaces that show a connection's begin the last one counts, not the first */
+	bool metered;                /* what the programs cost is to be measured, see `spent` of struct source_ops */
 	uint32_t snaplen;            /* only the first bytes of each packet, at most SNAPLEN_MAX; 0: all */
 	int verbose;                 /* > 0: say what is captured at, and how; else only what cannot be */
 	void (*say)(void *ctx, const char *line); /* takes such a line, without a newline; NULL: stderr */

@@ -44,6 +44,8 @@ struct counts {
 	uint64_t elided, elided_bytes;   /* not offered, because they were not wanted: packets, and payload of packets */
 };
 
+#define SHARE_MAX 16
+
 struct source_ops {
 	const char *name;
 	/*
@@ -73,6 +75,13 @@ struct source_ops {
 	 * with elide. Any thread may call both.
 	 */
 	bool (*elided)(struct source *s, const struct flow_key *key, unsigned side, struct elision *ret);
+	/*
+	 * From now on only one of 1 << `shift` connections is handed over, chosen by a hash with this seed: see struct packet, `counted`.
+	 * At most SHARE_MAX; 0: all of them. The same seed and a higher `shift` choose among those that are chosen. NULL: it cannot.
+	 */
+	void (*share)(struct source *s, unsigned shift, uint32_t seed);
+	/* CPU time that the capture took in the kernel up to now, nanoseconds. NULL: not known. */
+	uint64_t (*spent)(struct source *s);
 	/* NULL for files. */
 	void (*counts)(struct source *s, struct counts *ret);
 	void (*close)(struct source *s);

@@ -18,6 +18,7 @@
 #include "capture/tc_follow.h"
 #include "capture/tc_gate.h"
 #include "capture/tc_load.h"
+#include "capture/tc_meter.h"
 
 #define SECOND      1000000000ULL
 #define BATCH       512 /* packets a poll */
@@ -33,6 +34,8 @@ struct tc {
 	struct follow follow;
 	struct clock clock;
 	pthread_mutex_t steering; /* of the clock: others ask it too, see tc_elided */
+	struct meter meter;
+	uint32_t shares;      /* how often the share of connections was said */
 	struct port *port;    /* of the last packet */
 	uint64_t seen;        /* boot time; packets from before were handed over */
 	uint64_t compared;    /* boot time; the clocks were */
@@ -67,6 +70,7 @@ static int hand_over(struct tc *t, const struct event *e, packet_fn fn, void *ct
 		.wire_len = e->wire_len,
 		.link = e->flags & EVENT_L3 ? 101 : 1, /* LINKTYPE_RAW, LINKTYPE_ETHERNET */
 		.chosen = e->flags & EVENT_CHOSEN,
+		.counted = e->flags & EVENT_COUNTED,
 		.dir = e->dir == EVENT_IN ? DIRECTION_IN : DIRECTION_OUT,
 		.iface = iface_of(t, e->ifindex),
 		.data = slice_of(e->flags & EVENT_TAGGED ? e->tag : e->frame, e->cap_len),
@@ -229,6 +233,19 @@ static bool tc_elided(struct source *s, const struct flow_key *key, unsigned sid
 	return true;
 }
 
+static void tc_share(struct source *s, unsigned shift, uint32_t seed)
+{
+	struct tc *t = (struct tc *)s;
+	uint64_t share = (uint64_t)seed << 32 | (++t->shares << 8 & 0xffffff00) | shift;
+
+	__atomic_store_n(&t->load.shared->share, shift ? share : 0, __ATOMIC_RELEASE);
+}
+
+static uint64_t tc_spent(struct source *s)
+{
+	return meter_ns(&((struct tc *)s)->meter);
+}
+
 static void tc_close(struct source *s)
 {
 	struct tc *t = (struct tc *)s;
@@ -237,6 +254,7 @@ static void tc_close(struct source *s)
 		__atomic_store_n(&t->load.shared->off, 1, __ATOMIC_SEQ_CST);
 	follow_close(&t->follow);
 	ring_release(&t->ring);
+	meter_release(&t->meter);
 	gate_release(&t->gate);
 	load_release(&t->load);
 	if (t->epoll > 0)
@@ -262,6 +280,8 @@ static const struct source_ops tc_ops = {
 	.stop = tc_stop,
 	.elide = tc_elide,
 	.elided = tc_elided,
+	.share = tc_share,
+	.spent = tc_spent,
 	.counts = tc_counts,
 	.close = tc_close,
 };
@@ -317,6 +337,8 @@ static int tc_start(struct tc *t, const struct live_config *config, char *error,
 	clock_init(&t->clock, boot, wall);
 	t->seen = t->compared = boot;
 	programs = programs_of(t, config);
+	if (config->metered && meter_open(&t->meter, &programs, t->load.prog_fd) < 0)
+		pick_say(config, true, "what the programs cost is not measured: the kernel refused");
 	err = follow_open(&t->follow, config, &programs, t->load.tallies_fd, &t->ring, error, n);
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (!err)

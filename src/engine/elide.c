@@ -86,6 +86,78 @@ void flow_ignore_alias(struct engine *e, struct flow *f, const struct packet *pk
 	e->hooks.elide(e->hooks.ctx, &f->key, seg->side, &el);
 }
 
+/* --- to stay within the CPU budget ---------------------------------------------------------------------------------- */
+
+/* What is open is emitted; the bytes that follow are only counted. */
+static void count_only(struct engine *e, struct flow *f)
+{
+	struct conn *c = &f->conn;
+
+	f->counted = true;
+	e->stats.flows_counted += !f->was_counted;
+	f->was_counted = true;
+	f->elides = 3;
+	if (!f->shaken)
+		f->handshake_ns = 0; /* its end will not be seen */
+	for (unsigned side = 0; side < 2; side++) {
+		stream_release(&f->stream[side], e->pool);
+		stream_elide(&f->stream[side], ELIDE_ALL);
+	}
+	flow_unstall(f);
+	if (c->done)
+		return;
+	c->how = ENDED_BUDGET;
+	c->by = -1;
+	if (c->state) {
+		c->proto->close(c);
+		conn_free(c, c->state, c->proto->state_size);
+		c->state = NULL;
+	}
+	c->how = ENDED_WELL;
+	c->by = f->closed_by;
+	c->verdict = "budget";
+	c->done = true;
+	flow_left_alone(e, f);
+}
+
+/* Payload of one side went on to this sequence number, which was not captured. */
+static void went_on(struct engine *e, struct flow *f, unsigned side, uint32_t seq)
+{
+	uint64_t news = f->stream[side].ended ? 0 : stream_skip(&f->stream[side], seq, 0, false);
+
+	e->stats.ignored += news;
+	f->side[side].bytes += news;
+	stream_resume(&f->stream[side]);
+}
+
+/* It is decoded again, as if it had begun before the capture. */
+static void decode_again(struct engine *e, struct flow *f, const struct segment *seg)
+{
+	struct conn *c = &f->conn;
+	bool syn = seg->flags & TCP_SYN;
+
+	f->counted = false;
+	went_on(e, f, seg->side, seg->seq + syn);
+	if (seg->flags & TCP_ACK)
+		went_on(e, f, !seg->side, seg->ack);
+	if (!c->verdict || strcmp(c->verdict, "budget") != 0)
+		return;
+	flow_not_left_alone(e, f);
+	c->proto = NULL;
+	c->verdict = NULL;
+	c->done = false;
+	c->midstream = c->gapped = true;
+	f->probed = 0;
+}
+
+void flow_counting(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg)
+{
+	if (pkt->counted)
+		count_only(e, f);
+	else if (seg->ts_ns >= f->last_ns) /* it was not overtaken by one that is counted */
+		decode_again(e, f, seg);
+}
+
 void flow_elided(struct engine *e, struct flow *f)
 {
 	uint8_t elides = f->elides;

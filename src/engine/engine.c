@@ -134,6 +134,11 @@ void engine_loss(struct engine *e, uint64_t ts_ns, const struct loss_record *los
 		e->hooks.record(e->hooks.ctx, &r);
 }
 
+void engine_detail(struct engine *e, enum detail detail)
+{
+	e->env.detail = detail;
+}
+
 void engine_finish(struct engine *e)
 {
 	decoder_flush(e->decoder);

@@ -82,6 +82,9 @@ void engine_tick(struct engine *e, uint64_t now_ns);
  */
 void engine_loss(struct engine *e, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
 
+/* How much is to be made of the packets that come from now on; DETAIL_WHOLE at first. See struct packet for DETAIL_COUNTS. */
+void engine_detail(struct engine *e, enum detail detail);
+
 /* The input is over: every flow is ended and every open exchange emitted. The engine can only be asked for stats then. */
 void engine_finish(struct engine *e);
 

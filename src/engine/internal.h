@@ -83,6 +83,8 @@ void flow_not_left_alone(struct engine *e, struct flow *f);
 void flow_ignore(struct engine *e, struct flow *f, unsigned side);
 /* The flow is only a copy of another one: nor need its packets. */
 void flow_ignore_alias(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg);
+/* The capture only counts the flow from this packet on, or no more. */
+void flow_counting(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg);
 /* The flow ends: how far did what was not captured go? All is wanted again. */
 void flow_elided(struct engine *e, struct flow *f);
 

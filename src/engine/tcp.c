@@ -140,7 +140,7 @@ static void skip_payload(struct engine *e, struct flow *f, const struct segment 
 	if (f->elides & 1u << seg->side && news > seg->payload.n)
 		f->side[seg->side].bytes += news - seg->payload.n;
 	flow_unstall(f);
-	if (f->left && seg->ts_ns >= f->stalled_ns)
+	if (f->left && !f->counted && seg->ts_ns >= f->stalled_ns)
 		flow_look_again(e, f);
 	else
 		flow_ignore(e, f, seg->side);
@@ -252,6 +252,8 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 		e->current = NULL;
 		return;
 	}
+	if (pkt->counted != f->counted)
+		flow_counting(e, f, pkt, seg);
 	f->side[seg->side].segments++;
 	f->side[seg->side].bytes += f->elides & 1u << seg->side ? seg->payload.n : n;
 	if (seg->flags & TCP_SYN)

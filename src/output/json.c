@@ -45,6 +45,17 @@ static uint8_t *loss(uint8_t *w, const struct loss_record *l)
 	return CLOSE(w);
 }
 
+static uint8_t *budget(uint8_t *w, const struct budget_record *b)
+{
+	w = WORD(OPEN(w, "budget"), "step", name_of_detail(b->detail));
+	w = WORD(w, "before", name_of_detail(b->before));
+	if (b->detail == DETAIL_COUNTS)
+		w = NUMBER(w, "one_in", b->one_in);
+	w = NUMBER(w, "cpu_ns", b->spent_ns);
+	w = NUMBER(w, "limit_ns", b->limit_ns);
+	return CLOSE(NUMBER(w, "lasted_ns", b->lasted_ns));
+}
+
 static uint8_t *time_stamp(uint8_t *w, uint64_t ns)
 {
 	w = NUMBER(OPEN(w, "ts"), "seconds", ns / 1000000000);
@@ -112,11 +123,11 @@ static uint8_t *where(struct buf *b, uint8_t *w, const struct endpoints *e)
 	return w;
 }
 
-static uint8_t *trace(uint8_t *w, const struct fields *headers)
+static uint8_t *trace(uint8_t *w, const struct message *request)
 {
 	struct trace t;
 
-	if (!trace_of(headers, &t))
+	if (request->left_out & 1u << PART_HEADERS || !trace_of(&request->headers, &t))
 		return w;
 	w = print_bytes(PRINT(OPEN(w, "trace"), "\"trace_id\":\""), t.trace_id, sizeof(t.trace_id));
 	w = print_bytes(PRINT(w, "\",\"span_id\":\""), t.span_id, sizeof(t.span_id));
@@ -131,7 +142,7 @@ static bool json_write(void *state, const struct view *view, const struct record
 	if (!w)
 		return false;
 	w = time_stamp(PRINT(w, "{"), r->ts_ns);
-	if (r->kind != RECORD_LOSS)
+	if (r->kind == RECORD_EXCHANGE || r->kind == RECORD_FLOW)
 		w = addresses(w, &r->ends.key, r->ends.client != 0);
 	if (r->kind == RECORD_EXCHANGE)
 		w = json_exchange(out, w, view, &r->exchange);
@@ -141,11 +152,13 @@ static bool json_write(void *state, const struct view *view, const struct record
 	if (!w)
 		return false;
 	if (r->kind == RECORD_EXCHANGE)
-		w = json_missing(trace(w, &r->exchange.request.headers), &r->exchange);
+		w = json_missing(trace(w, &r->exchange.request), &r->exchange);
 	else if (r->kind == RECORD_FLOW)
 		w = flow(w, &r->flow);
-	else
+	else if (r->kind == RECORD_LOSS)
 		w = loss(w, &r->loss);
+	else
+		w = budget(w, &r->budget);
 	buf_done(out, PRINT(close_with(w, '}'), "\n"));
 	return true;
 }

@@ -76,9 +76,9 @@ static uint8_t *message(struct buf *b, uint8_t *w, const struct view *view, cons
 		w = request_start(b, w, m);
 	else if (w && m->status)
 		w = NUMBER(w, "code", m->status);
-	if (w && view->headers != HEADERS_NONE && has_fields(m))
+	if (w && view->headers != HEADERS_NONE && !(m->left_out & 1u << PART_HEADERS) && has_fields(m))
 		w = field_lines(b, PRINT(w, "\"headers\":["), view, &m->headers);
-	if (w && view->headers != HEADERS_NONE && m->trailers.n)
+	if (w && view->headers != HEADERS_NONE && !(m->left_out & 1u << PART_TRAILERS) && m->trailers.n)
 		w = field_lines(b, PRINT(w, "\"trailers\":["), view, &m->trailers);
 	if (w)
 		w = request ? request_more(b, w, m) : TEXT(b, w, "reason", m->reason);
@@ -224,12 +224,19 @@ static uint8_t *missing_of(uint8_t *w, const struct message *m, const char *side
 			w = NUMBER(w, "bytes", m->missing[i].bytes);
 		w = CLOSE(w);
 	}
+	for (unsigned part = 0; m->left_out >> part; part++) {
+		if (!(m->left_out >> part & 1))
+			continue;
+		w = WORD(PRINT(w, "{"), "side", side);
+		w = WORD(w, "part", name_of_part(part));
+		w = CLOSE(WORD(w, "cause", "budget"));
+	}
 	return w;
 }
 
 uint8_t *json_missing(uint8_t *w, const struct exchange_record *x)
 {
-	if (!x->request.missings && !x->response.missings)
+	if (!x->request.missings && !x->response.missings && !x->request.left_out && !x->response.left_out)
 		return w;
 	w = missing_of(PRINT(w, "\"missing\":["), &x->request, "request");
 	w = missing_of(w, &x->response, "response");

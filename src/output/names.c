@@ -16,6 +16,7 @@ const char *name_of_ended(unsigned ended)
 		[ENDED_REPLACED] = "replaced",
 		[ENDED_LOST] = "lost",
 		[ENDED_GOAWAY] = "goaway",
+		[ENDED_BUDGET] = "budget",
 	};
 
 	return LOOK_UP(names, ended);
@@ -45,6 +46,18 @@ const char *name_of_cause(unsigned cause)
 	};
 
 	return LOOK_UP(names, cause);
+}
+
+const char *name_of_detail(unsigned detail)
+{
+	static const char *const names[DETAILS] = {
+		[DETAIL_WHOLE] = "whole",
+		[DETAIL_HEADS] = "heads",
+		[DETAIL_LINES] = "lines",
+		[DETAIL_COUNTS] = "counts",
+	};
+
+	return LOOK_UP(names, detail);
 }
 
 const char *name_of_vantage(unsigned vantage)

@@ -8,6 +8,7 @@
 const char *name_of_ended(unsigned ended);     /* NULL for ENDED_WELL */
 const char *name_of_part(unsigned part);
 const char *name_of_cause(unsigned cause);
+const char *name_of_detail(unsigned detail);   /* "whole", "heads", "lines", "counts" */
 const char *name_of_vantage(unsigned vantage); /* NULL for VANTAGE_UNKNOWN */
 const char *name_of_turned(unsigned turned);   /* NULL for TURNED_NOT */
 const char *name_of_grpc_status(int status);   /* "OK", "CANCELLED", ... */

@@ -347,7 +347,7 @@ static bool match_exchange(const struct select *s, const struct exchange_record 
 
 bool select_match(const struct select *s, const struct record *r)
 {
-	if (r->kind == RECORD_LOSS)
+	if (r->kind == RECORD_LOSS || r->kind == RECORD_BUDGET)
 		return true;
 	if (!match_server(s, &r->ends))
 		return false;

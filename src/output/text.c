@@ -361,6 +361,21 @@ static uint8_t *loss(uint8_t *w, const struct record *r)
 	return shown(PRINT(w, ": "), slice_str(l->cause ? l->cause : ""), NAME_CHARS);
 }
 
+static uint8_t *budget(uint8_t *w, const struct budget_record *b)
+{
+	static const char *const now[DETAILS] = {
+		[DETAIL_WHOLE] = "everything again",
+		[DETAIL_HEADS] = "bodies are left out",
+		[DETAIL_LINES] = "all but first lines is left out",
+		[DETAIL_COUNTS] = "connections are only counted, all but one in ",
+	};
+
+	w = print_duration(PRINT(w, "!! CPU time a second: "), b->spent_ns);
+	w = print_duration(PRINT(w, " of "), b->limit_ns);
+	w = print_str(PRINT(w, ": "), now[b->detail]);
+	return b->detail == DETAIL_COUNTS ? print_u64(w, b->one_in) : w;
+}
+
 static bool text_write(void *state, const struct view *view, const struct record *r, struct buf *out)
 {
 	uint8_t *w = buf_start(out, LINE);
@@ -369,14 +384,16 @@ static bool text_write(void *state, const struct view *view, const struct record
 	if (!w)
 		return false;
 	w = time_of_day(state, w, r->ts_ns);
-	if (r->kind != RECORD_LOSS)
+	if (r->kind == RECORD_EXCHANGE || r->kind == RECORD_FLOW)
 		w = ends(state, w, &r->ends);
 	if (r->kind == RECORD_EXCHANGE)
 		w = exchange(state, w, r);
 	else if (r->kind == RECORD_FLOW)
 		w = flow(w, &r->flow);
-	else
+	else if (r->kind == RECORD_LOSS)
 		w = loss(w, r);
+	else
+		w = budget(w, &r->budget);
 	buf_done(out, PRINT(w, "\n"));
 	return true;
 }

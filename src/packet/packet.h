@@ -21,6 +21,7 @@ struct packet {
 	uint16_t link;             /* LINKTYPE_* */
 	uint8_t dir;               /* enum direction */
 	bool chosen;               /* the capture has decided that of the points that show this connection, this one counts */
+	bool counted;              /* the capture only counts this connection now: most of its packets do not come */
 	const struct iface *iface; /* NULL: unknown */
 	struct slice data;         /* the bytes captured, link-layer header first; borrowed */
 };

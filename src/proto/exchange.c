@@ -185,6 +185,8 @@ static __attribute__((noinline)) void keep_body(struct conn *c, struct draft *d,
 {
 	uint32_t want = c->env->body_keep;
 
+	if (d->body_left_out)
+		return;
 	if (!d->body) {
 		d->body = conn_alloc(c, want);
 		if (!d->body)
@@ -251,6 +253,16 @@ static uint64_t latest_ns(const struct exchange *x)
 	return ns > x->reset_ns ? ns : x->reset_ns;
 }
 
+/* What of a message is not to be shown, or not whole. */
+static uint8_t left_out(const struct conn *c, const struct draft *d)
+{
+	uint8_t parts = d->body_left_out ? 1u << PART_BODY : 0;
+
+	if (c->env->detail >= DETAIL_LINES && d->seen)
+		parts |= 1u << PART_HEADERS | (d->in_trailers && d->fields_n > d->headers_n ? 1u << PART_TRAILERS : 0);
+	return parts;
+}
+
 static void fill_record(struct conn *c, struct exchange *x, struct record *r)
 {
 	struct exchange_record *e = &r->exchange;
@@ -264,6 +276,8 @@ static void fill_record(struct conn *c, struct exchange *x, struct record *r)
 		grpc_fill(c, x, latest_ns(x), e); /* before all that points into the text, which it may move */
 	draft_finish(&x->request, &e->request);
 	draft_finish(&x->response, &e->response);
+	e->request.left_out = left_out(c, &x->request);
+	e->response.left_out = left_out(c, &x->response);
 	e->request.method = draft_method(&x->request);
 	e->request.target = start_value(&x->request);
 	e->request.scheme = draft_place(&x->request, x->request.authority.name, x->request.authority.name_len);
@@ -311,11 +325,25 @@ static void say_progress(struct conn *c, struct exchange *x)
 	conn_emit(c, &r);
 }
 
+/* Content is not looked at, which matters if it was to be. */
+static void leave_out(const struct conn *c, struct exchange *x, unsigned side)
+{
+	struct draft *d = exchange_side(x, side);
+
+	d->body_left_out |= x->grpc || d->body_n < c->env->body_keep;
+	if (x->grpc)
+		x->grpc->side[side].doubt = true;
+}
+
 void exchange_content(struct conn *c, struct exchange *x, unsigned side, struct slice data)
 {
 	struct draft *d = exchange_side(x, side);
 
 	d->body_bytes += data.n;
+	if (c->env->detail) {
+		leave_out(c, x, side);
+		return;
+	}
 	if (d->body_n < c->env->body_keep)
 		keep_body(c, d, data);
 	if (x->grpc)
@@ -324,7 +352,7 @@ void exchange_content(struct conn *c, struct exchange *x, unsigned side, struct 
 
 bool exchange_counts(const struct conn *c, struct exchange *x, unsigned side)
 {
-	return !x->grpc && exchange_side(x, side)->body_n >= c->env->body_keep;
+	return c->env->detail || (!x->grpc && exchange_side(x, side)->body_n >= c->env->body_keep);
 }
 
 void exchange_elided(struct conn *c, struct exchange *x, unsigned side, uint64_t n, uint64_t now_ns)
@@ -333,6 +361,8 @@ void exchange_elided(struct conn *c, struct exchange *x, unsigned side, uint64_t
 
 	d->body_bytes += n;
 	d->wire_bytes += n;
+	if (c->env->detail)
+		leave_out(c, x, side);
 	draft_seen(d, now_ns);
 	exchange_progress(c, x, now_ns);
 }

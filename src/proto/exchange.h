@@ -41,7 +41,8 @@ struct draft {
 	bool done;                    /* nothing will be added */
 	bool cut;                     /* the limit was reached: of fields, or ... */
 	bool text_cut;                /* ... of text */
-	bool untidy;                  /* fields have white space at their ends */
+	bool untidy : 1;              /* fields have white space at their ends */
+	bool body_left_out : 1;       /* its content was not kept or looked into, or not all of it: see enum detail */
 	struct interim interim[INTERIM_MAX]; /* not zeroed, as what follows */
 	struct missing missing[MISSING_MAX];
 };

@@ -25,6 +25,7 @@ struct conn_env {
 	void (*emit)(void *ctx, struct conn *c, struct record *r);
 	/* Bytes of this side before stream offset `until` need not come any more. */
 	void (*skip)(void *ctx, struct conn *c, unsigned side, uint64_t until);
+	enum detail detail;           /* what may be left out */
 };
 
 struct conn {

@@ -48,6 +48,8 @@ struct flow {
 	bool shaken : 1;              /* the handshake was seen */
 	uint8_t elides : 2;           /* bits: payload of side 0, of side 1 need not come */
 	bool left : 1;                /* alone, for nobody decodes it; but at stalled_ns it is to be looked at again */
+	bool counted : 1;             /* the capture only counts it now, ... */
+	bool was_counted : 1;         /* ... or did so before */
 	uint8_t born;                 /* its place among the engine's latest flows */
 	uint32_t tunnel_id;
 	uint32_t ifindex;             /* the capture point that owns it: the first that showed it */

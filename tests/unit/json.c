@@ -494,6 +494,40 @@ static void test_loss_record(void **state)
 	expect("loss.cpu", "0");
 }
 
+static void test_budget_record(void **state)
+{
+	(void)state;
+	s.r.kind = RECORD_BUDGET;
+	s.r.ends = (struct endpoints){0};
+	s.r.budget = (struct budget_record){DETAIL_LINES, DETAIL_COUNTS, 1, 90000000, 100000000, 3000000000};
+	expect("budget", "{\"step\":\"lines\",\"before\":\"counts\",\"cpu_ns\":90000000,\"limit_ns\":100000000,"
+	       "\"lasted_ns\":3000000000}");
+	expect("ip", NULL);
+	s.r.budget.detail = DETAIL_COUNTS;
+	s.r.budget.one_in = 4;
+	expect("budget.step", "\"counts\"");
+	expect("budget.one_in", "4");
+}
+
+/* What was left out for the budget is not shown, though it is there, and said. */
+static void test_left_out(void **state)
+{
+	struct exchange_record *x = &s.r.exchange;
+
+	(void)state;
+	x->request.left_out = 1 << PART_HEADERS;
+	x->response.left_out = 1 << PART_BODY;
+	expect("l7.request.Record.Http.headers", NULL);
+	assert_non_null(json_at(written(), "l7.response.Record.Http.headers").p);
+	expect("missing", "[{\"side\":\"request\",\"part\":\"headers\",\"cause\":\"budget\"},"
+	       "{\"side\":\"response\",\"part\":\"body\",\"cause\":\"budget\"}]");
+	x->request.left_out = 0;
+	x->response.left_out = 1 << PART_HEADERS | 1 << PART_TRAILERS;
+	assert_non_null(json_at(written(), "l7.request.Record.Http.headers").p);
+	expect("l7.response.Record.Http.headers", NULL);
+	expect("l7.response.Record.Http.trailers", NULL);
+}
+
 /* Whatever the room, there is a whole line or nothing; what was there before stays. */
 static void test_no_room(void **state)
 {
@@ -575,6 +609,7 @@ int main(void)
 		TEST(missing),     TEST(interim_and_turned),        TEST(where),             TEST(backend),
 		TEST(ipv6),        TEST(numbers),                   TEST(headers),           TEST(secrets),
 		TEST(body),        TEST(flow_record),               TEST(loss_record),       TEST(no_room),
+		TEST(budget_record), TEST(left_out),
 		TEST(little_room), TEST(grpc),                      TEST(grpc_outcome),      TEST(grpc_messages),
 		TEST(http2),       TEST(grpc_not_known),            TEST(trace),
 	};

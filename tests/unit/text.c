@@ -373,6 +373,11 @@ static void test_flow_and_loss(void **state)
 	s.r.loss = (struct loss_record){"file", 1, 0, 0};
 	s.r.ends.ifname = NULL;
 	expect("10:54:09.234567 !! lost 1 packet, on interface 3: file");
+	s.r.kind = RECORD_BUDGET;
+	s.r.budget = (struct budget_record){DETAIL_COUNTS, DETAIL_LINES, 8, 150000000, 100000000, 0};
+	expect("10:54:09.234567 !! CPU time a second: 150ms of 100ms: connections are only counted, all but one in 8");
+	s.r.budget.detail = DETAIL_WHOLE;
+	expect("10:54:09.234567 !! CPU time a second: 150ms of 100ms: everything again");
 }
 
 static void check_print(uint8_t *(*print)(uint8_t *, uint64_t), uint64_t v, const char *want)
