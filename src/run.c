@@ -14,6 +14,7 @@
 #include "capture/file.h"
 #include "capture/filter.h"
 #include "capture/live.h"
+#include "degrade.h"
 #include "outlet.h"
 #include "output/summary.h"
 #include "workers/workers.h"
@@ -31,6 +32,7 @@ struct run {
 	struct desk *desk;       /* this thread's, then those of the workers' threads */
 	unsigned desks;
 	struct workers *workers;
+	struct degrade degrade;
 	uint64_t filtered, file_lost;
 	time_t progress;         /* when it is to be told next, CLOCK_MONOTONIC */
 	enum exit_code code;
@@ -180,6 +182,7 @@ static struct source *open_live(struct run *r, enum exit_code *code, char *error
 		.whole = takes_all(c),
 		.last = c->vantage == VANTAGE_SERVER,
 		.snaplen = (uint32_t)c->snaplen,
+		.metered = c->cpu_budget_ns > 0,
 		.filter = r->filter,
 		.verbose = (int)c->verbose,
 		.say = say_line,
@@ -260,6 +263,12 @@ static void go_first(void)
 		setpriority(PRIO_PROCESS, 0, WATCH_NICE);
 }
 
+/* May the kernel leave out what is not wanted of a connection? */
+static bool may_elide(const struct run *r)
+{
+	return r->source->ops->elide && !takes_all(r->config) && (!r->filter || filter_is_plain(r->filter));
+}
+
 static int open_workers(struct run *r, size_t memory)
 {
 	unsigned n = (unsigned)r->config->workers;
@@ -273,11 +282,10 @@ static int open_workers(struct run *r, size_t memory)
 		.flow_records = r->config->flows,
 		.stream_interval_ns = r->config->stream_interval_ns,
 	};
-	bool elides = r->source->ops->elide && !takes_all(r->config) && (!r->filter || filter_is_plain(r->filter));
 	const struct engine_hooks hooks = {
 		.record = on_record,
 		.segment = r->outlet.tap_flows ? on_segment : NULL,
-		.elide = elides ? on_elide : NULL,
+		.elide = may_elide(r) ? on_elide : NULL,
 		.elided = on_elided,
 		.flow_end = r->outlet.tap_flows ? on_flow_end : NULL,
 	};
@@ -310,6 +318,7 @@ static struct summary summarise(struct run *r)
 		.shown = r->outlet.shown,
 		.file_lost = r->file_lost,
 		.live = is_live(r),
+		.budget = r->degrade.told,
 		.write = r->outlet.tap ? r->config->write : NULL,
 		.tap = outlet_tap_counts(&r->outlet),
 	};
@@ -392,10 +401,22 @@ static void say_attached(struct run *r)
 	say("watching all %" PRIu64 " interfaces", counts.interfaces);
 }
 
+static void keep_budget(struct run *r)
+{
+	struct record record = {.kind = RECORD_BUDGET};
+
+	if (!degrade_step(&r->degrade, r->source, &record.budget))
+		return;
+	record.ts_ns = r->source->ops->now(r->source);
+	workers_detail(r->workers, record.budget.detail);
+	on_record(&r->desk[0], &record);
+}
+
 /* Between two polls: nothing is at hand just now. */
 static void rest(struct run *r)
 {
 	tell_losses(r);
+	keep_budget(r);
 	if (is_live(r))
 		workers_tick(r->workers, r->source->ops->now(r->source));
 	workers_push(r->workers);
@@ -430,6 +451,7 @@ static void finish(struct run *r, int err)
 	struct summary s;
 
 	tell_losses(r);
+	degrade_end(&r->degrade);
 	workers_finish(r->workers);
 	flush(r);
 	if (err)
@@ -447,6 +469,7 @@ enum exit_code run(const struct config *config)
 
 	catch_signals();
 	if (open_all(&r) == 0) {
+		degrade_init(&r.degrade, r.source, config->cpu_budget_ns, may_elide(&r));
 		if (is_live(&r) && !config->quiet)
 			say_watching(&r);
 		finish(&r, pump(&r));

@@ -337,7 +337,7 @@ static int tc_start(struct tc *t, const struct live_config *config, char *error,
 	clock_init(&t->clock, boot, wall);
 	t->seen = t->compared = boot;
 	programs = programs_of(t, config);
-	if (config->metered && meter_open(&t->meter, &programs, t->load.prog_fd) < 0)
+	if (config->metered && meter_open(&t->meter, &programs) < 0)
 		pick_say(config, true, "what the programs cost is not measured: the kernel refused");
 	err = follow_open(&t->follow, config, &programs, t->load.tallies_fd, &t->ring, error, n);
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);

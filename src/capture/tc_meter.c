@@ -11,16 +11,17 @@ static void add(struct meter *m, int fd)
 	for (unsigned i = 0; i < m->n; i++)
 		if (m->prog[i] == fd)
 			return;
-	m->prog[m->n++] = fd;
+	if (fd > 0)
+		m->prog[m->n++] = fd;
 }
 
-int meter_open(struct meter *m, const struct hook_programs *programs, const int own[WAYS])
+int meter_open(struct meter *m, const struct hook_programs *programs)
 {
 	*m = (struct meter){.fd = bpf_enable_stats(BPF_STATS_RUN_TIME)};
-	for (enum way w = 0; w < WAYS; w++) {
-		add(m, own[w]);
-		for (int l3 = 0; l3 < 2; l3++)
+	for (int l3 = 0; l3 < 2; l3++) {
+		for (enum way w = 0; w < WAYS; w++)
 			add(m, programs->fd[l3][w]);
+		add(m, programs->xdp[l3]);
 	}
 	return m->fd < 0 ? -errno : 0;
 }

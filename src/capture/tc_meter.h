@@ -9,12 +9,12 @@
 
 struct meter {
 	int fd;       /* the kernel measures as long as it is open; -1: it does not */
-	int prog[WAYS * 3];
+	int prog[2 * WAYS + 2];
 	unsigned n;
 };
 
-/* Of these programs, borrowed; `own` are those that they may hand packets on to. 0 or a negative errno; release it in both cases. */
-int meter_open(struct meter *m, const struct hook_programs *programs, const int own[WAYS]);
+/* Of these programs, borrowed, and what they hand packets on to. 0 or a negative errno; release it in both cases. */
+int meter_open(struct meter *m, const struct hook_programs *programs);
 void meter_release(struct meter *m);
 
 /* CPU time that they took up to now, nanoseconds; 0 when it is not measured. */

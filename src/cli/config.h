@@ -55,6 +55,7 @@ struct config {
 	uint64_t stream_interval_ns; /* 0: no records of what goes on */
 	uint64_t body;             /* bytes to keep of each body */
 	uint64_t count;            /* 0: no limit */
+	uint64_t cpu_budget_ns;    /* of watch, CPU time a second; 0: none */
 	uint64_t memory, ring;     /* bytes; ring 0: as live_open likes it */
 	uint64_t workers;          /* from 1 to WORKERS_MAX */
 	uint64_t verbose;

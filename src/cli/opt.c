@@ -145,6 +145,18 @@ static int set_ring(struct config *c, const struct opt *o, const char *value, ch
 	return err;
 }
 
+static int set_share(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	uint64_t *ns = field(c, o);
+
+	if (!value_percent(value, ns)) {
+		snprintf(error, n, "'%s' is no share of a core: write 10%% or 150%%", value);
+		return -EINVAL;
+	}
+	*ns *= 10000; /* a thousandth of a percent of a second */
+	return 0;
+}
+
 /* 0, or a millisecond and more. */
 static int set_interval(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
 {
@@ -263,6 +275,8 @@ const struct opt opts[] = {
 	{"write", 'w', "FILE", BOTH, OPT_SHOW, set_text, AT(write), false, "the packets, as pcap or, by its name, pcapng"},
 
 	{"memory", 0, "SIZE", BOTH, OPT_LIMITS, set_memory, AT(memory), false, "the most to use; default: 256M"},
+	{"cpu-budget", 0, "SHARE", WATCH, OPT_LIMITS, set_share, AT(cpu_budget_ns), false,
+	 "CPU time, as 10% of a core; default: no limit"},
 	{"ring", 0, "SIZE", WATCH, OPT_LIMITS, set_ring, AT(ring), false, "the buffer from the kernel; default: 64M"},
 	{"workers", 0, "COUNT", BOTH, OPT_LIMITS, set_workers, 0, false, "threads that put exchanges together; default: 1"},
 

@@ -198,6 +198,9 @@ static int settle(struct parse *p)
 	struct config *c = p->config;
 	bool packets = c->write && strcmp(c->write, "-") == 0;
 
+	if (c->cpu_budget_ns && (c->write || c->snaplen || c->vantage == VANTAGE_BOTH))
+		return complain(p, "--cpu-budget cannot be kept with %s, for which every packet is wanted",
+				c->write ? "--write" : c->snaplen ? "--snaplen" : "--vantage both");
 	if (c->outputs.n == 0)
 		return words_add(&c->outputs, packets ? "null" : "text", 4);
 	for (size_t i = 0; i < c->outputs.n && packets; i++)

@@ -37,6 +37,20 @@ bool value_size(const char *s, uint64_t *ret)
 	return !*end || strcasecmp(end, "b") == 0 || strcasecmp(end, "i") == 0 || strcasecmp(end, "ib") == 0;
 }
 
+bool value_percent(const char *s, uint64_t *ret)
+{
+	const char *end = digits(s, ret);
+	uint64_t unit = 1000;
+
+	if (!end || *ret > UINT32_MAX / 1000)
+		return false;
+	*ret *= unit;
+	if (*end == '.')
+		for (end++; unit > 1 && *end >= '0' && *end <= '9'; end++)
+			*ret += (uint64_t)(*end - '0') * (unit /= 10);
+	return !*end || strcmp(end, "%") == 0;
+}
+
 bool value_bool(const char *s, bool *ret)
 {
 	static const char *const words[] = {"0", "1", "no", "yes", "false", "true", "off", "on"};

@@ -12,6 +12,9 @@ bool value_number(const char *s, uint64_t *ret);
 /* Bytes: digits, then nothing or one of k, M, G (powers of 1024, either case, "Mi" and "MiB" too). False as above. */
 bool value_size(const char *s, uint64_t *ret);
 
+/* A share of one, in percent: "10%", "150", "0.5%"; in 1000ths of a percent, at most UINT32_MAX. False when it is no such thing. */
+bool value_percent(const char *s, uint64_t *ret);
+
 /* "1", "yes", "true", "on" or "0", "no", "false", "off", in any case. False when it is none of these. */
 bool value_bool(const char *s, bool *ret);
 

@@ -137,6 +137,8 @@ void engine_loss(struct engine *e, uint64_t ts_ns, const struct loss_record *los
 void engine_detail(struct engine *e, enum detail detail)
 {
 	e->env.detail = detail;
+	if (e->hooks.detail)
+		e->hooks.detail(e->hooks.ctx, detail);
 }
 
 void engine_finish(struct engine *e)

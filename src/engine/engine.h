@@ -47,13 +47,15 @@ struct engine_hooks {
 	/* No packet and no record of this flow will follow. */
 	void (*flow_end)(void *ctx, uint64_t flow_id);
 	/*
-	 * All three or none: this engine stands in front of others, and has no connections itself. A segment was found at this
+	 * All four or none: this engine stands in front of others, and has no connections itself. A segment was found at this
 	 * time of the capture; `pkt` is as with `segment`. Time passed; which must be told to all at the same place in the order
-	 * of things, for engine_tick. The ring lost packets at about this time.
+	 * of things, for engine_tick. The ring lost packets at about this time. From here on this much detail is
+	 * wanted.
 	 */
 	void (*pass)(void *ctx, const struct packet *pkt, const struct segment *seg, uint64_t now_ns);
 	void (*tick)(void *ctx, uint64_t now_ns);
 	void (*missed)(void *ctx, uint64_t ts_ns);
+	void (*detail)(void *ctx, enum detail detail);
 };
 
 /* Hooks are copied. NULL when out of memory. */

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stddef.h>
 
+#include "output/names.h"
+
 /* "1 packet", "2 packets". */
 static void add_count(FILE *out, uint64_t n, const char *one)
 {
@@ -55,6 +57,20 @@ static void add_left_out(FILE *out, const struct summary *s)
 	fprintf(out, " of them or of their acknowledgements, ");
 	add_count(out, s->copies, "packet");
 	fprintf(out, " that another interface showed\n");
+}
+
+static void add_budget(FILE *out, const struct summary *s)
+{
+	const struct summary_budget *b = &s->budget;
+	uint64_t all_ns = 1;
+
+	for (unsigned i = 0; i < DETAILS; i++)
+		all_ns += b->in_ns[i];
+	fprintf(out, "cpu: %.1f%% of a core, of %.1f%%: ", (double)b->cpu_ns * 100 / (double)all_ns, (double)b->limit_ns / 1e7);
+	for (unsigned i = 0; i < DETAILS; i++)
+		fprintf(out, "%.0fs %s, ", (double)b->in_ns[i] / 1e9, name_of_detail(i));
+	add_count(out, s->stats.flows_counted, "connection");
+	fprintf(out, " only counted for some time\n");
 }
 
 /* What never came to us as packets, then what the streams lack for it, by cause. */
@@ -155,6 +171,8 @@ void summary_print(const struct summary *s, bool verbose, FILE *out)
 		add_left_out(out, s);
 	add_lost(out, s);
 	fprintf(out, "\n");
+	if (s->budget.limit_ns)
+		add_budget(out, s);
 	if (verbose)
 		add_lost_by_cpu(out, s);
 	if (verbose)
@@ -172,6 +190,8 @@ void summary_progress(const struct summary *s, FILE *out)
 	for (unsigned i = 0; i < s->ignoreds; i++)
 		if (s->ignored[i].now)
 			fprintf(out, "; not decoded: %" PRIu64 " %s", s->ignored[i].now, s->ignored[i].why);
+	if (s->budget.detail)
+		fprintf(out, "; only %s, to stay within the CPU budget", name_of_detail(s->budget.detail));
 	fprintf(out, "; ");
 	add_lost(out, s);
 	fprintf(out, "\n");

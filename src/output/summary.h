@@ -10,6 +10,15 @@
 #include "output/tap.h"
 #include "record.h"
 
+/* What a CPU budget led to. */
+struct summary_budget {
+	uint64_t limit_ns;           /* CPU time a second that may be taken; 0: there is no budget */
+	uint64_t cpu_ns;             /* CPU time that was taken, in the kernel too, all together */
+	uint64_t in_ns[DETAILS];     /* time with so much detail */
+	uint64_t steps;              /* changes */
+	enum detail detail;          /* now */
+};
+
 struct summary {
 	struct stats stats;          /* of the engine */
 	uint64_t filtered;           /* packets that the filter refused; the engine did not see them */
@@ -28,6 +37,7 @@ struct summary {
 	uint64_t elided, elided_bytes; /* ... or nobody wants them; and payload that nobody wants, of these and of others */
 	unsigned ignoreds;           /* reasons why connections are not decoded, ... */
 	struct ignored ignored[IGNORED_MAX]; /* ... and how many */
+	struct summary_budget budget;
 	const char *write;           /* name of the packet file; NULL: none */
 	struct tap_counts tap;
 };

@@ -4,14 +4,14 @@
 #include <errno.h>
 #include <signal.h>
 
-enum kind { KIND_SEGMENT = WORKER_SEGMENT, KIND_MOVED = WORKER_MOVED, KIND_TICK, KIND_MISSED, KIND_IFACE };
+enum kind { KIND_SEGMENT = WORKER_SEGMENT, KIND_MOVED = WORKER_MOVED, KIND_TICK, KIND_MISSED, KIND_DETAIL, KIND_IFACE };
 
 /* In the queue one follows the other; `n` includes what is behind the head. */
 struct task {
 	uint32_t n;
 	uint16_t kind;
 	uint16_t iface; /* where the packet's is, or this one is to be; WORKER_IFACES: none */
-	uint64_t time_ns;
+	uint64_t time_ns; /* or what else there is to say */
 };
 
 struct iface_set {
@@ -96,6 +96,11 @@ void worker_missed(struct worker *w, uint64_t ts_ns)
 	ask(w, KIND_MISSED, sizeof(struct task), ts_ns);
 }
 
+void worker_detail(struct worker *w, enum detail detail)
+{
+	ask(w, KIND_DETAIL, sizeof(struct task), detail);
+}
+
 void worker_push(struct worker *w)
 {
 	queue_push(&w->queue);
@@ -131,6 +136,9 @@ static void take(struct worker *w, void *task)
 		break;
 	case KIND_MISSED:
 		engine_missed(w->engine, m->time_ns);
+		break;
+	case KIND_DETAIL:
+		engine_detail(w->engine, (enum detail)m->time_ns);
 		break;
 	case KIND_IFACE:
 		w->iface[m->iface] = ((struct iface_set *)task)->iface;

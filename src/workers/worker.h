@@ -40,6 +40,7 @@ int worker_open(struct worker *w, const struct engine_config *config, const stru
 void worker_segment(struct worker *w, enum worker_way way, const struct packet *pkt, const struct segment *seg, uint64_t now_ns);
 void worker_tick(struct worker *w, uint64_t now_ns);
 void worker_missed(struct worker *w, uint64_t ts_ns);
+void worker_detail(struct worker *w, enum detail detail);
 
 /* What was asked up to now is to be done soon. */
 void worker_push(struct worker *w);

@@ -55,6 +55,14 @@ static void on_missed(void *ctx, uint64_t ts_ns)
 		worker_missed(&w->worker[i], ts_ns);
 }
 
+static void on_detail(void *ctx, enum detail detail)
+{
+	struct workers *w = ctx;
+
+	for (unsigned i = 0; i < w->n; i++)
+		worker_detail(&w->worker[i], detail);
+}
+
 /* --- life ----------------------------------------------------------------------------------------------------------- */
 
 static size_t block_size(size_t memory, unsigned n)
@@ -68,7 +76,7 @@ static int open_all(struct workers *w, unsigned n, const struct engine_config *c
 {
 	size_t mine = config->memory / SHARE, block = block_size(config->memory, n);
 	const struct engine_hooks front = {.ctx = w, .record = w->hooks.record ? on_record : NULL, .pass = on_pass,
-					   .tick = on_tick, .missed = on_missed};
+					   .tick = on_tick, .missed = on_missed, .detail = on_detail};
 	struct engine_hooks hooks = w->hooks;
 	struct engine_config each = *config;
 	int err = 0;
@@ -139,6 +147,11 @@ void workers_tick(struct workers *w, uint64_t now_ns)
 void workers_loss(struct workers *w, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname)
 {
 	engine_loss(w->engine, ts_ns, loss, ifindex, ifname);
+}
+
+void workers_detail(struct workers *w, enum detail detail)
+{
+	engine_detail(w->engine, detail);
 }
 
 void workers_push(struct workers *w)

@@ -36,6 +36,8 @@ void workers_packet(struct workers *w, const struct packet *pkt);
 void workers_tick(struct workers *w, uint64_t now_ns);
 void workers_loss(struct workers *w, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
 
+void workers_detail(struct workers *w, enum detail detail);
+
 /* No packet is at hand just now: what is on its way need not wait for more. */
 void workers_push(struct workers *w);
 

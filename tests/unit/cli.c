@@ -75,6 +75,7 @@ HOLDS(write, c->write && !strcmp(c->write, "x.pcap"))
 HOLDS(memory, c->memory == 64 << 20)
 HOLDS(ring, c->ring == 1 << 20)
 HOLDS(workers, c->workers == 4)
+HOLDS(cpu_budget, c->cpu_budget_ns == 12500000)
 HOLDS(verbose, c->verbose == 1)
 HOLDS(quiet, c->quiet)
 HOLDS(help, c->ask == ASK_HELP)
@@ -107,6 +108,7 @@ static const struct expect {
 	{"stream-interval", "30s", "0", stream_interval_holds},
 	{"write", "x.pcap", "y.pcap", write_holds},
 	{"memory", "64M", "1G", memory_holds},
+	{"cpu-budget", "1.25%", "0", cpu_budget_holds},
 	{"ring", "1MiB", "128k", ring_holds},
 	{"workers", "4", "1", workers_holds},
 	{"verbose", NULL, NULL, verbose_holds},
@@ -319,6 +321,11 @@ static void test_errors(void **state)
 		{NULL, "watch|--body|2M", "--body: 2M is out of range"},
 		{NULL, "watch|--stream-interval|often", "--stream-interval: 'often' is no time from 1ms up"},
 		{NULL, "watch|--stream-interval|999us", "--stream-interval: '999us' is no time from 1ms up"},
+		{NULL, "watch|--cpu-budget|half", "--cpu-budget: 'half' is no share of a core: write 10%"},
+		{NULL, "watch|--cpu-budget|10%%", "--cpu-budget: '10%%' is no share"},
+		{NULL, "watch|--cpu-budget|10%|-w|x.pcap", "--cpu-budget cannot be kept with --write"},
+		{NULL, "watch|--cpu-budget|10%|-s|96", "--cpu-budget cannot be kept with --snaplen"},
+		{NULL, "watch|--cpu-budget|10%|--vantage|both", "--cpu-budget cannot be kept with --vantage both"},
 		{NULL, "watch|--hook|ebpf", "--hook: 'ebpf' is none of auto, tcx, tc, xdp, packet"},
 		{NULL, "watch|-i|a,,b", "--interface: a name is empty"},
 		{NULL, "watch|--status|9999", "--status: "},

@@ -105,6 +105,17 @@ static void test_oddities(void **state)
 	      "         2  frames of HTTP/2 that broke the rules\n");
 }
 
+static void test_budget(void **state)
+{
+	const struct summary s = {.stats = {.flows_counted = 2}, .live = true,
+				  .budget = {.limit_ns = 100000000, .cpu_ns = 1200000000, .steps = 2, .detail = DETAIL_LINES,
+					     .in_ns = {8000000000, 0, 2000000000, 0}}};
+
+	(void)state;
+	check(&s, false, "0 exchanges\n0 packets, 0 connections, 0 interfaces\n0 lost\n"
+	      "cpu: 12.0% of a core, of 10.0%: 8s whole, 0s heads, 2s lines, 0s counts, 2 connections only counted for some time\n");
+}
+
 static void test_progress(void **state)
 {
 	const struct summary s = {.stats = {.packets = 2, .exchanges = 1}, .shown = 1};
@@ -125,6 +136,7 @@ int main(void)
 		cmocka_unit_test(test_nothing), cmocka_unit_test(test_one_of_each), cmocka_unit_test(test_selection),
 		cmocka_unit_test(test_losses),  cmocka_unit_test(test_oddities),    cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_filter_in_kernel), cmocka_unit_test(test_losses_by_cpu),
+		cmocka_unit_test(test_budget),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
