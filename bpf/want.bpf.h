@@ -152,6 +152,7 @@ static __always_inline int count_only(struct half *h, struct tally *t, struct cu
 {
 	t->elided_bytes += c->end - c->payload;
 	c->flags |= EVENT_COUNTED;
+	h->until = 0; /* nobody decodes it now: who will, says anew what is not wanted */
 	if (end > h->top && end - h->top <= NEAR_SEQ)
 		h->top = end;
 	if (!(c->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) && h->counted == share && c->boot_ns - h->told_ns < ALIVE_NS &&
@@ -160,9 +161,11 @@ static __always_inline int count_only(struct half *h, struct tally *t, struct cu
 		h->last_ns = c->boot_ns;
 		return 0;
 	}
-	h->counted = share;
-	h->told_ns = c->boot_ns;
-	h->told = h->top;
+	if (c->flags & EVENT_CHOSEN || !h->owner_sees) { /* userspace listens to no others */
+		h->counted = share;
+		h->told_ns = c->boot_ns;
+		h->told = h->top;
+	}
 	c->n = c->payload;
 	return 1;
 }

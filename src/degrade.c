@@ -44,7 +44,7 @@ void degrade_init(struct degrade *d, struct source *source, uint64_t limit_ns, b
 
 static void choose(struct degrade *d, struct source *source)
 {
-	if (d->at_ns - d->seed_ns >= ROTATE_NS && getrandom(&d->seed, sizeof d->seed, 0) == sizeof d->seed)
+	if ((!d->seed_ns || d->at_ns - d->seed_ns >= ROTATE_NS) && getrandom(&d->seed, sizeof d->seed, 0) == sizeof d->seed)
 		d->seed_ns = d->at_ns;
 	source->ops->share(source, shift_of(d->budget.level), d->seed);
 }
@@ -79,15 +79,16 @@ bool degrade_step(struct degrade *d, struct source *source, struct budget_record
 	ret->one_in = (uint16_t)(1 << shift_of(level));
 	ret->lasted_ns = now_ns - d->since_ns;
 	d->since_ns = now_ns;
-	d->told.steps++;
 	d->told.detail = ret->detail;
 	if (shift_of(level) || shift_of(before))
 		choose(d, source);
 	return true;
 }
 
-void degrade_end(struct degrade *d)
+void degrade_end(struct degrade *d, struct source *source)
 {
-	if (d->told.limit_ns)
-		d->told.in_ns[detail_of(d->budget.level)] += clock_ns(CLOCK_MONOTONIC) - d->at_ns;
+	uint64_t now_ns = d->told.limit_ns ? clock_ns(CLOCK_MONOTONIC) : 0;
+
+	if (now_ns > d->at_ns)
+		measure(d, source, now_ns);
 }

@@ -26,6 +26,6 @@ void degrade_init(struct degrade *d, struct source *source, uint64_t limit_ns, b
 bool degrade_step(struct degrade *d, struct source *source, struct budget_record *ret);
 
 /* The run is over: nobody is to be told any more, but the time up to now counts. */
-void degrade_end(struct degrade *d);
+void degrade_end(struct degrade *d, struct source *source);
 
 #endif

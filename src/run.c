@@ -451,8 +451,8 @@ static void finish(struct run *r, int err)
 	struct summary s;
 
 	tell_losses(r);
-	degrade_end(&r->degrade);
 	workers_finish(r->workers);
+	degrade_end(&r->degrade, r->source);
 	flush(r);
 	if (err)
 		fail(r, err == -EBADMSG ? EXIT_BROKEN : is_live(r) ? EXIT_OTHER : EXIT_INPUT, *why ? why : strerror(-err));

@@ -80,6 +80,10 @@ void flow_ignore_alias(struct engine *e, struct flow *f, const struct packet *pk
 				   .begin = st->syn_seen ? st->isn + 1 : 0,
 				   .ifindex = pkt->iface ? pkt->iface->index : 0};
 
+	if (pkt->counted) { /* the programs have forgotten what they were told */
+		f->elides &= (uint8_t)~(1u << seg->side);
+		return;
+	}
 	if (!e->hooks.elide || f->elides & 1u << seg->side || seg->flags & (TCP_SYN | TCP_FIN | TCP_RST))
 		return;
 	f->elides |= (uint8_t)(1u << seg->side);
@@ -93,15 +97,19 @@ static void count_only(struct engine *e, struct flow *f)
 {
 	struct conn *c = &f->conn;
 
-	f->counted = true;
+	f->counted = 3;
 	e->stats.flows_counted += !f->was_counted;
 	f->was_counted = true;
 	f->elides = 3;
 	if (!f->shaken)
 		f->handshake_ns = 0; /* its end will not be seen */
 	for (unsigned side = 0; side < 2; side++) {
-		stream_release(&f->stream[side], e->pool);
-		stream_elide(&f->stream[side], ELIDE_ALL);
+		struct stream *st = &f->stream[side];
+
+		stream_release(st, e->pool);
+		if (st->top > st->next) /* what waited was counted when it came */
+			stream_skip(st, st->next_seq + (uint32_t)(st->top - st->next), 0, false);
+		stream_elide(st, ELIDE_ALL);
 	}
 	flow_unstall(f);
 	if (c->done)
@@ -130,16 +138,14 @@ static void went_on(struct engine *e, struct flow *f, unsigned side, uint32_t se
 	stream_resume(&f->stream[side]);
 }
 
-/* It is decoded again, as if it had begun before the capture. */
+/* It is decoded again, as if it had begun before the capture: each side from its own next packet on. */
 static void decode_again(struct engine *e, struct flow *f, const struct segment *seg)
 {
 	struct conn *c = &f->conn;
 	bool syn = seg->flags & TCP_SYN;
 
-	f->counted = false;
+	f->counted &= (uint8_t)~(1u << seg->side);
 	went_on(e, f, seg->side, seg->seq + syn);
-	if (seg->flags & TCP_ACK)
-		went_on(e, f, !seg->side, seg->ack);
 	if (!c->verdict || strcmp(c->verdict, "budget") != 0)
 		return;
 	flow_not_left_alone(e, f);

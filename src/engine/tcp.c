@@ -113,7 +113,7 @@ static void handle_syn(struct flow *f, const struct segment *seg)
 		f->conn.midstream = false;
 	if (f->conn.client < 0)
 		f->conn.client = (int8_t)(seg->flags & TCP_ACK ? !seg->side : seg->side);
-	if (!(seg->flags & TCP_ACK) && !f->shaken)
+	if (!(seg->flags & TCP_ACK) && !f->shaken && !f->counted) /* else its end will not be seen */
 		f->handshake_ns = seg->ts_ns;
 }
 
@@ -252,7 +252,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 		e->current = NULL;
 		return;
 	}
-	if (pkt->counted != f->counted)
+	if ((pkt->counted ? f->counted != 3 : f->counted >> seg->side & 1) && !f->closed)
 		flow_counting(e, f, pkt, seg);
 	f->side[seg->side].segments++;
 	f->side[seg->side].bytes += f->elides & 1u << seg->side ? seg->payload.n : n;

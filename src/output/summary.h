@@ -15,7 +15,6 @@ struct summary_budget {
 	uint64_t limit_ns;           /* CPU time a second that may be taken; 0: there is no budget */
 	uint64_t cpu_ns;             /* CPU time that was taken, in the kernel too, all together */
 	uint64_t in_ns[DETAILS];     /* time with so much detail */
-	uint64_t steps;              /* changes */
 	enum detail detail;          /* now */
 };
 

@@ -366,7 +366,7 @@ static uint8_t *budget(uint8_t *w, const struct budget_record *b)
 	static const char *const now[DETAILS] = {
 		[DETAIL_WHOLE] = "everything again",
 		[DETAIL_HEADS] = "bodies are left out",
-		[DETAIL_LINES] = "all but first lines is left out",
+		[DETAIL_LINES] = "all but first lines are left out",
 		[DETAIL_COUNTS] = "connections are only counted, all but one in ",
 	};
 

@@ -361,8 +361,7 @@ void exchange_elided(struct conn *c, struct exchange *x, unsigned side, uint64_t
 
 	d->body_bytes += n;
 	d->wire_bytes += n;
-	if (c->env->detail)
-		leave_out(c, x, side);
+	leave_out(c, x, side);
 	draft_seen(d, now_ns);
 	exchange_progress(c, x, now_ns);
 }

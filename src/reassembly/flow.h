@@ -48,7 +48,7 @@ struct flow {
 	bool shaken : 1;              /* the handshake was seen */
 	uint8_t elides : 2;           /* bits: payload of side 0, of side 1 need not come */
 	bool left : 1;                /* alone, for nobody decodes it; but at stalled_ns it is to be looked at again */
-	bool counted : 1;             /* the capture only counts it now, ... */
+	uint8_t counted : 2;          /* a bit for each side of which the capture only counts the bytes now, ... */
 	bool was_counted : 1;         /* ... or did so before */
 	uint8_t born;                 /* its place among the engine's latest flows */
 	uint32_t tunnel_id;

@@ -12,9 +12,11 @@
 
 #define EXCHANGES 6
 #define SEED 7
+#define LARGE 900000
 
 static unsigned begin_shot[EXCHANGES], end_shot[EXCHANGES]; /* of each exchange */
 static unsigned from, to;                                   /* what is between these shots is only counted */
+static bool large;                                          /* the first body is, and the second one is empty */
 static unsigned whole_ones;                                 /* exchanges of which all was said, a bit for each */
 
 /* Exchange i asks for /i, and is answered with status 400 + i and i * 100 bytes. */
@@ -53,7 +55,7 @@ static void look(void *ctx, const struct record *r)
 	if (!q->complete || !a->complete || q->missings || a->missings)
 		return;
 	assert_int_equal(r->exchange.ended, ENDED_WELL);
-	assert_int_equal(a->body_bytes, i * 100);
+	assert_int_equal(a->body_bytes, large ? (i ? 0 : LARGE) : i * 100);
 	whole_ones |= 1u << i;
 }
 
@@ -121,6 +123,33 @@ static void counted_between(void **state)
 	assert_true(flows > t->n * t->n / 2);
 	teardown(state);
 	setup(state);
+}
+
+/* What was left out of a body, because nobody wanted it, is counted on: it is no loss then, and no byte of it is forgotten. */
+static void counted_while_left_out(void **state)
+{
+	uint64_t share;
+
+	(void)state;
+	talk_open(t);
+	talk_say(t, CLIENT, "GET /0 HTTP/1.1\r\n\r\n");
+	say_response("HTTP/1.1 400 Bad Request\r\nContent-Length: 900000\r\n\r\n", LARGE);
+	talk_say(t, CLIENT, "GET /1 HTTP/1.1\r\n\r\n");
+	say_response("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", 0);
+	talk_close(t);
+	for (unsigned j = 0; j < t->n; j++)
+		t->shots[j].ts_ns += j * UINT64_C(300000000); /* it takes a while, in which there are signs of life */
+	share = share_without();
+	lag = 0;
+	large = true;
+	for (from = 20; from < t->n; from += t->n / 9) {
+		for (to = from + 1; to <= t->n; to += t->n / 11) {
+			count_between(share);
+			assert_string_equal(flow_bytes(&part), flow_bytes(&whole));
+			both_close();
+		}
+	}
+	large = false;
 }
 
 /* Whom the hash does not choose, nothing happens to. */
@@ -278,7 +307,7 @@ static void lines_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(counted_between), T(not_counted), T(by_turns), T(fair), T(body_in_parts), T(lines_only),
+		T(counted_between), T(counted_while_left_out), T(not_counted), T(by_turns), T(fair), T(body_in_parts), T(lines_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,7 +108,7 @@ static void test_oddities(void **state)
 static void test_budget(void **state)
 {
 	const struct summary s = {.stats = {.flows_counted = 2}, .live = true,
-				  .budget = {.limit_ns = 100000000, .cpu_ns = 1200000000, .steps = 2, .detail = DETAIL_LINES,
+				  .budget = {.limit_ns = 100000000, .cpu_ns = 1200000000, .detail = DETAIL_LINES,
 					     .in_ns = {8000000000, 0, 2000000000, 0}}};
 
 	(void)state;
