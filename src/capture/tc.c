@@ -122,9 +122,10 @@ static int wait_for_packets(struct tc *t, int timeout_ms)
 	ring_free(&t->ring);
 	if (timeout_ms)
 		__atomic_exchange_n(&t->load.shared->want_wake, t->idle ? WAKE_ANY : WAKE_BIG, __ATOMIC_SEQ_CST);
-	if (t->idle && ring_end(&t->ring) != t->ring.at)
+	if (ring_end(&t->ring) - t->ring.at > (t->idle ? 0 : t->load.shared->nap_room)) /* the bell, if it rang, was before */
 		timeout_ms = 0;
 	n = epoll_wait(t->epoll, ready, 2, timeout_ms);
+	__atomic_store_n(&t->load.shared->want_wake, WAKE_NOT, __ATOMIC_RELAXED); /* awake: no bell, nor a look for one */
 	if (n < 0)
 		return 0;
 	for (int i = 0; i < n; i++)

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <signal.h>
 
+#define REST_EVERY 64u /* blocks, when there is always another one */
+
 enum kind { KIND_SEGMENT = WORKER_SEGMENT, KIND_MOVED = WORKER_MOVED, KIND_TICK, KIND_MISSED, KIND_DETAIL, KIND_IFACE };
 
 /* In the queue one follows the other; `n` includes what is behind the head. */
@@ -158,6 +160,7 @@ static void *work(void *ctx)
 {
 	struct worker *w = ctx;
 	struct slice block;
+	unsigned busy = 0;
 
 	while (queue_take(&w->queue, &block)) {
 		for (size_t at = 0; at < block.n;) {
@@ -168,8 +171,11 @@ static void *work(void *ctx)
 		}
 		queue_done(&w->queue);
 		publish(w);
-		if (queue_is_empty(&w->queue))
+		busy = queue_is_empty(&w->queue) ? REST_EVERY : busy + 1;
+		if (busy == REST_EVERY) {
 			w->rest(w->ctx);
+			busy = 0;
+		}
 	}
 	engine_finish(w->engine);
 	publish(w);

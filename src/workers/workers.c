@@ -8,7 +8,8 @@
 #include "workers/worker.h"
 
 #define SHARE      16u                 /* of the memory, for fragments and routes; and as much for what is on its way */
-#define FRAGMENTS  ((size_t)8 << 20)   /* more is never needed for them */
+#define FRAGMENTS  ((size_t)8 << 20)   /* more is never needed for them, and with */
+#define FEW        ((size_t)1 << 20)   /* ... less than that no datagram fits: each of the four sizes it needs takes a slab */
 #define BLOCK_MAX  ((size_t)64 << 10)  /* so that what is on its way to a worker stays in the cache, */
 #define BLOCK_MIN  ((size_t)16 << 10)  /* ... and yet it is woken for many packets at once */
 
@@ -74,19 +75,20 @@ static size_t block_size(size_t memory, unsigned n)
 
 static int open_all(struct workers *w, unsigned n, const struct engine_config *config, void *const ctx[], void (*rest)(void *ctx))
 {
-	size_t mine = config->memory / SHARE, block = block_size(config->memory, n);
+	size_t routes = config->memory / SHARE / 2, fragments = routes, block = block_size(config->memory, n);
 	const struct engine_hooks front = {.ctx = w, .record = w->hooks.record ? on_record : NULL, .pass = on_pass,
 					   .tick = on_tick, .missed = on_missed, .detail = on_detail};
 	struct engine_hooks hooks = w->hooks;
 	struct engine_config each = *config;
 	int err = 0;
 
-	each.memory = mine / 2 < FRAGMENTS ? mine / 2 : FRAGMENTS;
+	fragments = fragments > FRAGMENTS ? FRAGMENTS : fragments < FEW ? FEW : fragments;
+	each.memory = fragments;
 	w->engine = engine_new(&each, &front);
-	w->route = route_new(n, mine / 2, config->hash_seed);
+	w->route = route_new(n, routes, config->hash_seed);
 	if (!w->engine || !w->route)
 		return -ENOMEM;
-	each.memory = (config->memory - mine) / n - block * QUEUE_BLOCKS;
+	each.memory = (config->memory - fragments - routes) / n - block * QUEUE_BLOCKS;
 	while (w->n < n && !err) {
 		hooks.ctx = ctx[1 + w->n];
 		err = worker_open(&w->worker[w->n++], &each, &hooks, rest, block);

@@ -23,7 +23,7 @@ struct workers;
 /*
  * `config` is that of one engine that would do it all: its memory is shared out, packets on their way included. Each hook is called
  * with the `ctx` of the thread that calls: ctx[0] is the caller's, and ctx[i] that of the i'th of n, if n is more than 1; what these
- * share is theirs to guard. `rest` is called by each of the n when no packet is at hand, and at its end. Returns 0 or a negative
+ * share is theirs to guard. `rest` is called by each of the n when no packet is at hand or it is time, and at its end. Returns 0 or a negative
  * errno, -EINVAL when there is less than n * WORKERS_MEMORY.
  */
 int workers_new(struct workers **ret, unsigned n, const struct engine_config *config, const struct engine_hooks *hooks,

@@ -41,6 +41,8 @@ for talk in tests/pcaps/*.talk; do
 	same "$name" "${options[@]}" "$capture"
 done
 same 'all of them' "${captures[@]}"
+talk_make ip-fragments
+same 'fragments, in little memory' --memory 16M "$capture"
 
 # A service's address here, a pod's there: the same segments between other ends. In the second round the ports there are used again,
 # for others than in the first.
