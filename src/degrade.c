@@ -7,6 +7,7 @@
 #define SECOND    UINT64_C(1000000000)
 #define COUNTS    6             /* levels on which one of 2, 4, ... connections is decoded */
 #define ROTATE_NS (30 * SECOND) /* then it is others' turn */
+_Static_assert(COUNTS <= SHARE_MAX, "no more than a source can choose");
 
 static uint64_t clock_ns(clockid_t clock)
 {

@@ -287,6 +287,19 @@ static inline void say_response(const char *head, size_t n)
 	talk_ack(t, CLIENT);
 }
 
+#define LONG(n) "HTTP/1.1 200 OK\r\nContent-Length: " #n "\r\n\r\n"
+#define SHORT "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes"
+
+/* A connection begins with a download under this head, and goes on with another exchange. */
+static inline void say_download(const char *head, size_t n)
+{
+	talk_open(t);
+	talk_say(t, CLIENT, GET);
+	say_response(head, n);
+	talk_say(t, CLIENT, GET);
+	say_response(SHORT, 0);
+}
+
 static inline void swap(unsigned a, unsigned b)
 {
 	struct shot s = t->shots[a];
@@ -298,9 +311,6 @@ static inline void swap(unsigned a, unsigned b)
 	t->shots[b].ts_ns = s.ts_ns;
 }
 
-#define LONG(n) "HTTP/1.1 200 OK\r\nContent-Length: " #n "\r\n\r\n"
-#define SHORT "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes"
-
 static inline void anew(void **state)
 {
 	teardown(state);
@@ -310,11 +320,7 @@ static inline void anew(void **state)
 /* A download whose last segments straddle or lie behind what is wanted, and what follows it: any two are exchanged, any comes twice. */
 static inline void begin_edge(void)
 {
-	talk_open(t);
-	talk_say(t, CLIENT, GET);
-	say_response(LONG(400003), 400003);
-	talk_say(t, CLIENT, GET);
-	say_response(SHORT, 0);
+	say_download(LONG(400003), 400003);
 	talk_close(t);
 }
 

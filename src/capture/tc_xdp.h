@@ -17,8 +17,8 @@ enum mode {
 };
 
 /*
- * Attaches the program, which is for this mode. The descriptor of the link, or a
- * negative errno: -EBUSY when there is another program, whatever its mode.
+ * Attaches the program, which is for this mode. The descriptor of the link, or a negative errno: -EBUSY when there is another
+ * program, whatever its mode.
  */
 int xdp_link(int program, uint32_t ifindex, enum mode mode);
 

@@ -2,8 +2,8 @@
 /*
  * Which worker a segment goes to: all of a connection to one, by a hash of its ends; and of a connection that is seen twice,
  * before and behind address translation, both views to one, because they are one connection's to the engine. Such a pair is known
- * by the segments that they begin with. So connections are remembered;
- * where there is no room for more, the longest silent are forgotten.
+ * by the segments that they begin with. So connections are remembered; where there is no room for more, the longest silent are
+ * forgotten.
  */
 #ifndef PERISCO_WORKERS_ROUTE_H
 #define PERISCO_WORKERS_ROUTE_H

@@ -1,16 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # perisco between other programs: pipes that stay open, readers that go away, signals, packets to standard output.
-set -u
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. tests/run/common
 perisco=$B/perisco
-unset "${!PERISCO_@}"
-status=0
-fail() {
-	echo "$*"
-	status=1
-}
 
 "$B/pcap-make" - "$work/two.pcap" <<'END'
 conn 10.0.0.1:1001 -> 10.0.0.2:80

@@ -2,15 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Reassembly is invisible: each conversation gives the same records however its segments are cut, reordered and doubled. One
 # whose records do depend on that says so in a line "# not shaken: why".
-set -u
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-unset "${!PERISCO_@}"
-status=0
-fail() {
-	echo "$*"
-	status=1
-}
+. tests/run/common
 
 # With sanitizers, which are five times as slow, fewer: what is compared is the same.
 case $B in

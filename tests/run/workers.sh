@@ -2,15 +2,8 @@
 # SPDX-License-Identifier: MIT
 # However many workers there are, the same records are made: of each conversation alone, of all of them at once, and of many
 # connections on two sides of an address translation.
-set -u
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. tests/run/common
 . scripts/talk
-status=0
-fail() {
-	echo "$*"
-	status=1
-}
 
 replay() {
 	timeout -s KILL 60 "$B/perisco" replay --flows "$@"

@@ -2,15 +2,8 @@
 # SPDX-License-Identifier: MIT
 # What -w writes: all packets, which give the same records when they are replayed; or the whole connections of the exchanges that
 # were selected, in which tshark finds those exchanges.
-set -u
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. tests/run/common
 . scripts/talk
-status=0
-fail() {
-	echo "$*"
-	status=1
-}
 
 replay() {
 	"$B/perisco" replay -q "$@"

@@ -10,11 +10,7 @@
 static void length_and_next(void **state)
 {
 	(void)state;
-	talk_open(t);
-	talk_say(t, CLIENT, GET);
-	say_response(LONG(500000), 500000);
-	talk_say(t, CLIENT, GET);
-	say_response(SHORT, 0);
+	say_download(LONG(500000), 500000);
 	talk_say(t, CLIENT, GET);
 	say_response(LONG(300000), 300000);
 	talk_close(t);
@@ -24,11 +20,7 @@ static void length_and_next(void **state)
 static void length_too_long(void **state)
 {
 	(void)state;
-	talk_open(t);
-	talk_say(t, CLIENT, GET);
-	say_response(LONG(900000), 500000);
-	talk_say(t, CLIENT, GET);
-	say_response(SHORT, 0);
+	say_download(LONG(900000), 500000);
 	talk_say(t, CLIENT, GET);
 	say_response(LONG(400000), 800000);
 	talk_close(t);
@@ -38,11 +30,7 @@ static void length_too_long(void **state)
 static void length_too_short(void **state)
 {
 	(void)state;
-	talk_open(t);
-	talk_say(t, CLIENT, GET);
-	say_response(LONG(300000), 500000);
-	talk_say(t, CLIENT, GET);
-	say_response(SHORT, 0);
+	say_download(LONG(300000), 500000);
 	talk_close(t);
 	expect_same();
 }

@@ -19,11 +19,7 @@ static void reuse(void **state)
 	say_body(SERVER, 9000);
 	t->seq[CLIENT] += 70000000;
 	t->seq[SERVER] += 500000000;
-	talk_open(t);
-	talk_say(t, CLIENT, GET);
-	say_response(LONG(300000), 300000);
-	talk_say(t, CLIENT, GET);
-	say_response(SHORT, 0);
+	say_download(LONG(300000), 300000);
 	talk_close(t);
 	expect_same();
 }
