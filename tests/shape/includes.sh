@@ -13,8 +13,9 @@ may() {
 	workers) echo base packet record.h engine/engine.h workers ;;
 	capture) echo base packet event.h opaque.h '*.skel.h' capture ;;
 	identity) echo base packet identity ;;
-	output) echo base packet record.h output ;;
-	cli) echo base packet record.h capture output cli ;;
+	sink) echo base sink ;;
+	output) echo base packet record.h sink output ;;
+	cli) echo base packet record.h capture sink output cli ;;
 	*) echo none ;;
 	esac
 }

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Brings records to where a network is between: a bounded queue, and a thread of its own that tries again, later and later,
+ * when the other side is away. Whoever hands records over never waits. Each record that was accepted is in the end
+ * delivered, or dropped and counted by cause, or still in the spool.
+ */
+#ifndef PERISCO_SINK_COURIER_H
+#define PERISCO_SINK_COURIER_H
+
+#include <stdbool.h>
+
+#include "sink/parcel.h"
+#include "sink/spool.h"
+
+/* What became of a record. */
+enum fate { FATE_OPEN, FATE_DELIVERED, FATE_REFUSED };
+
+/* A record to deliver. */
+struct item {
+	const uint8_t *p; /* line feed included */
+	size_t n;
+	uint64_t flow_id, ts_ns, run, number; /* as in struct mark and struct parcel */
+	enum fate fate;
+};
+
+/* What knows the way: a client of some protocol. Only the courier's thread calls it, but for `probe`, which comes first. */
+struct carrier {
+	void *self;
+	/* Is the other side there? 0, or a negative errno with a line in `why`. */
+	int (*probe)(void *self, char *why, size_t n);
+	/*
+	 * Tries to deliver the items, in order, and says the fate of each: FATE_OPEN is tried again. 0, or a negative errno with
+	 * a line in `why` when something is to be told. It takes some seconds at most, and returns soon once `*hurry` is true.
+	 */
+	int (*carry)(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n);
+	void (*close)(void *self);
+};
+
+struct courier_config {
+	const char *name;             /* in messages; borrowed for life */
+	uint64_t bit;                 /* its bit in struct mark's sinks */
+	size_t queue;                 /* bytes that may wait in memory */
+	struct spool *spool;          /* where they wait when it is down; NULL: nowhere. Becomes the courier's */
+	void (*say)(const char *line); /* one line for people; any thread */
+};
+
+struct courier;
+
+/* Records, by what became of them so far. accepted + recovered = delivered + refused + dropped_* + waiting + spooled. */
+struct courier_counts {
+	uint64_t accepted, delivered;
+	uint64_t recovered;      /* found in the spool of an earlier run */
+	uint64_t retried;        /* tries beyond the first */
+	uint64_t refused;        /* by the other side, for good */
+	uint64_t dropped_full;   /* the queue was full */
+	uint64_t dropped_spool;  /* the spool was full, or could not be written */
+	uint64_t dropped_exit;   /* the time at the end was up */
+	uint64_t waiting;        /* in memory */
+	uint64_t spooled;        /* on disk */
+	uint64_t queue_bytes, spool_bytes;
+};
+
+/* Begins; the carrier is the courier's from now on. NULL when out of memory or threads: then both are closed. */
+struct courier *courier_new(const struct courier_config *config, const struct carrier *carrier);
+
+/* Accepts the records of a parcel that bear its bit. Never waits for the network or a disk. */
+void courier_put(struct courier *c, struct parcel *p);
+
+void courier_count(struct courier *c, struct courier_counts *ret);
+
+/*
+ * Delivers what it can within `deadline_ms`, leaves the rest in the spool or drops it, and gives the last counts (ret may
+ * be NULL). NULL is allowed.
+ */
+void courier_close(struct courier *c, unsigned deadline_ms, struct courier_counts *ret);
+
+#endif

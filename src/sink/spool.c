@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+#include "sink/spool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define SEGMENT_MAX ((uint64_t)16 << 20) /* then the next one is begun */
+#define FIRST       ((uint64_t)1 << 32)  /* the segment a new spool begins with: there is room in front */
+#define MAGIC       0x6c636150u          /* "Pacl" */
+
+/* In front of each parcel's marks and bytes. */
+struct head {
+	uint32_t magic, crc; /* the CRC of all that follows it, in this header and behind */
+	uint64_t run, n_marks, n;
+};
+
+struct place {
+	uint64_t segment, offset;
+};
+
+/* Invariant: done <= next <= end, and the segments from done.segment to end.segment are the files there are. */
+struct spool {
+	pthread_mutex_t lock;
+	int dir, mark;           /* the directory, locked; its file `head` */
+	int out, in;             /* segments end.segment and next.segment; -1: not open */
+	struct place done, next, end;
+	uint64_t max, bytes, unreadable;
+};
+
+static void segment_name(char name[32], uint64_t segment)
+{
+	snprintf(name, 32, "%016" PRIx64 ".spool", segment);
+}
+
+static int segment_open(const struct spool *s, uint64_t segment, int flags)
+{
+	char name[32];
+	int fd;
+
+	segment_name(name, segment);
+	fd = openat(s->dir, name, flags | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static void segment_remove(struct spool *s, uint64_t segment)
+{
+	struct stat st;
+	char name[32];
+
+	segment_name(name, segment);
+	if (fstatat(s->dir, name, &st, 0) == 0 && unlinkat(s->dir, name, 0) == 0)
+		s->bytes -= (uint64_t)st.st_size < s->bytes ? (uint64_t)st.st_size : s->bytes;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Finds the segments that are there: the first and the last number, and their bytes. */
+static int survey(struct spool *s, uint64_t *first, uint64_t *last)
+{
+	DIR *dir = fdopendir(dup(s->dir));
+	struct dirent *entry;
+	uint64_t segment;
+	struct stat st;
+	int length;
+
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		length = 0;
+		if (sscanf(entry->d_name, "%16" SCNx64 ".spool%n", &segment, &length) != 1 || length != 22 ||
+		    fstatat(s->dir, entry->d_name, &st, 0) < 0)
+			continue;
+		s->bytes += (uint64_t)st.st_size;
+		*first = segment < *first ? segment : *first;
+		*last = segment > *last ? segment : *last;
+	}
+	closedir(dir);
+	return 0;
+}
+
+/* Goes on where the last run ended. Nothing is appended to its last segment, whose end may be torn. */
+static int resume(struct spool *s)
+{
+	struct place done = {0, 0};
+	uint64_t first = UINT64_MAX, last = 0;
+	int r = survey(s, &first, &last);
+
+	if (r < 0)
+		return r;
+	if (pread(s->mark, &done, sizeof(done), 0) != sizeof(done))
+		done = (struct place){0, 0};
+	if (first == UINT64_MAX) {
+		s->end.segment = (done.segment > FIRST ? done.segment : FIRST) + 1;
+		s->done = s->next = s->end;
+		return 0;
+	}
+	for (uint64_t i = first; i < done.segment && i <= last; i++)
+		segment_remove(s, i);
+	s->done = done.segment >= first ? done : (struct place){first, 0};
+	s->next = s->done;
+	s->end.segment = (last > done.segment ? last : done.segment) + 1;
+	return 0;
+}
+
+static int spool_begin(struct spool *s, const char *path)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0)
+		return -errno;
+	if (flock(s->dir, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	s->mark = openat(s->dir, "head", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return s->mark < 0 ? -errno : resume(s);
+}
+
+int spool_open(struct spool **ret, const char *path, uint64_t max, char *error, size_t n)
+{
+	struct spool *s = calloc(1, sizeof(*s));
+	int r;
+
+	*ret = NULL;
+	if (!s) {
+		snprintf(error, n, "out of memory");
+		return -ENOMEM;
+	}
+	pthread_mutex_init(&s->lock, NULL);
+	s->dir = s->mark = s->out = s->in = -1;
+	s->max = max;
+	r = spool_begin(s, path);
+	if (r < 0) {
+		snprintf(error, n, "cannot use '%s' as a spool: %s", path,
+			 r == -EBUSY ? "another process does; name another directory" : strerror(-r));
+		spool_close(s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+static void next_segment(struct spool *s)
+{
+	close_fd(&s->out);
+	s->end = (struct place){s->end.segment + 1, 0};
+}
+
+/* The segment that is appended to, with room for one more parcel. */
+static int make_room(struct spool *s, uint64_t bytes)
+{
+	if (s->bytes + bytes > s->max)
+		return -ENOSPC;
+	if (s->end.offset > 0 && s->end.offset + bytes > SEGMENT_MAX)
+		next_segment(s);
+	if (s->out < 0)
+		s->out = segment_open(s, s->end.segment, O_WRONLY | O_CREAT | O_TRUNC);
+	return s->out < 0 ? s->out : 0;
+}
+
+static uint32_t crc_of(const struct head *h, const void *marks, const void *bytes)
+{
+	uLong crc = crc32_z(0, (const uint8_t *)&h->run, sizeof(*h) - offsetof(struct head, run));
+
+	crc = crc32_z(crc, marks, h->n_marks * sizeof(struct mark));
+	return (uint32_t)crc32_z(crc, bytes, h->n);
+}
+
+/* A parcel of those records alone that the sink wants. NULL when out of memory. */
+static struct parcel *pick(const struct parcel *p, uint64_t bit)
+{
+	struct parcel *ret;
+	size_t bytes = 0, count = 0;
+
+	for (size_t i = 0; i < p->n_marks; i++)
+		if (p->marks[i].sinks & bit)
+			bytes += p->marks[i].n;
+	ret = parcel_new(parcel_count(p, bit), bytes);
+	if (!ret)
+		return NULL;
+	ret->run = p->run;
+	bytes = 0;
+	for (size_t i = 0; i < p->n_marks; i++) {
+		if (!(p->marks[i].sinks & bit))
+			continue;
+		ret->marks[count] = p->marks[i];
+		ret->marks[count++].at = bytes;
+		memcpy(ret->bytes + bytes, p->bytes + p->marks[i].at, p->marks[i].n);
+		bytes += p->marks[i].n;
+	}
+	return ret;
+}
+
+static uint64_t size_on_disk(const struct parcel *p)
+{
+	return sizeof(struct head) + p->n_marks * sizeof(p->marks[0]) + p->n;
+}
+
+static int write_parcel(int fd, uint64_t at, const struct parcel *p)
+{
+	struct head h = {.magic = MAGIC, .run = p->run, .n_marks = p->n_marks, .n = p->n};
+	struct iovec parts[] = {
+		{&h, sizeof(h)},
+		{(void *)p->marks, p->n_marks * sizeof(p->marks[0])},
+		{p->bytes, p->n},
+	};
+	ssize_t written;
+
+	h.crc = crc_of(&h, p->marks, p->bytes);
+	written = pwritev(fd, parts, 3, (off_t)at);
+	if (written < 0)
+		return -errno;
+	return (uint64_t)written == size_on_disk(p) ? 0 : -ENOSPC;
+}
+
+/* A parcel is there whole or not at all. */
+static int append(struct spool *s, const struct parcel *p)
+{
+	int r = make_room(s, size_on_disk(p));
+
+	if (r < 0)
+		return r;
+	r = write_parcel(s->out, s->end.offset, p);
+	if (r == 0) {
+		s->end.offset += size_on_disk(p);
+		s->bytes += size_on_disk(p);
+	} else if (ftruncate(s->out, (off_t)s->end.offset) < 0) {
+		next_segment(s);
+	}
+	return r;
+}
+
+int spool_put(struct spool *s, const struct parcel *p, uint64_t bit)
+{
+	struct parcel *own = pick(p, bit);
+	int r;
+
+	if (!own)
+		return -ENOMEM;
+	pthread_mutex_lock(&s->lock);
+	r = own->n_marks ? append(s, own) : 0;
+	pthread_mutex_unlock(&s->lock);
+	parcel_drop(own);
+	return r;
+}
+
+/* A segment of its own, in front of the first one. */
+static int put_back(struct spool *s, const struct parcel *p)
+{
+	struct place front = {s->done.segment - 1, 0};
+	int fd, r;
+
+	if (s->bytes + size_on_disk(p) > s->max)
+		return -ENOSPC;
+	fd = segment_open(s, front.segment, O_WRONLY | O_CREAT | O_TRUNC);
+	if (fd < 0)
+		return fd;
+	r = write_parcel(fd, 0, p);
+	close(fd);
+	if (r < 0) {
+		segment_remove(s, front.segment);
+		return r;
+	}
+	s->bytes += size_on_disk(p);
+	s->done = s->next = front;
+	close_fd(&s->in);
+	return pwrite(s->mark, &s->done, sizeof(s->done), 0) == sizeof(s->done) ? 0 : -errno;
+}
+
+int spool_put_back(struct spool *s, const struct parcel *p)
+{
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	r = put_back(s, p);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/* The parcel at s->next. 0, -ENODATA when what is there is no whole parcel, or another negative errno. */
+static int read_parcel(struct spool *s, struct parcel **ret)
+{
+	struct head h;
+	struct parcel *p;
+	ssize_t all;
+
+	if (pread(s->in, &h, sizeof(h), (off_t)s->next.offset) != sizeof(h) || h.magic != MAGIC ||
+	    h.n_marks > s->max / sizeof(struct mark) || h.n > s->max)
+		return -ENODATA;
+	p = parcel_new(h.n_marks, h.n);
+	if (!p)
+		return -ENOMEM;
+	p->run = h.run;
+	all = (ssize_t)(h.n_marks * sizeof(struct mark) + h.n); /* the bytes lie behind the marks */
+	if (pread(s->in, p->marks, (size_t)all, (off_t)(s->next.offset + sizeof(h))) != all ||
+	    crc_of(&h, p->marks, p->bytes) != h.crc) {
+		parcel_drop(p);
+		return -ENODATA;
+	}
+	s->next.offset += sizeof(h) + (uint64_t)all;
+	*ret = p;
+	return 0;
+}
+
+static bool is_within(const struct parcel *p)
+{
+	for (size_t i = 0; i < p->n_marks; i++)
+		if (p->marks[i].at > p->n || p->marks[i].n > p->n - p->marks[i].at)
+			return false;
+	return true;
+}
+
+/* What is left of the segment is not to be read: goes on behind it. */
+static void skip_segment(struct spool *s)
+{
+	bool last = s->next.segment == s->end.segment;
+	struct stat st;
+
+	if (s->in >= 0 && fstat(s->in, &st) == 0 && (uint64_t)st.st_size > s->next.offset)
+		s->unreadable += (uint64_t)st.st_size - s->next.offset;
+	close_fd(&s->in);
+	if (last)
+		next_segment(s);
+	s->next = (struct place){s->next.segment + 1, 0};
+}
+
+static bool is_at_end(const struct spool *s)
+{
+	return s->next.segment == s->end.segment && s->next.offset == s->end.offset;
+}
+
+static int take(struct spool *s, struct parcel **ret)
+{
+	int r;
+
+	while (!is_at_end(s)) {
+		if (s->in < 0)
+			s->in = segment_open(s, s->next.segment, O_RDONLY);
+		r = s->in < 0 ? s->in : read_parcel(s, ret);
+		if (r == 0 && is_within(*ret))
+			return 0;
+		if (r != 0 && r != -ENODATA && r != -ENOENT)
+			return r;
+		if (r == 0)
+			parcel_drop(*ret);
+		*ret = NULL;
+		skip_segment(s);
+	}
+	return 0;
+}
+
+int spool_take(struct spool *s, uint64_t bit, struct parcel **ret)
+{
+	int r;
+
+	*ret = NULL;
+	pthread_mutex_lock(&s->lock);
+	r = take(s, ret);
+	pthread_mutex_unlock(&s->lock);
+	for (size_t i = 0; *ret && i < (*ret)->n_marks; i++)
+		(*ret)->marks[i].sinks = bit;
+	return r;
+}
+
+int spool_done(struct spool *s)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	if (is_at_end(s) && s->end.offset > 0) {
+		close_fd(&s->in);
+		next_segment(s);
+		s->next = s->end;
+	}
+	for (uint64_t i = s->done.segment; i < s->next.segment; i++)
+		segment_remove(s, i);
+	s->done = s->next;
+	if (pwrite(s->mark, &s->done, sizeof(s->done), 0) != sizeof(s->done))
+		r = -errno;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+bool spool_is_empty(struct spool *s)
+{
+	bool ret;
+
+	pthread_mutex_lock(&s->lock);
+	ret = is_at_end(s);
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+uint64_t spool_bytes(struct spool *s)
+{
+	uint64_t ret;
+
+	pthread_mutex_lock(&s->lock);
+	ret = s->bytes;
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+uint64_t spool_unreadable(struct spool *s)
+{
+	uint64_t ret;
+
+	pthread_mutex_lock(&s->lock);
+	ret = s->unreadable;
+	pthread_mutex_unlock(&s->lock);
+	return ret;
+}
+
+void spool_close(struct spool *s)
+{
+	if (!s)
+		return;
+	close_fd(&s->in);
+	close_fd(&s->out);
+	close_fd(&s->mark);
+	close_fd(&s->dir);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}

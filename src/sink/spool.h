@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parcels on disk, first in, first out, for a sink that is down: bounded, and still there after a restart. A directory
+ * holds segments (NUMBER.spool) of parcels and a file `head` that says how far they were delivered. What was delivered
+ * just before a crash may come again: a record's id is the same then. Any thread may call.
+ */
+#ifndef PERISCO_SINK_SPOOL_H
+#define PERISCO_SINK_SPOOL_H
+
+#include <stdbool.h>
+
+#include "sink/parcel.h"
+
+struct spool;
+
+/*
+ * Opens, or makes, the directory `path` for one sink of one process; `max` bounds the bytes in it. 0, or a negative errno
+ * with a line in `error`: -EBUSY when another process has it.
+ */
+int spool_open(struct spool **ret, const char *path, uint64_t max, char *error, size_t n);
+
+/* Appends the records of a parcel that the sink of `bit` wants. 0, -ENOSPC at the bound, or another negative errno. */
+int spool_put(struct spool *s, const struct parcel *p, uint64_t bit);
+
+/*
+ * Puts a parcel in front of all others, whose records all bear the sink's bit. Only when all that was taken is done. 0 or a
+ * negative errno.
+ */
+int spool_put_back(struct spool *s, const struct parcel *p);
+
+/*
+ * The next parcel, whose holder the caller becomes; all its records bear `bit`. 0 with *ret NULL when there is none, or a
+ * negative errno. What cannot be read (cut off by a crash, or altered) is left out and counted.
+ */
+int spool_take(struct spool *s, uint64_t bit, struct parcel **ret);
+
+/* All that was taken has arrived: it will not be taken again, in this run or the next. 0 or a negative errno. */
+int spool_done(struct spool *s);
+
+/* Is there nothing to take? */
+bool spool_is_empty(struct spool *s);
+
+/* Records in it that did not arrive yet, as far as this run knows; bytes that could not be read. */
+uint64_t spool_bytes(struct spool *s);
+uint64_t spool_unreadable(struct spool *s);
+
+/* Closes; what did not arrive stays. NULL is allowed. */
+void spool_close(struct spool *s);
+
+#endif

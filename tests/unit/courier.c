@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* A courier to a place that is slow, away or refuses: each record is delivered in order, or counted where it was lost. */
+#include "sink/courier.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define BIT      2u
+#define RECORD   100 /* bytes */
+#define SEEN_MAX 200000
+
+/* The place: what came there, and how it behaves. */
+struct place {
+	pthread_mutex_t lock;
+	uint64_t seen[SEEN_MAX]; /* numbers of the records, as they came */
+	size_t n;
+	bool away;
+	unsigned refuse_each;   /* refuses those whose number it divides; 0: none */
+	unsigned open_each;     /* the first try of those whose number it divides is in vain; 0: of none */
+	unsigned slow_us;
+	bool tried[SEEN_MAX];
+	bool closed;
+};
+
+static unsigned said;
+
+static void say(const char *line)
+{
+	assert_non_null(strchr(line, ':'));
+	said++;
+}
+
+static int carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
+{
+	struct place *p = self;
+	bool away;
+
+	(void)hurry;
+	assert_true(n > 0);
+	if (p->slow_us)
+		usleep(p->slow_us);
+	pthread_mutex_lock(&p->lock);
+	away = p->away;
+	for (size_t i = 0; i < n && !away; i++) {
+		uint64_t number = items[i].number;
+
+		assert_int_equal(items[i].n, RECORD);
+		assert_int_equal(strtoull((const char *)items[i].p, NULL, 10), number);
+		assert_int_equal(items[i].fate, FATE_OPEN);
+		if (p->open_each && number % p->open_each == 0 && !p->tried[number]) {
+			p->tried[number] = true;
+			continue;
+		}
+		items[i].fate = p->refuse_each && number % p->refuse_each == 0 ? FATE_REFUSED : FATE_DELIVERED;
+		if (items[i].fate == FATE_DELIVERED)
+			p->seen[p->n++] = number;
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (!away)
+		return 0;
+	snprintf(why, why_n, "nobody is there");
+	return -ECONNREFUSED;
+}
+
+static void close_place(void *self)
+{
+	((struct place *)self)->closed = true;
+}
+
+static struct place *place_new(void)
+{
+	struct place *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	pthread_mutex_init(&p->lock, NULL);
+	said = 0;
+	return p;
+}
+
+static void set_away(struct place *p, bool away)
+{
+	pthread_mutex_lock(&p->lock);
+	p->away = away;
+	pthread_mutex_unlock(&p->lock);
+}
+
+static struct courier *courier_to(struct place *p, size_t queue, struct spool *spool)
+{
+	const struct courier_config config = {"place", BIT, queue, spool, say};
+	const struct carrier carrier = {p, NULL, carry, close_place};
+	struct courier *c = courier_new(&config, &carrier);
+
+	assert_non_null(c);
+	return c;
+}
+
+/* Puts records from .. from + n - 1, of which those in between are for somebody else. */
+static void put(struct courier *c, uint64_t run, uint64_t from, size_t n)
+{
+	struct parcel *p = parcel_new(2 * n, 2 * n * RECORD);
+
+	assert_non_null(p);
+	p->run = run;
+	for (size_t i = 0; i < 2 * n; i++) {
+		char line[RECORD + 1];
+
+		snprintf(line, sizeof(line), "%-*llu\n", RECORD - 1, (unsigned long long)(from + i / 2));
+		memcpy(p->bytes + i * RECORD, line, RECORD);
+		p->marks[i] = (struct mark){1, 2, from + i / 2, i & 1 ? BIT : 1, i * RECORD, RECORD};
+	}
+	courier_put(c, p);
+	parcel_drop(p);
+}
+
+static void assert_conserved(const struct courier_counts *n)
+{
+	assert_int_equal(n->accepted + n->recovered, n->delivered + n->refused + n->dropped_full + n->dropped_spool +
+							     n->dropped_exit + n->waiting + n->spooled);
+}
+
+/* The records from .. from + n - 1 came, once each and in order. */
+static void assert_seen(const struct place *p, uint64_t from, size_t n)
+{
+	assert_int_equal(p->n, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(p->seen[i], from + i);
+}
+
+static void end(struct courier *c, unsigned deadline_ms, struct place *p, struct courier_counts *n)
+{
+	courier_close(c, deadline_ms, n);
+	assert_conserved(n);
+	assert_true(p->closed);
+}
+
+static void test_delivers_all_in_order(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = courier_to(p, 64 << 20, NULL);
+	struct courier_counts n;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		put(c, 9, i * 50, 50);
+	end(c, 10000, p, &n);
+	assert_int_equal(n.delivered, 50000);
+	assert_int_equal(n.accepted, 50000);
+	assert_int_equal(n.waiting + n.queue_bytes + n.retried, 0);
+	assert_seen(p, 0, 50000);
+	free(p);
+}
+
+static void test_tries_again_what_is_open_alone(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = courier_to(p, 64 << 20, NULL);
+	struct courier_counts n;
+	bool *came = calloc(SEEN_MAX, 1);
+
+	(void)state;
+	p->open_each = 7;
+	p->refuse_each = 5;
+	put(c, 9, 0, 1000);
+	end(c, 10000, p, &n);
+	assert_int_equal(n.refused, 200);
+	assert_int_equal(n.delivered, 800);
+	assert_int_equal(n.retried, 143);
+	for (size_t i = 0; i < p->n; i++) {
+		assert_false(came[p->seen[i]]);
+		came[p->seen[i]] = true;
+	}
+	free(came);
+	free(p);
+}
+
+static void test_full_queue_drops_and_counts(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = courier_to(p, 1 << 20, NULL);
+	struct courier_counts n;
+
+	(void)state;
+	set_away(p, true);
+	for (unsigned i = 0; i < 1000; i++)
+		put(c, 9, i * 50, 50);
+	courier_count(c, &n);
+	assert_conserved(&n);
+	assert_in_range(n.queue_bytes, 1 << 19, 1 << 20);
+	assert_true(n.dropped_full > 40000);
+	set_away(p, false);
+	end(c, 10000, p, &n);
+	assert_int_equal(n.delivered + n.dropped_full, 50000);
+	assert_seen(p, 0, n.delivered);
+	assert_int_equal(said, 2); /* away, and back */
+	free(p);
+}
+
+static void test_time_is_up(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = courier_to(p, 1 << 20, NULL);
+	struct courier_counts n;
+
+	(void)state;
+	set_away(p, true);
+	put(c, 9, 0, 50);
+	put(c, 9, 50, 50);
+	end(c, 50, p, &n);
+	assert_int_equal(n.dropped_exit, 100);
+	assert_int_equal(n.delivered, 0);
+	free(p);
+}
+
+static void open_spool(struct spool **ret, const char *dir, uint64_t max)
+{
+	char error[256];
+
+	assert_int_equal(spool_open(ret, dir, max, error, sizeof(error)), 0);
+}
+
+static void remove_dir(const char *dir)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* Away, more than the memory holds, back, away again at the end, and the next run delivers the rest: all in order. */
+static void test_spool_loses_nothing(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n, later;
+	struct spool *spool;
+	struct courier *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 1 << 20, spool);
+	for (unsigned i = 0; i < 1000; i++) {
+		set_away(p, i % 500 >= 200);
+		put(c, 9, i * 50, 50);
+		usleep(100 + (i == 600) * 500000);
+	}
+	end(c, 50, p, &n);
+	assert_int_equal(n.dropped_full + n.dropped_spool + n.dropped_exit, 0);
+	assert_true(n.delivered > 0 && n.spooled > 0);
+
+	set_away(p, false);
+	p->closed = false;
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 1 << 20, spool);
+	put(c, 10, 50000, 10);
+	end(c, 10000, p, &later);
+	assert_int_equal(later.recovered, n.spooled);
+	assert_int_equal(later.delivered, n.spooled + 10);
+	assert_seen(p, 0, 50010);
+	remove_dir(dir);
+	free(p);
+}
+
+static void test_full_spool_drops_and_counts(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 20);
+	c = courier_to(p, 1 << 20, spool);
+	set_away(p, true);
+	for (unsigned i = 0; i < 1000; i++) {
+		put(c, 9, i * 50, 50);
+		usleep(100);
+	}
+	end(c, 50, p, &n);
+	assert_true(n.dropped_spool > 10000 && n.spooled > 5000);
+	remove_dir(dir);
+	free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_delivers_all_in_order),
+		cmocka_unit_test(test_tries_again_what_is_open_alone),
+		cmocka_unit_test(test_full_queue_drops_and_counts),
+		cmocka_unit_test(test_time_is_up),
+		cmocka_unit_test(test_spool_loses_nothing),
+		cmocka_unit_test(test_full_spool_drops_and_counts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* Parcels on disk: in order, bounded, whole after a restart, and what is torn is left out. */
+#include "sink/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define BIT 4u
+#define BIG ((uint64_t)1 << 30)
+
+static char dir[64];
+
+/* A parcel of records "NUMBER FILL\n", of which those with an odd number are for another sink. */
+static struct parcel *parcel_of(uint64_t run, unsigned from, unsigned n, size_t fill)
+{
+	struct parcel *p = parcel_new(n, n * (fill + 16));
+	size_t at = 0;
+
+	assert_non_null(p);
+	p->run = run;
+	for (unsigned i = 0; i < n; i++) {
+		int length = sprintf((char *)p->bytes + at, "%u %0*d\n", from + i, (int)fill, 0);
+
+		p->marks[i] = (struct mark){7, 8, from + i, (from + i) & 1 ? 2 : BIT, at, (size_t)length};
+		at += (size_t)length;
+	}
+	p->n = at;
+	return p;
+}
+
+static void put(struct spool *s, uint64_t run, unsigned from, unsigned n, size_t fill, int want)
+{
+	struct parcel *p = parcel_of(run, from, n, fill);
+
+	assert_int_equal(spool_put(s, p, BIT), want);
+	parcel_drop(p);
+}
+
+static struct spool *open_spool(uint64_t max)
+{
+	struct spool *s;
+	char error[256];
+
+	assert_int_equal(spool_open(&s, dir, max, error, sizeof(error)), 0);
+	return s;
+}
+
+/* The next parcel has the even records of from .. from + n - 1; n 0: there is none. */
+static void take(struct spool *s, unsigned from, unsigned n)
+{
+	struct parcel *p;
+
+	assert_int_equal(spool_take(s, BIT, &p), 0);
+	if (!n) {
+		assert_null(p);
+		return;
+	}
+	assert_non_null(p);
+	assert_int_equal(p->n_marks, n / 2);
+	for (unsigned i = 0; i < n / 2; i++) {
+		assert_int_equal(p->marks[i].number, from + 2 * i);
+		assert_int_equal(p->marks[i].sinks, BIT);
+		assert_int_equal(strtoul((char *)p->bytes + p->marks[i].at, NULL, 10), from + 2 * i);
+		assert_int_equal(p->bytes[p->marks[i].at + p->marks[i].n - 1], '\n');
+	}
+	parcel_drop(p);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/perisco-spool-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	return system(command);
+}
+
+static void test_first_in_first_out(void **state)
+{
+	struct spool *s = open_spool(BIG);
+
+	(void)state;
+	assert_true(spool_is_empty(s));
+	for (unsigned i = 0; i < 1000; i++)
+		put(s, 1, 10 * i, 10, 4000, 0); /* more than one segment */
+	assert_false(spool_is_empty(s));
+	for (unsigned i = 0; i < 1000; i++) {
+		take(s, 10 * i, 10);
+		if (i % 7 == 0)
+			assert_int_equal(spool_done(s), 0);
+	}
+	take(s, 0, 0);
+	assert_int_equal(spool_done(s), 0);
+	assert_int_equal(spool_bytes(s), 0);
+	assert_int_equal(spool_unreadable(s), 0);
+	spool_close(s);
+}
+
+static void test_restart_takes_what_was_not_done(void **state)
+{
+	struct spool *s = open_spool(BIG);
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++)
+		put(s, 1, 10 * i, 10, 20, 0);
+	take(s, 0, 10);
+	take(s, 10, 10);
+	assert_int_equal(spool_done(s), 0);
+	take(s, 20, 10);
+	spool_close(s);
+
+	s = open_spool(BIG);
+	put(s, 2, 60, 10, 20, 0);
+	for (unsigned i = 2; i < 7; i++)
+		take(s, 10 * i, 10);
+	take(s, 0, 0);
+	assert_int_equal(spool_unreadable(s), 0);
+	spool_close(s);
+}
+
+static void test_put_back_comes_first(void **state)
+{
+	struct spool *s = open_spool(BIG);
+	struct parcel *p = parcel_of(1, 100, 2, 5);
+
+	(void)state;
+	put(s, 1, 0, 10, 20, 0);
+	take(s, 0, 10);
+	assert_int_equal(spool_done(s), 0);
+	put(s, 1, 10, 10, 20, 0);
+	assert_int_equal(spool_put_back(s, p), 0);
+	p->marks[1].sinks = BIT;
+	parcel_drop(p);
+	spool_close(s);
+	s = open_spool(BIG);
+	assert_int_equal(spool_take(s, BIT, &p), 0);
+	assert_int_equal(p->marks[0].number, 100);
+	parcel_drop(p);
+	take(s, 10, 10);
+	take(s, 0, 0);
+	spool_close(s);
+}
+
+static void test_bounded(void **state)
+{
+	struct spool *s = open_spool(100000);
+	unsigned fit = 0;
+	struct parcel *p = parcel_of(1, 0, 10, 1000);
+
+	(void)state;
+	while (spool_put(s, p, BIT) == 0)
+		fit++;
+	assert_in_range(fit, 17, 20); /* of some 5 KB each */
+	assert_int_equal(spool_put(s, p, BIT), -ENOSPC);
+	for (unsigned i = 0; i < fit; i++)
+		take(s, 0, 10);
+	assert_int_equal(spool_done(s), 0);
+	assert_int_equal(spool_put(s, p, BIT), 0);
+	parcel_drop(p);
+	spool_close(s);
+}
+
+/* Cuts the only segment to `size` bytes, or alters the byte there. */
+static void damage(off_t size, bool cut)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%016llx.spool", dir, (1ULL << 32) + 1);
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	if (cut)
+		assert_int_equal(ftruncate(fd, size), 0);
+	else
+		assert_int_equal(pwrite(fd, "\xff", 1, size), 1);
+	close(fd);
+}
+
+static void test_torn_and_altered(void **state)
+{
+	struct stat st;
+	char path[128];
+	struct spool *s;
+
+	(void)state;
+	for (unsigned cut = 0; cut < 2; cut++) {
+		s = open_spool(BIG);
+		put(s, 1, 10, 10, 20, 0);
+		put(s, 1, 20, 10, 20, 0);
+		spool_close(s);
+		snprintf(path, sizeof(path), "%s/%016llx.spool", dir, (1ULL << 32) + 1);
+		assert_int_equal(stat(path, &st), 0);
+		damage(st.st_size - 3, cut);
+		s = open_spool(BIG);
+		put(s, 2, 30, 10, 20, 0);
+		take(s, 10, 10);
+		take(s, 30, 10);
+		take(s, 0, 0);
+		assert_int_equal(spool_unreadable(s), st.st_size / 2 - (cut ? 3 : 0));
+		spool_close(s);
+		assert_int_equal(teardown(NULL), 0);
+		assert_int_equal(mkdir(dir, 0700), 0);
+	}
+}
+
+static void test_one_process_at_a_time(void **state)
+{
+	struct spool *s = open_spool(BIG), *other;
+	char error[256];
+
+	(void)state;
+	assert_int_equal(spool_open(&other, dir, BIG, error, sizeof(error)), -EBUSY);
+	assert_non_null(strstr(error, "another process"));
+	assert_null(other);
+	assert_int_equal(spool_open(&other, "/proc/no/where", BIG, error, sizeof(error)), -ENOENT);
+	spool_close(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_first_in_first_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_restart_takes_what_was_not_done, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_put_back_comes_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_torn_and_altered, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_process_at_a_time, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
