@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "sink/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#define CONNECT_MS 5000L
+#define ALL_MS     30000L
+#define BODY_MAX   ((size_t)16 << 20)
+#define SECRET_MAX 8192
+#define GZIP       (15 + 16) /* windowBits of zlib: the largest window, in a gzip frame */
+
+struct bytes {
+	char *p;
+	size_t n, size;
+};
+
+struct http {
+	CURL *curl;
+	char **urls;              /* "https://host:port" */
+	size_t n_urls, at;
+	char *api_key, *bearer;   /* files; NULL: none */
+	struct bytes answer, packed;
+	char error[CURL_ERROR_SIZE];
+};
+
+static bool bytes_reserve(struct bytes *b, size_t n)
+{
+	char *p;
+
+	if (n <= b->size)
+		return true;
+	p = realloc(b->p, n * 2);
+	if (!p)
+		return false;
+	b->p = p;
+	b->size = n * 2;
+	return true;
+}
+
+static size_t on_body(char *p, size_t one, size_t n, void *ctx)
+{
+	struct http *h = ctx;
+	size_t room = BODY_MAX - h->answer.n, take = n < room ? n : room;
+
+	(void)one;
+	if (!bytes_reserve(&h->answer, h->answer.n + take + 1))
+		return 0;
+	memcpy(h->answer.p + h->answer.n, p, take);
+	h->answer.n += take;
+	return n;
+}
+
+static int on_progress(void *ctx, curl_off_t dn, curl_off_t d, curl_off_t un, curl_off_t u)
+{
+	const atomic_bool *hurry = ctx;
+
+	(void)dn, (void)d, (void)un, (void)u;
+	return hurry && *hurry;
+}
+
+static int add_url(struct http *h, const char *host, size_t n, bool https, unsigned port)
+{
+	const char *bracket = memchr(host, ']', n), *colon = memrchr(bracket ? bracket : host, ':', n - (size_t)((bracket ? bracket : host) - host));
+	char **more = reallocarray(h->urls, h->n_urls + 1, sizeof(*more));
+	int r;
+
+	if (!more)
+		return -ENOMEM;
+	h->urls = more;
+	if (colon)
+		r = asprintf(&more[h->n_urls], "http%s://%.*s", https ? "s" : "", (int)n, host);
+	else
+		r = asprintf(&more[h->n_urls], "http%s://%.*s:%u", https ? "s" : "", (int)n, host, port);
+	if (r < 0)
+		return -ENOMEM;
+	h->n_urls++;
+	return 0;
+}
+
+static int add_urls(struct http *h, const char *hosts, bool https, unsigned port)
+{
+	int r = 0;
+
+	while (*hosts && r == 0) {
+		size_t n = strcspn(hosts, ",");
+
+		r = n ? add_url(h, hosts, n, https, port) : 0;
+		hosts += n + (hosts[n] == ',');
+	}
+	return r;
+}
+
+/* An option's value, to keep; NULL is none. */
+static int keep(char **ret, const char *value)
+{
+	*ret = value ? strdup(value) : NULL;
+	return value && !*ret ? -ENOMEM : 0;
+}
+
+static void set_up(struct http *h, struct spec *spec)
+{
+	const char *ca = spec_get(spec, "ca", NULL);
+
+	curl_easy_setopt(h->curl, CURLOPT_ERRORBUFFER, h->error);
+	curl_easy_setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(h->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, ALL_MS);
+	curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, h);
+	curl_easy_setopt(h->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(h->curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(h->curl, CURLOPT_USERAGENT, "perisco");
+	curl_easy_setopt(h->curl, CURLOPT_ACCEPT_ENCODING, "");
+	if (spec->user)
+		curl_easy_setopt(h->curl, CURLOPT_USERNAME, spec->user);
+	if (spec->password)
+		curl_easy_setopt(h->curl, CURLOPT_PASSWORD, spec->password);
+	if (ca)
+		curl_easy_setopt(h->curl, CURLOPT_CAINFO, ca);
+}
+
+static int fill_in(struct http *h, struct spec *spec, bool https, unsigned port, char *error, size_t n)
+{
+	int r = add_urls(h, spec->hosts ? spec->hosts : "", https, port);
+
+	r = r ? r : keep(&h->api_key, spec_get(spec, "api-key-file", NULL));
+	r = r ? r : keep(&h->bearer, spec_get(spec, "bearer-file", NULL));
+	h->curl = r ? NULL : curl_easy_init();
+	if (!h->curl) {
+		snprintf(error, n, "out of memory");
+		return -ENOMEM;
+	}
+	if (!h->n_urls) {
+		snprintf(error, n, "'%s' names no host", spec->text);
+		return -EINVAL;
+	}
+	set_up(h, spec);
+	return 0;
+}
+
+int http_open(struct http **ret, struct spec *spec, bool https, unsigned port, char *error, size_t n)
+{
+	struct http *h = calloc(1, sizeof(*h));
+	int r;
+
+	*ret = NULL;
+	if (!h) {
+		snprintf(error, n, "out of memory");
+		return -ENOMEM;
+	}
+	r = fill_in(h, spec, https, port, error, n);
+	if (r < 0)
+		http_close(h);
+	else
+		*ret = h;
+	return r;
+}
+
+/* "HEADER: SCHEME SECRET", the secret being the first line of the file. 0 or a negative errno. */
+static int add_secret(struct curl_slist **headers, const char *path, const char *scheme)
+{
+	char secret[SECRET_MAX], line[SECRET_MAX + 64];
+	FILE *f = path ? fopen(path, "re") : NULL;
+	bool read;
+
+	if (!path)
+		return 0;
+	if (!f)
+		return -errno;
+	read = fgets(secret, sizeof(secret), f);
+	fclose(f);
+	if (!read)
+		return -ENODATA;
+	secret[strcspn(secret, "\r\n")] = 0;
+	snprintf(line, sizeof(line), "Authorization: %s %s", scheme, secret);
+	*headers = curl_slist_append(*headers, line);
+	return 0;
+}
+
+static int add_headers(struct http *h, const struct http_request *r, struct curl_slist **headers, char *why, size_t n)
+{
+	char line[128];
+	int err;
+
+	snprintf(line, sizeof(line), "Content-Type: %s", r->type ? r->type : "application/json");
+	*headers = curl_slist_append(*headers, line);
+	*headers = curl_slist_append(*headers, "Expect:"); /* no waiting for a 100 */
+	if (r->gzip && r->n)
+		*headers = curl_slist_append(*headers, "Content-Encoding: gzip");
+	err = add_secret(headers, h->api_key, "ApiKey");
+	if (err < 0)
+		snprintf(why, n, "cannot read '%s': %s", h->api_key, strerror(-err));
+	else if ((err = add_secret(headers, h->bearer, "Bearer")) < 0)
+		snprintf(why, n, "cannot read '%s': %s", h->bearer, strerror(-err));
+	return err;
+}
+
+/* The body as gzip (RFC 1952), in h->packed. */
+static bool pack(struct http *h, const struct http_request *r)
+{
+	z_stream z = {.next_in = (Bytef *)(uintptr_t)r->body, .avail_in = (uInt)r->n};
+	bool done;
+
+	if (r->n > UINT32_MAX / 2 || deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		return false;
+	h->packed.n = deflateBound(&z, r->n);
+	done = bytes_reserve(&h->packed, h->packed.n);
+	if (done) {
+		z.next_out = (Bytef *)h->packed.p;
+		z.avail_out = (uInt)h->packed.n;
+		done = deflate(&z, Z_FINISH) == Z_STREAM_END;
+		h->packed.n = z.total_out;
+	}
+	deflateEnd(&z);
+	return done;
+}
+
+static int perform(struct http *h, struct curl_slist *headers, const struct http_request *r, char *why, size_t n)
+{
+	char url[2048];
+	long status = 0;
+	CURLcode code;
+
+	snprintf(url, sizeof(url), "%s%s", h->urls[h->at], r->path);
+	curl_easy_setopt(h->curl, CURLOPT_URL, url);
+	curl_easy_setopt(h->curl, CURLOPT_CUSTOMREQUEST, r->method);
+	curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(h->curl, CURLOPT_HTTPGET, 1L);
+	if (r->n) {
+		curl_easy_setopt(h->curl, CURLOPT_POST, 1L);
+		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDS, r->gzip ? h->packed.p : r->body);
+		curl_easy_setopt(h->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(r->gzip ? h->packed.n : r->n));
+	}
+	h->error[0] = 0;
+	h->answer.n = 0;
+	code = curl_easy_perform(h->curl);
+	if (code == CURLE_OK && bytes_reserve(&h->answer, h->answer.n + 1)) {
+		curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+		h->answer.p[h->answer.n] = 0;
+		return (int)status;
+	}
+	snprintf(why, n, "%s: %s", h->urls[h->at], h->error[0] ? h->error : curl_easy_strerror(code));
+	return code == CURLE_ABORTED_BY_CALLBACK ? -ECANCELED : -EHOSTUNREACH;
+}
+
+int http_request(struct http *h, const struct http_request *r, const atomic_bool *hurry, const char **body, char *why, size_t n)
+{
+	struct curl_slist *headers = NULL;
+	int ret;
+
+	curl_easy_setopt(h->curl, CURLOPT_XFERINFODATA, hurry);
+	ret = add_headers(h, r, &headers, why, n);
+	if (ret == 0 && r->gzip && r->n && !pack(h, r)) {
+		snprintf(why, n, "out of memory");
+		ret = -ENOMEM;
+	}
+	if (ret == 0)
+		ret = perform(h, headers, r, why, n);
+	curl_slist_free_all(headers);
+	*body = ret < 0 ? NULL : h->answer.p;
+	return ret;
+}
+
+void http_next_host(struct http *h)
+{
+	h->at = (h->at + 1) % h->n_urls;
+}
+
+void http_close(struct http *h)
+{
+	if (!h)
+		return;
+	if (h->curl)
+		curl_easy_cleanup(h->curl);
+	for (size_t i = 0; i < h->n_urls; i++)
+		free(h->urls[i]);
+	free(h->urls);
+	free(h->api_key);
+	free(h->bearer);
+	free(h->answer.p);
+	free(h->packed.p);
+	free(h);
+}

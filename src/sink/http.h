@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests to an HTTP server that has several addresses, by libcurl. One thread at a time. */
+#ifndef PERISCO_SINK_HTTP_H
+#define PERISCO_SINK_HTTP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sink/spec.h"
+
+struct http;
+
+/*
+ * Makes the client. Of the spec: hosts (several are taken in turn, when one does not answer), user and password, and the
+ * options ca (a file of certificates), api-key-file, bearer-file (whose first line is the secret; read at each request, so
+ * that it may be renewed). `https` and the port where none is given. 0, or a negative errno with a line in `error`.
+ */
+int http_open(struct http **ret, struct spec *spec, bool https, unsigned port, char *error, size_t n);
+
+/* What is sent. */
+struct http_request {
+	const char *method, *path; /* the path with its query */
+	const char *type;          /* of the body */
+	const void *body;
+	size_t n;                  /* 0: no body */
+	bool gzip;
+};
+
+/*
+ * Sends it, and waits for the whole response, at most 30 s and not long once `*hurry` is true (NULL: never). Returns the
+ * status, or a negative errno with a line in `why` when there is none. The body of the response is in *body (ended by a
+ * zero, cut at 16 MiB), which is valid until the next request.
+ */
+int http_request(struct http *h, const struct http_request *r, const atomic_bool *hurry, const char **body, char *why, size_t n);
+
+/* The next request goes to the next address. */
+void http_next_host(struct http *h);
+
+/* NULL is allowed. */
+void http_close(struct http *h);
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+#include "sink/kafka.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <librdkafka/rdkafka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBE_MS 5000
+#define POLL_MS  100
+#define ID_MAX   40
+
+/* Any of them may be given with the target. Idempotence: what librdkafka itself sends again does not come twice. */
+static const char *const defaults[][2] = {
+	{"client.id", "perisco"},
+	{"enable.idempotence", "true"},
+	{"compression.type", "lz4"},
+	{"partitioner", "murmur2_random"}, /* as Java's clients have it */
+	{"linger.ms", "5"},
+	{"message.timeout.ms", "10000"}, /* then the courier tries again */
+};
+
+struct kafka {
+	rd_kafka_conf_t *conf;
+	rd_kafka_t *client; /* NULL: to be made */
+	char *topic;
+	size_t under_way;   /* messages without a report */
+	char why[256];      /* what went wrong last */
+};
+
+static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *line)
+{
+	(void)client, (void)level, (void)facility, (void)line; /* what matters comes as an error, too */
+}
+
+static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
+{
+	struct kafka *k = opaque;
+
+	(void)client;
+	snprintf(k->why, sizeof(k->why), "%s (%s)", reason, rd_kafka_err2str((rd_kafka_resp_err_t)code));
+}
+
+/* Will the message never be taken? */
+static bool is_refused(rd_kafka_resp_err_t err)
+{
+	switch (err) {
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+	case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+	case RD_KAFKA_RESP_ERR__BAD_MSG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void settle(struct kafka *k, struct item *item, rd_kafka_resp_err_t err)
+{
+	if (err)
+		snprintf(k->why, sizeof(k->why), "%s", rd_kafka_err2str(err));
+	item->fate = !err ? FATE_DELIVERED : is_refused(err) ? FATE_REFUSED : FATE_OPEN;
+}
+
+static void on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
+{
+	struct kafka *k = opaque;
+
+	(void)client;
+	k->under_way--;
+	settle(k, message->_private, message->err);
+}
+
+static int set(struct kafka *k, const char *key, const char *value, char *error, size_t n)
+{
+	char why[256];
+
+	if (rd_kafka_conf_set(k->conf, key, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+		return 0;
+	snprintf(error, n, "kafka: %s", why);
+	return -EINVAL;
+}
+
+static int set_all(struct kafka *k, struct spec *spec, char *error, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]) && r == 0; i++)
+		r = set(k, defaults[i][0], defaults[i][1], error, n);
+	r = r ? r : set(k, "bootstrap.servers", spec->hosts, error, n);
+	if (spec->user && r == 0)
+		r = set(k, "sasl.username", spec->user, error, n);
+	if (spec->password && r == 0)
+		r = set(k, "sasl.password", spec->password, error, n);
+	for (size_t i = 0; i < spec->n_options && r == 0; i++) {
+		if (spec->options[i].used)
+			continue;
+		spec->options[i].used = true;
+		r = set(k, spec->options[i].key, spec->options[i].value, error, n);
+	}
+	return r;
+}
+
+/* 0, or -EINVAL with a line in `why`: librdkafka looks here whether the properties go together. */
+static int connect_client(struct kafka *k, char *why, size_t n)
+{
+	rd_kafka_conf_t *conf;
+	char error[256];
+
+	if (k->client)
+		return 0;
+	conf = rd_kafka_conf_dup(k->conf);
+	k->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof(error));
+	if (k->client)
+		return 0;
+	rd_kafka_conf_destroy(conf);
+	snprintf(why, n, "kafka: %s", error);
+	return -EINVAL;
+}
+
+static void drop_client(struct kafka *k)
+{
+	if (!k->client)
+		return;
+	rd_kafka_purge(k->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	while (k->under_way)
+		rd_kafka_poll(k->client, POLL_MS);
+	rd_kafka_destroy(k->client);
+	k->client = NULL;
+}
+
+static int kafka_probe(void *self, char *why, size_t n)
+{
+	const struct rd_kafka_metadata *found;
+	struct kafka *k = self;
+	rd_kafka_topic_t *topic;
+	rd_kafka_resp_err_t err;
+
+	topic = rd_kafka_topic_new(k->client, k->topic, NULL);
+	if (!topic) {
+		snprintf(why, n, "%s", rd_kafka_err2str(rd_kafka_last_error()));
+		return -EINVAL;
+	}
+	err = rd_kafka_metadata(k->client, 0, topic, &found, PROBE_MS);
+	rd_kafka_topic_destroy(topic);
+	if (err) {
+		snprintf(why, n, "%s", rd_kafka_err2str(err));
+		return -EHOSTUNREACH;
+	}
+	rd_kafka_metadata_destroy(found);
+	return 0;
+}
+
+/* Hands one to librdkafka. Its bytes are borrowed until the report. */
+static void produce(struct kafka *k, struct item *item)
+{
+	char key[17], id[ID_MAX];
+	rd_kafka_resp_err_t err;
+
+	snprintf(key, sizeof(key), "%016" PRIx64, item->flow_id);
+	snprintf(id, sizeof(id), "%016" PRIx64 "-%" PRIx64, item->run, item->number);
+	do {
+		err = rd_kafka_producev(k->client, RD_KAFKA_V_TOPIC(k->topic), RD_KAFKA_V_VALUE((void *)item->p, item->n - 1),
+					RD_KAFKA_V_KEY(key, item->flow_id ? 16 : 0), RD_KAFKA_V_HEADER("perisco-id", id, -1),
+					RD_KAFKA_V_TIMESTAMP((int64_t)(item->ts_ns / 1000000)), RD_KAFKA_V_OPAQUE(item),
+					RD_KAFKA_V_END);
+	} while (err == RD_KAFKA_RESP_ERR__QUEUE_FULL && rd_kafka_poll(k->client, POLL_MS) >= 0 && k->under_way);
+	if (err)
+		settle(k, item, err);
+	else
+		k->under_way++;
+}
+
+/* Until each has its report; librdkafka gives one when the message is too old, at the latest. */
+static void await_reports(struct kafka *k, const atomic_bool *hurry)
+{
+	bool purged = false;
+
+	while (k->under_way) {
+		if (*hurry && !purged) {
+			rd_kafka_purge(k->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+			purged = true;
+		}
+		rd_kafka_poll(k->client, POLL_MS);
+	}
+}
+
+static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
+{
+	struct kafka *k = self;
+	size_t open = 0;
+
+	if (connect_client(k, why, why_n) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < n && !*hurry; i++)
+		produce(k, &items[i]);
+	await_reports(k, hurry);
+	if (rd_kafka_fatal_error(k->client, NULL, 0))
+		drop_client(k);
+	for (size_t i = 0; i < n; i++)
+		open += items[i].fate == FATE_OPEN;
+	if (!open)
+		return 0;
+	snprintf(why, why_n, "%s", k->why);
+	return -EIO;
+}
+
+static void kafka_close(void *self)
+{
+	struct kafka *k = self;
+
+	drop_client(k);
+	rd_kafka_conf_destroy(k->conf);
+	free(k->topic);
+	free(k);
+}
+
+int kafka_open(struct carrier *ret, struct spec *spec, char *error, size_t n)
+{
+	struct kafka *k;
+	int r;
+
+	if (!spec->hosts || !*spec->hosts || !spec->path || !*spec->path) {
+		snprintf(error, n, "'%s': use kafka://HOST[:PORT],.../TOPIC", spec->text);
+		return -EINVAL;
+	}
+	k = calloc(1, sizeof(*k));
+	if (!k) {
+		snprintf(error, n, "out of memory");
+		return -ENOMEM;
+	}
+	k->conf = rd_kafka_conf_new();
+	k->topic = strdup(spec->path);
+	rd_kafka_conf_set_opaque(k->conf, k);
+	rd_kafka_conf_set_log_cb(k->conf, on_log);
+	rd_kafka_conf_set_error_cb(k->conf, on_error);
+	rd_kafka_conf_set_dr_msg_cb(k->conf, on_report);
+	r = set_all(k, spec, error, n);
+	r = r ? r : connect_client(k, error, n);
+	*ret = (struct carrier){k, kafka_probe, kafka_carry, kafka_close};
+	if (r < 0)
+		kafka_close(k);
+	return r;
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What perisco's client sees of Elasticsearch: GET /, index templates and the bulk API, which fails when told to.
+
+bulk_server.py PORT        serves on 127.0.0.1; one thread, one request at a time
+POST /control {...}        "status": what the next "times" bulk requests are answered with, as a whole;
+                           "slow": seconds before each answer; "each": {"STATUS": N}: every Nth record gets that status the
+                           first time it comes (4xx but 429: each time); "garbage": the next bulk answers are no JSON
+GET /report                {"ids": distinct ids, "again": created twice, "docs": taken, "bad": what was wrong, ...}
+"""
+import gzip
+import json
+import re
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+state = {"status": 0, "times": 0, "slow": 0, "each": {}, "garbage": 0}
+ids, seen, bad, templates, indices, dates = {}, set(), [], {}, {}, 0
+count = {"bulks": 0, "again": 0, "refused": 0, "failed": 0, "gzip": 0}
+LIMIT = 100 << 20
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def reply(self, status, value):
+        body = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def body(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.headers.get("Content-Encoding") == "gzip":
+            count["gzip"] += 1
+            body = gzip.decompress(body)
+        return body
+
+    def do_GET(self):
+        if self.path == "/report":
+            self.reply(200, {"ids": len(ids), "bad": bad[:5], "templates": templates, "indices": indices, **count})
+        else:
+            self.reply(200, {"version": {"number": "8.12.0"}, "tagline": "You Know, for Search"})
+
+    def do_PUT(self):
+        templates[self.path] = json.loads(self.body())
+        self.reply(200, {"acknowledged": True})
+
+    def do_POST(self):
+        body = self.body()
+        if self.path == "/control":
+            state.update(json.loads(body))
+            return self.reply(200, {})
+        import time
+        time.sleep(state["slow"])
+        count["bulks"] += 1
+        if state["times"] > 0:
+            state["times"] -= 1
+            count["failed"] += 1
+            return self.reply(state["status"], {"error": "as told"})
+        if len(body) > LIMIT:
+            return self.reply(413, {"error": "too large"})
+        if state["garbage"] > 0:
+            state["garbage"] -= 1
+            return self.reply(200, b'{"took":1,"items":[{"cre')
+        self.bulk(body)
+
+    def bulk(self, body):
+        where = re.match(r"/([^/]*)/_bulk", self.path)
+        lines = body.split(b"\n")
+        if lines.pop() != b"":
+            bad.append("no line feed at the end")
+        items = []
+        for action, doc in zip(lines[::2], lines[1::2]):
+            items.append({"create": self.create(where, json.loads(action)["create"], doc)})
+        self.reply(200, {"errors": any(i["create"]["status"] > 299 for i in items), "items": items})
+
+    def create(self, where, action, line):
+        doc, name = json.loads(line), action["_id"]
+        if not re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$", doc.get("@timestamp", "")):
+            bad.append("no @timestamp: " + line[:80].decode())
+        first = name not in seen
+        seen.add(name)
+        number = int(name.split("-")[1], 16)
+        for status, each in state["each"].items():
+            status = int(status)
+            if number % each == 0 and (first or status // 100 == 4 and status != 429):
+                count["refused"] += status // 100 == 4 and status != 429
+                return {"status": status, "error": {"type": "as_told", "reason": "as told"}}
+        if name in ids:
+            count["again"] += 1
+            return {"status": 409, "error": {"type": "version_conflict_engine_exception", "reason": "there already"}}
+        ids[name] = 1
+        index = where.group(1) if where else action["_index"]
+        indices[index] = indices.get(index, 0) + 1
+        return {"status": 201}
+
+
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
