@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "run.h"
+#include "sink/spec.h"
 
 /* --- what goes wrong ------------------------------------------------------------------------------------------------ */
 
@@ -54,19 +55,42 @@ static bool spares_inputs(const struct config *c, const char *option, const char
 	return true;
 }
 
+static bool output_spares_inputs(const struct config *c, const char *text, char *error, size_t n)
+{
+	struct spec spec;
+	bool ret = spec_parse(&spec, text, error, n) < 0 || spec.scheme || !spec.path ||
+		   spares_inputs(c, "--output", spec.path, error, n);
+
+	spec_release(&spec);
+	return ret;
+}
+
+static void say_line(const char *line)
+{
+	say("%s", line);
+}
+
 static enum exit_code open_records(struct outlet *o, char *error, size_t n)
 {
 	const struct words *specs = &o->config->outputs;
 	int err;
 
 	snprintf(error, n, "out of memory");
-	o->outputs = outputs_new(&o->config->view);
+	o->outputs_config = (struct outputs_config){
+		.view = &o->config->view,
+		.properties = (const char *const *)o->config->properties.v,
+		.n_properties = o->config->properties.n,
+		.spool = o->config->spool,
+		.spool_max = o->config->spool_max,
+		.strict = o->config->strict,
+		.quiet = o->config->quiet,
+		.say = say_line,
+	};
+	o->outputs = outputs_new(&o->outputs_config);
 	if (!o->outputs)
 		return EXIT_OTHER;
 	for (size_t i = 0; i < specs->n; i++) {
-		const char *path = strchr(specs->v[i], ':');
-
-		if (path && !spares_inputs(o->config, "--output", path + 1, error, n))
+		if (!output_spares_inputs(o->config, specs->v[i], error, n))
 			return EXIT_USAGE;
 		err = outputs_add(o->outputs, specs->v[i], error, n);
 		if (err)

@@ -14,6 +14,7 @@
 
 struct outlet {
 	const struct config *config;
+	struct outputs_config outputs_config;
 	struct outputs *outputs;
 	struct tap *tap;         /* NULL: no packets are written */
 	bool tap_flows;          /* it gets the flows of selected exchanges, else every packet, which is for one thread alone */

@@ -93,6 +93,7 @@ static void read_all(struct replay *r, const char *path)
 int main(int argc, char **argv)
 {
 	static const struct view view;
+	static const struct outputs_config outputs = {.view = &view};
 	static const struct engine_config config;
 	struct replay r = {0};
 	struct engine_hooks hooks = {.ctx = &r, .record = on_record};
@@ -101,7 +102,7 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		return fputs("usage: bench-heap FORMAT FILE\n", stderr), 2;
 	snprintf(spec, sizeof spec, strcmp(argv[1], "null") == 0 ? "%s" : "%s:/dev/null", argv[1]);
-	r.outputs = outputs_new(&view);
+	r.outputs = outputs_new(&outputs);
 	if (!r.outputs || outputs_add(r.outputs, spec, error, sizeof error) < 0)
 		die("no such output");
 	read_all(&r, argv[2]);

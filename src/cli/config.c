@@ -28,7 +28,7 @@ void words_release(struct words *w)
 
 int config_init(struct config *c)
 {
-	*c = (struct config){.memory = 256 << 20, .workers = 1};
+	*c = (struct config){.memory = 256 << 20, .workers = 1, .spool_max = UINT64_C(1) << 30};
 	c->select = select_new();
 	return c->select ? 0 : -ENOMEM;
 }
@@ -39,6 +39,8 @@ void config_release(struct config *c)
 	words_release(&c->interfaces);
 	words_release(&c->outputs);
 	free(c->filter);
+	words_release(&c->properties);
+	free(c->spool);
 	free(c->write);
 	select_free(c->select);
 	view_release(&c->view);

@@ -50,6 +50,10 @@ struct config {
 	struct select *select;     /* never NULL */
 	struct view view;
 	struct words outputs;      /* as in outputs_add */
+	struct words properties;   /* KEY=VALUE, of librdkafka */
+	char *spool;               /* NULL: records do not wait on disk */
+	uint64_t spool_max;        /* bytes, of each output */
+	bool strict;
 	char *write;               /* NULL: no packets are written */
 	bool flows;
 	uint64_t stream_interval_ns; /* 0: no records of what goes on */

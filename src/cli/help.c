@@ -8,6 +8,7 @@ static const char *const titles[OPT_GROUPS] = {
 	[OPT_INPUT] = "Which packets",
 	[OPT_SELECT] = "Which exchanges (all conditions must hold)",
 	[OPT_SHOW] = "What to make of them",
+	[OPT_SEND] = "Other hosts (-o kafka://HOST/TOPIC, elasticsearch://HOST/INDEX)",
 	[OPT_LIMITS] = "Limits (SIZE is in bytes, or with k, M or G)",
 	[OPT_TALK] = "Talk",
 };

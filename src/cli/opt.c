@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/value.h"
+#include "base/value.h"
 #include "output/duration.h"
 
 static void *field(struct config *c, const struct opt *o)
@@ -123,6 +123,11 @@ static int set_body(struct config *c, const struct opt *o, const char *value, ch
 static int set_memory(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
 {
 	return set_size(c, o, value, 1 << 20, UINT64_C(1) << 40, error, n);
+}
+
+static int set_spool_size(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	return set_size(c, o, value, 1 << 20, UINT64_C(1) << 50, error, n);
 }
 
 static int set_workers(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
@@ -265,7 +270,7 @@ const struct opt opts[] = {
 	{"cidr", 0, "NET,...", BOTH, OPT_SELECT, set_select, 0, true, "the server's address: 10.1.0.0/16, fd00::/8"},
 	{"count", 'n', "COUNT", BOTH, OPT_SELECT, set_count, AT(count), false, "stop after so many exchanges"},
 
-	{"output", 'o', "FORMAT[:PATH]", BOTH, OPT_SHOW, set_word, AT(outputs), true, "form and place of the records; default: text"},
+	{"output", 'o', "FORMAT[:PLACE]", BOTH, OPT_SHOW, set_word, AT(outputs), true, "form and place of the records; default: text"},
 	{"headers", 0, "WHICH", BOTH, OPT_SHOW, set_headers, 0, false, "all, none, or a list of names; default: all"},
 	{"show-secrets", 0, NULL, BOTH, OPT_SHOW, set_flag, AT(view.show_secrets), false, "do not blot out credentials and cookies"},
 	{"body", 0, "SIZE", BOTH, OPT_SHOW, set_body, AT(body), false, "keep the first bytes of each body; default: 0"},
@@ -273,6 +278,11 @@ const struct opt opts[] = {
 	{"stream-interval", 0, "TIME", BOTH, OPT_SHOW, set_interval, AT(stream_interval_ns), false,
 	 "a record of what goes on, so often; default: none"},
 	{"write", 'w', "FILE", BOTH, OPT_SHOW, set_text, AT(write), false, "the packets, as pcap or, by its name, pcapng"},
+
+	{"spool", 0, "DIR", BOTH, OPT_SEND, set_text, AT(spool), false, "records wait there for hosts that are away"},
+	{"spool-size", 0, "SIZE", BOTH, OPT_SEND, set_spool_size, AT(spool_max), false, "the most for each of them; default: 1G"},
+	{"strict", 0, NULL, BOTH, OPT_SEND, set_flag, AT(strict), false, "do not start while one of them is away"},
+	{"property", 'X', "KEY=VALUE", BOTH, OPT_SEND, set_word, AT(properties), true, "of librdkafka: acks=1"},
 
 	{"memory", 0, "SIZE", BOTH, OPT_LIMITS, set_memory, AT(memory), false, "the most to use; default: 256M"},
 	{"cpu-budget", 0, "SHARE", WATCH, OPT_LIMITS, set_share, AT(cpu_budget_ns), false,

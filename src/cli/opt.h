@@ -9,7 +9,7 @@
 #include "cli/config.h"
 
 /* Sections of the help text. */
-enum opt_group { OPT_INPUT, OPT_SELECT, OPT_SHOW, OPT_LIMITS, OPT_TALK, OPT_GROUPS };
+enum opt_group { OPT_INPUT, OPT_SELECT, OPT_SHOW, OPT_SEND, OPT_LIMITS, OPT_TALK, OPT_GROUPS };
 
 struct opt {
 	const char *name;

@@ -5,10 +5,14 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
 
+#include "output/drain.h"
 #include "output/format.h"
-#include "output/sink.h"
 
+#define DRAINS_MAX 64                  /* as many as struct mark has bits */
+#define END_MS     5000                /* for what waits, at the end */
 #define BLOCK      ((size_t)256 << 10) /* written at once */
 #define RECORD_MAX ((size_t)256 << 20) /* no record takes more */
 
@@ -28,27 +32,37 @@ static const struct format *const formats[] = {
 /* A format in use, and where what it writes goes. */
 struct stream {
 	const struct format *format;
-	void *known;         /* what the format remembers of all threads' records, with the lock */
-	struct sink **sinks; /* NULL: it failed */
-	size_t n_sinks;
-	bool prompt; /* one of them is a terminal */
+	void *known;           /* what the format remembers of all threads' records, with the lock */
+	struct drain **drains; /* NULL: it failed */
+	size_t n_drains;
+	bool prompt;           /* one of them is a terminal, */
+	bool marked;           /* ... wants to know where each record lies, */
+	bool remote;           /* ... leads to another host */
 };
 
 /* What all have in common who write to the same place. Streams are added before there is a second one. */
 struct place {
-	const struct view *view;
+	const struct outputs_config *config;
 	struct stream streams[FORMATS];
-	size_t n_streams;
-	pthread_mutex_t lock; /* held to write to sinks */
+	size_t n_streams, n_drains;
+	uint64_t run;             /* with their number, what records are told apart by */
+	_Atomic uint64_t numbers;
+	pthread_mutex_t lock; /* held to write to files */
 	_Atomic int failed;   /* the first failure, a negative errno; `error` is set before it */
 	char error[512];
+};
+
+struct marks {
+	struct mark *v;
+	size_t n, size;
 };
 
 struct outputs {
 	struct place *place;
 	bool owner;
-	struct buf buf[FORMATS]; /* what each stream's format has written so far, ... */
-	void *state[FORMATS];    /* ... and what it remembers */
+	struct buf buf[FORMATS];     /* what each stream's format has written so far, ... */
+	struct marks marks[FORMATS]; /* ... where each record of it lies, ... */
+	void *state[FORMATS];        /* ... and what the format remembers */
 };
 
 static struct outputs *outputs_at(struct place *place, bool owner)
@@ -64,16 +78,17 @@ static struct outputs *outputs_at(struct place *place, bool owner)
 	return o;
 }
 
-struct outputs *outputs_new(const struct view *view)
+struct outputs *outputs_new(const struct outputs_config *config)
 {
 	struct place *place = calloc(1, sizeof(*place));
 	struct outputs *o = place ? outputs_at(place, true) : NULL;
 
-	if (!o) {
+	if (!o || getrandom(&place->run, sizeof(place->run), 0) < 0) {
+		free(o);
 		free(place);
 		return NULL;
 	}
-	place->view = view;
+	place->config = config;
 	pthread_mutex_init(&place->lock, NULL);
 	return o;
 }
@@ -108,33 +123,55 @@ static void place_fail(struct place *p, int r, const char *what)
 }
 
 /* With the lock. */
-static void stream_write(struct place *p, struct stream *s, const struct buf *b)
+static void stream_write(struct place *p, struct stream *s, const struct lines *l)
 {
 	int r;
 
-	for (size_t i = 0; i < s->n_sinks; i++) {
-		r = s->sinks[i] ? sink_write(s->sinks[i], b->p, b->n) : 0;
+	for (size_t i = 0; i < s->n_drains; i++) {
+		if (!s->drains[i] || drain_is_remote(s->drains[i]))
+			continue;
+		r = drain_write(s->drains[i], l);
 		if (r == 0)
 			continue;
-		place_fail(p, r, sink_name(s->sinks[i]));
-		sink_close(s->sinks[i]);
-		s->sinks[i] = NULL;
+		place_fail(p, r, drain_name(s->drains[i]));
+		drain_close(s->drains[i], 0);
+		s->drains[i] = NULL;
 	}
+}
+
+/* One parcel for all of them. */
+static void stream_send(const struct place *p, struct stream *s, const struct lines *l)
+{
+	struct parcel *parcel = parcel_new(l->n_marks, l->n);
+
+	if (parcel) {
+		parcel->run = p->run;
+		memcpy(parcel->marks, l->marks, l->n_marks * sizeof(l->marks[0]));
+		memcpy(parcel->bytes, l->p, l->n);
+	}
+	for (size_t i = 0; i < s->n_drains; i++)
+		if (s->drains[i] && drain_is_remote(s->drains[i]))
+			drain_send(s->drains[i], parcel, l->n_marks);
+	parcel_drop(parcel);
 }
 
 static void push(struct outputs *o, size_t i)
 {
 	struct place *p = o->place;
 	struct stream *s = &p->streams[i];
+	const struct lines lines = {o->buf[i].p, o->buf[i].n, o->marks[i].v, o->marks[i].n};
 
-	if (!o->buf[i].n)
+	if (!lines.n)
 		return;
 	pthread_mutex_lock(&p->lock);
-	stream_write(p, s, &o->buf[i]);
+	stream_write(p, s, &lines);
 	if (s->format->meet)
 		s->format->meet(o->state[i], s->known);
 	pthread_mutex_unlock(&p->lock);
+	if (s->remote)
+		stream_send(p, s, &lines);
 	o->buf[i].n = 0;
+	o->marks[i].n = 0;
 }
 
 static const struct format *format_find(struct slice name)
@@ -165,45 +202,55 @@ static struct stream *stream_of(struct outputs *o, const struct format *f)
 	return s;
 }
 
-static bool is_taken(const struct place *p, const struct sink *sink)
+static bool is_taken(const struct place *p, const struct drain *drain)
 {
 	for (size_t i = 0; i < p->n_streams; i++)
-		for (size_t k = 0; k < p->streams[i].n_sinks; k++)
-			if (p->streams[i].sinks[k] && sink_same(p->streams[i].sinks[k], sink))
+		for (size_t k = 0; k < p->streams[i].n_drains; k++)
+			if (p->streams[i].drains[k] && drain_same(p->streams[i].drains[k], drain))
 				return true;
 	return false;
 }
 
-static int stream_add(struct stream *s, struct sink *sink)
+static int stream_add(struct stream *s, struct drain *drain)
 {
-	struct sink **more = reallocarray(s->sinks, s->n_sinks + 1, sizeof(*more));
+	struct drain **more = reallocarray(s->drains, s->n_drains + 1, sizeof(*more));
 
 	if (!more)
 		return -ENOMEM;
-	s->sinks = more;
-	more[s->n_sinks++] = sink;
-	s->prompt |= sink_is_terminal(sink);
+	s->drains = more;
+	more[s->n_drains++] = drain;
+	s->prompt |= drain_is_terminal(drain);
+	s->marked |= drain_wants_marks(drain);
+	s->remote |= drain_is_remote(drain);
 	return 0;
 }
 
-static int outputs_attach(struct outputs *o, const struct format *f, const char *path, char *error, size_t n)
+static int outputs_attach(struct outputs *o, const struct format *f, struct spec *spec, char *error, size_t n)
 {
-	struct sink *sink;
+	struct place *p = o->place;
+	struct drain *drain;
 	struct stream *s;
-	int r = sink_open(&sink, path, error, n);
+	int r;
 
+	if (p->n_drains == DRAINS_MAX) {
+		snprintf(error, n, "more than %d outputs", DRAINS_MAX);
+		return -EINVAL;
+	}
+	r = drain_open(&drain, spec, (uint64_t)1 << p->n_drains, p->config, error, n);
 	if (r < 0)
 		return r;
 	s = stream_of(o, f);
-	if (is_taken(o->place, sink)) {
-		snprintf(error, n, "two outputs cannot both write to %s: name another file", sink_name(sink));
+	if (is_taken(p, drain)) {
+		snprintf(error, n, "two outputs cannot both write to %s: name another one", drain_name(drain));
 		r = -EINVAL;
-	} else if (!s || stream_add(s, sink) < 0) {
+	} else if (!s || stream_add(s, drain) < 0) {
 		snprintf(error, n, "out of memory");
 		r = -ENOMEM;
 	}
 	if (r < 0)
-		sink_close(sink);
+		drain_close(drain, 0);
+	else
+		p->n_drains++;
 	return r;
 }
 
@@ -218,23 +265,31 @@ static void explain_formats(const char *spec, size_t length, char *error, size_t
 	snprintf(error, n, "unknown output format '%.*s': use %s", (int)length, spec, names);
 }
 
-int outputs_add(struct outputs *o, const char *spec, char *error, size_t n)
+static int add(struct outputs *o, struct spec *spec, char *error, size_t n)
 {
-	size_t length = strcspn(spec, ":");
-	const struct format *f = format_find(slice_of(spec, length));
-	const char *path = spec[length] ? spec + length + 1 : NULL;
+	const struct format *f = format_find(slice_str(spec->format));
 
 	if (!f) {
-		explain_formats(spec, length, error, n);
+		explain_formats(spec->format, strlen(spec->format), error, n);
 		return -EINVAL;
 	}
 	if (f->write)
-		return outputs_attach(o, f, path, error, n);
-	if (path) {
+		return outputs_attach(o, f, spec, error, n);
+	if (spec->path || spec->scheme) {
 		snprintf(error, n, "output format '%s' takes no path: it writes nothing", f->name);
 		return -EINVAL;
 	}
 	return 0;
+}
+
+int outputs_add(struct outputs *o, const char *text, char *error, size_t n)
+{
+	struct spec spec;
+	int r = spec_parse(&spec, text, error, n);
+
+	r = r ? r : add(o, &spec, error, n);
+	spec_release(&spec);
+	return r;
 }
 
 static void refuse(struct place *p, const struct stream *s)
@@ -244,14 +299,61 @@ static void refuse(struct place *p, const struct stream *s)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* Room for one mark more. */
+static bool marks_reserve(struct marks *m)
+{
+	size_t size = m->size ? m->size * 2 : 512;
+	struct mark *more;
+
+	if (m->n < m->size)
+		return true;
+	more = reallocarray(m->v, size, sizeof(*more));
+	if (!more)
+		return false;
+	m->v = more;
+	m->size = size;
+	return true;
+}
+
+/* Serialises a record where it is to be known who wants it, and where it lies. False when out of memory. */
+static __attribute__((noinline)) bool write_marked(struct outputs *o, size_t i, const struct record *r, uint64_t number)
+{
+	struct stream *s = &o->place->streams[i];
+	struct marks *m = &o->marks[i];
+	size_t at = o->buf[i].n;
+	uint64_t sinks = 0;
+
+	for (size_t k = 0; k < s->n_drains; k++)
+		sinks |= s->drains[k] ? drain_wants(s->drains[k], r) : 0;
+	if (!sinks)
+		return true;
+	if (!marks_reserve(m) || !s->format->write(o->state[i], o->place->config->view, r, &o->buf[i]))
+		return false;
+	m->v[m->n++] = (struct mark){
+		.flow_id = r->kind == RECORD_LOSS ? 0 : r->ends.flow_id,
+		.ts_ns = r->ts_ns,
+		.number = number,
+		.sinks = sinks,
+		.at = at,
+		.n = o->buf[i].n - at,
+	};
+	return true;
+}
+
 int outputs_write(struct outputs *o, const struct record *r)
 {
 	struct place *p = o->place;
+	uint64_t number = p->n_drains ? p->numbers++ : 0;
+	bool done;
 
 	for (size_t i = 0; i < p->n_streams; i++) {
 		struct stream *s = &p->streams[i];
 
-		if (!s->format->write(o->state[i], p->view, r, &o->buf[i]))
+		if (s->marked)
+			done = write_marked(o, i, r, number);
+		else
+			done = s->format->write(o->state[i], p->config->view, r, &o->buf[i]);
+		if (!done)
 			refuse(p, s);
 		if (o->buf[i].n >= BLOCK || s->prompt)
 			push(o, i);
@@ -271,29 +373,41 @@ const char *outputs_error(const struct outputs *o)
 	return o->place->error;
 }
 
-static void stream_close(struct place *p, struct stream *s)
+static uint64_t now_ms(void)
 {
-	char name[256];
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void stream_close(struct place *p, struct stream *s, uint64_t deadline)
+{
+	uint64_t now;
 	int r;
 
-	for (size_t i = 0; i < s->n_sinks; i++) {
-		if (!s->sinks[i])
+	for (size_t i = 0; i < s->n_drains; i++) {
+		char name[256];
+
+		if (!s->drains[i])
 			continue;
-		snprintf(name, sizeof(name), "%s", sink_name(s->sinks[i]));
-		r = sink_close(s->sinks[i]);
+		now = now_ms();
+		snprintf(name, sizeof(name), "%s", drain_name(s->drains[i]));
+		r = drain_close(s->drains[i], deadline > now ? (unsigned)(deadline - now) : 0);
 		if (r < 0)
 			place_fail(p, r, name);
 	}
-	free(s->sinks);
+	free(s->drains);
 	free(s->known);
 }
 
 static int place_close(struct place *p)
 {
+	uint64_t deadline = now_ms() + END_MS;
 	int r;
 
 	for (size_t i = 0; i < p->n_streams; i++)
-		stream_close(p, &p->streams[i]);
+		stream_close(p, &p->streams[i], deadline);
 	r = p->failed;
 	pthread_mutex_destroy(&p->lock);
 	free(p);
@@ -311,6 +425,7 @@ int outputs_close(struct outputs *o)
 		r = place_close(o->place);
 	for (size_t i = 0; i < FORMATS; i++) {
 		buf_release(&o->buf[i]);
+		free(o->marks[i].v);
 		free(o->state[i]);
 	}
 	free(o);

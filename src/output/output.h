@@ -14,8 +14,20 @@
 
 struct outputs;
 
-/* No output yet. `view` is borrowed for life. NULL when out of memory. */
-struct outputs *outputs_new(const struct view *view);
+/* What all outputs have in common. All of it is borrowed for life. */
+struct outputs_config {
+	const struct view *view;
+	const char *const *properties; /* KEY=VALUE, of librdkafka */
+	size_t n_properties;
+	const char *spool;             /* the directory where records wait for hosts that are away; NULL: none */
+	uint64_t spool_max;            /* bytes, of each */
+	bool strict;                   /* a host that is away when an output is added is an error */
+	bool quiet;                    /* at the end, only what was dropped is told */
+	void (*say)(const char *line); /* a line for people; any thread */
+};
+
+/* No output yet. NULL when out of memory. */
+struct outputs *outputs_new(const struct outputs_config *config);
 
 /*
  * The same outputs for one more thread, when all of them are added. To be closed before `o` is. NULL when out of memory.
@@ -23,9 +35,10 @@ struct outputs *outputs_new(const struct view *view);
 struct outputs *outputs_share(struct outputs *o);
 
 /*
- * Adds one, FORMAT[:PATH] ("text", "json:/var/log/x.json", "null"); PATH "-" or none is standard output. A file is
- * created, or emptied when it was there; two outputs cannot share one. Returns 0, or a negative errno with a line in
- * `error` (what failed, on what, what to do).
+ * Adds one, as struct spec has it: "text", "json:/var/log/x.json", "null", "kafka://host:9092/topic"; "-" or no path is
+ * standard output. A file is created, or emptied when it was there; two outputs cannot share one. An option that is one of
+ * select_add's conditions chooses records. Returns 0, or a negative errno with a line in `error` (what failed, on what, what
+ * to do).
  */
 int outputs_add(struct outputs *o, const char *spec, char *error, size_t n);
 
@@ -45,7 +58,7 @@ int outputs_flush(struct outputs *o);
 /* What failed first, one line, for whoever was told by outputs_write; "" when nothing did. */
 const char *outputs_error(const struct outputs *o);
 
-/* Flushes, and closes what is not shared by others. Returns 0 or the first negative errno. NULL is allowed. */
+/* Flushes, and closes what is not shared by others: other hosts get some seconds to take what waits. Returns 0 or the first negative errno. NULL is allowed. */
 int outputs_close(struct outputs *o);
 
 /* "name   help" lines of the formats, for the help text. */

@@ -107,6 +107,14 @@ void courier_put(struct courier *c, struct parcel *p)
 	pthread_mutex_unlock(&c->lock);
 }
 
+void courier_miss(struct courier *c, size_t n)
+{
+	pthread_mutex_lock(&c->lock);
+	c->counts.accepted += n;
+	c->counts.dropped_full += n;
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* --- the spooler: moves what waits to the disk --- */
 
 /* Puts the records of a parcel on disk, and drops it. Called without the lock. */

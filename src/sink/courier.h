@@ -52,7 +52,7 @@ struct courier_counts {
 	uint64_t recovered;      /* found in the spool of an earlier run */
 	uint64_t retried;        /* tries beyond the first */
 	uint64_t refused;        /* by the other side, for good */
-	uint64_t dropped_full;   /* the queue was full */
+	uint64_t dropped_full;   /* the queue was full, or memory was */
 	uint64_t dropped_spool;  /* the spool was full, or could not be written */
 	uint64_t dropped_exit;   /* the time at the end was up */
 	uint64_t waiting;        /* in memory */
@@ -65,6 +65,9 @@ struct courier *courier_new(const struct courier_config *config, const struct ca
 
 /* Accepts the records of a parcel that bear its bit. Never waits for the network or a disk. */
 void courier_put(struct courier *c, struct parcel *p);
+
+/* `n` records were for it, for whose parcel there was no memory. */
+void courier_miss(struct courier *c, size_t n);
 
 void courier_count(struct courier *c, struct courier_counts *ret);
 

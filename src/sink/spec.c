@@ -41,6 +41,12 @@ static int take(char **ret, const char *s, size_t n)
 	return *ret ? 0 : -ENOMEM;
 }
 
+static int copy(char **ret, const char *s, size_t n)
+{
+	*ret = strndup(s, n);
+	return *ret ? 0 : -ENOMEM;
+}
+
 /* Where the options begin: at the first '?' that KEY= follows, or at the end. */
 static const char *options_of(const char *text)
 {
@@ -53,16 +59,16 @@ static const char *options_of(const char *text)
 	return text + strlen(text);
 }
 
-static int parse_option(struct spec *s, const char *p, size_t n)
+static int parse_option(struct spec *s, const char *p, size_t n, int (*get)(char **ret, const char *s, size_t n))
 {
 	const char *is = memchr(p, '=', n);
 
 	if (!is || is == p || s->n_options == SPEC_OPTIONS_MAX)
 		return -EINVAL;
 	s->n_options++;
-	if (take(&s->options[s->n_options - 1].key, p, (size_t)(is - p)))
+	if (get(&s->options[s->n_options - 1].key, p, (size_t)(is - p)))
 		return -ENOMEM;
-	return take(&s->options[s->n_options - 1].value, is + 1, n - (size_t)(is + 1 - p));
+	return get(&s->options[s->n_options - 1].value, is + 1, n - (size_t)(is + 1 - p));
 }
 
 static int parse_options(struct spec *s, const char *p)
@@ -72,7 +78,7 @@ static int parse_options(struct spec *s, const char *p)
 	while (*p && r == 0) {
 		size_t n = strcspn(++p, "&");
 
-		r = parse_option(s, p, n);
+		r = parse_option(s, p, n, take);
 		p += n;
 	}
 	return r;
@@ -114,10 +120,8 @@ static int parse_target(struct spec *s, const char *p, size_t n)
 {
 	size_t scheme = strspn(p, LETTERS "+");
 
-	if (!scheme || scheme + 3 > n || strncmp(p + scheme, "://", 3) != 0) {
-		s->path = n ? strndup(p, n) : NULL;
-		return n && !s->path ? -ENOMEM : 0;
-	}
+	if (!scheme || scheme + 3 > n || strncmp(p + scheme, "://", 3) != 0)
+		return n ? copy(&s->path, p, n) : 0;
 	if (take(&s->scheme, p, scheme))
 		return -ENOMEM;
 	return parse_authority(s, p + scheme + 3, n - scheme - 3);
@@ -167,6 +171,15 @@ int spec_parse(struct spec *ret, const char *text, char *error, size_t n)
 	r = parse(ret, text);
 	if (r < 0)
 		snprintf(error, n, r == -ENOMEM ? "out of memory" : "'%s': options are KEY=VALUE&...", text);
+	return r;
+}
+
+int spec_add(struct spec *s, const char *option, char *error, size_t n)
+{
+	int r = parse_option(s, option, strlen(option), copy);
+
+	if (r < 0)
+		snprintf(error, n, r == -ENOMEM ? "out of memory" : "'%s' is not KEY=VALUE, or one too many", option);
 	return r;
 }
 

@@ -31,6 +31,9 @@ struct spec {
 int spec_parse(struct spec *ret, const char *text, char *error, size_t n);
 void spec_release(struct spec *s);
 
+/* One more option, KEY=VALUE as it stands. 0, -EINVAL or -ENOMEM with a line in `error`. */
+int spec_add(struct spec *s, const char *option, char *error, size_t n);
+
 /* The value of an option, which is then known; `otherwise` when it was not given. Borrowed from the spec. */
 const char *spec_get(struct spec *s, const char *key, const char *otherwise);
 

@@ -11,7 +11,7 @@
 #include "cli/help.h"
 #include "cli/opt.h"
 #include "cli/parse.h"
-#include "cli/value.h"
+#include "base/value.h"
 
 static char error[256];
 
@@ -72,6 +72,10 @@ HOLDS(body, c->body == 2048)
 HOLDS(flows, c->flows)
 HOLDS(stream_interval, c->stream_interval_ns == 30000000000)
 HOLDS(write, c->write && !strcmp(c->write, "x.pcap"))
+HOLDS(spool, c->spool && !strcmp(c->spool, "/var/spool/x"))
+HOLDS(spool_size, c->spool_max == UINT64_C(2) << 30)
+HOLDS(strict, c->strict)
+HOLDS(property, c->properties.n == 1 && !strcmp(c->properties.v[0], "acks=1"))
 HOLDS(memory, c->memory == 64 << 20)
 HOLDS(ring, c->ring == 1 << 20)
 HOLDS(workers, c->workers == 4)
@@ -107,6 +111,10 @@ static const struct expect {
 	{"flows", NULL, NULL, flows_holds},
 	{"stream-interval", "30s", "0", stream_interval_holds},
 	{"write", "x.pcap", "y.pcap", write_holds},
+	{"spool", "/var/spool/x", "/y", spool_holds},
+	{"spool-size", "2G", "1G", spool_size_holds},
+	{"strict", NULL, NULL, strict_holds},
+	{"property", "acks=1", "acks=all", property_holds},
 	{"memory", "64M", "1G", memory_holds},
 	{"cpu-budget", "1.25%", "0", cpu_budget_holds},
 	{"ring", "1MiB", "128k", ring_holds},
@@ -301,7 +309,7 @@ static void test_errors(void **state)
 		{NULL, "watch|-Z", "unknown option '-Z'; see 'perisco help watch'"},
 		{NULL, "watch|-qZv", "unknown option '-Z'"},
 		{NULL, "watch|-n", "option '--count' needs a value: COUNT"},
-		{NULL, "watch|--output", "option '--output' needs a value: FORMAT[:PATH]"},
+		{NULL, "watch|--output", "option '--output' needs a value: FORMAT[:PLACE]"},
 		{NULL, "watch|--flows=yes", "option '--flows' takes no value"},
 		{NULL, "replay|x|--ring|1M", "option '--ring' is none of 'replay'"},
 		{NULL, "replay|x|-i|lo", "option '--interface' is none of 'replay'"},

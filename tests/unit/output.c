@@ -20,8 +20,15 @@
 
 static struct sample s;
 static const struct view view;
+static void say(const char *line);
+static const struct outputs_config config = {.view = &view, .say = say};
 static struct outputs *o;
 static char dir[] = "/tmp/perisco-output-XXXXXX", path[2][64], spec[128], error[256];
+
+static void say(const char *line)
+{
+	print_message("%s\n", line);
+}
 
 static int set_up(void **state)
 {
@@ -33,7 +40,7 @@ static int set_up(void **state)
 	snprintf(path[0], sizeof(path[0]), "%s/a", dir);
 	snprintf(path[1], sizeof(path[1]), "%s/b", dir);
 	sample_exchange(&s);
-	o = outputs_new(&view);
+	o = outputs_new(&config);
 	error[0] = 0;
 	return o ? 0 : -1;
 }
@@ -194,7 +201,7 @@ static void test_no_two_in_one_file(void **state)
 	assert_int_equal(add("json", path[1]), -EINVAL);
 	assert_int_equal(outputs_add(o, "json", error, sizeof(error)), 0);
 	assert_int_equal(outputs_add(o, "text:-", error, sizeof(error)), -EINVAL);
-	assert_string_equal(error, "two outputs cannot both write to standard output: name another file");
+	assert_string_equal(error, "two outputs cannot both write to standard output: name another one");
 }
 
 static void test_disk_full(void **state)

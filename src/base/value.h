@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers as people write them on a command line. */
-#ifndef PERISCO_CLI_VALUE_H
-#define PERISCO_CLI_VALUE_H
+#ifndef PERISCO_BASE_VALUE_H
+#define PERISCO_BASE_VALUE_H
 
 #include <stdbool.h>
 #include <stdint.h>

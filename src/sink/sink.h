@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where finished lines go: a file, a pipe, a terminal. A sink knows no format. */
-#ifndef PERISCO_OUTPUT_SINK_H
-#define PERISCO_OUTPUT_SINK_H
+#ifndef PERISCO_SINK_SINK_H
+#define PERISCO_SINK_SINK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "output/sink.h"
+#include "sink/sink.h"
 
 #include <errno.h>
 #include <fcntl.h>

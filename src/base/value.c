@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/value.h"
+#include "base/value.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/drain.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/value.h"
+#include "output/select.h"
+#include "sink/courier.h"
+#include "sink/elastic.h"
+#include "sink/kafka.h"
+#include "sink/sink.h"
+#include "sink/socket.h"
+
+#define QUEUE_BYTES ((uint64_t)32 << 20)
+
+struct drain {
+	struct sink *file;       /* this one, ... */
+	struct courier *courier; /* ... or that one */
+	struct select *select;   /* NULL: all are wanted */
+	uint64_t bit;
+	bool quiet;
+	void (*say)(const char *line);
+	char name[];
+};
+
+/* A new transport is a line here. */
+static const struct transport {
+	const char *scheme;
+	int (*open)(struct carrier *ret, struct spec *spec, char *error, size_t n);
+} transports[] = {
+	{"elasticsearch", elastic_open},
+	{"elasticsearch+https", elastic_open},
+	{"opensearch", elastic_open},
+	{"opensearch+https", elastic_open},
+	{"kafka", kafka_open},
+	{"tcp", socket_open},
+	{"unix", socket_open},
+};
+#define TRANSPORTS (sizeof(transports) / sizeof(transports[0]))
+
+static const struct transport *transport_of(const struct spec *spec, char *error, size_t n)
+{
+	char names[256] = "";
+
+	for (size_t i = 0; i < TRANSPORTS; i++) {
+		if (strcmp(transports[i].scheme, spec->scheme) == 0)
+			return &transports[i];
+		strcat(strcat(names, i == 0 ? "" : i + 1 < TRANSPORTS ? ", " : " or "), transports[i].scheme);
+	}
+	snprintf(error, n, "unknown transport '%s': use %s, or the name of a file", spec->scheme, names);
+	return NULL;
+}
+
+/* --- options --- */
+
+static const char *const conditions[] = {"method", "service", "host", "path", "status", "min-latency", "header", "cidr"};
+
+static int take_conditions(struct drain *d, struct spec *spec, char *error, size_t n)
+{
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++) {
+		const char *value = spec_get(spec, conditions[i], NULL);
+		int r = 0;
+
+		if (!value)
+			continue;
+		if (!d->select)
+			d->select = select_new();
+		r = d->select ? select_add(d->select, conditions[i], value, error, n) : -ENOMEM;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int refuse_unknown(const struct spec *spec, char *error, size_t n)
+{
+	const char *unknown = spec_unknown(spec);
+
+	if (!unknown)
+		return 0;
+	snprintf(error, n, "'%s' has no option '%s'", spec->text, unknown);
+	return -EINVAL;
+}
+
+/* The directory of its own that a sink has in that of all spools: the same one each time it is asked for the same way. */
+static int open_spool(struct spool **ret, const struct spec *spec, const struct outputs_config *config, char *error, size_t n)
+{
+	uint64_t hash = 14695981039346656037u;
+	char path[4096];
+
+	if (mkdir(config->spool, 0700) < 0 && errno != EEXIST) {
+		snprintf(error, n, "cannot make the spool '%s': %s", config->spool, strerror(errno));
+		return -EIO;
+	}
+	for (const char *p = spec->text; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 1099511628211u;
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s-%016" PRIx64, config->spool, spec->scheme, hash) >= sizeof(path)) {
+		snprintf(error, n, "the name of the spool is too long");
+		return -ENAMETOOLONG;
+	}
+	return spool_open(ret, path, config->spool_max, error, n);
+}
+
+/* --- opening --- */
+
+static int add_properties(struct spec *spec, const struct outputs_config *config, char *error, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < config->n_properties && r == 0 && strcmp(spec->scheme, "kafka") == 0; i++)
+		r = spec_add(spec, config->properties[i], error, n);
+	return r;
+}
+
+static int open_courier(struct drain *d, struct spec *spec, const struct outputs_config *config, char *error, size_t n)
+{
+	struct courier_config courier = {.name = d->name, .bit = d->bit, .say = config->say};
+	const char *queue = spec_get(spec, "queue", NULL);
+	const struct transport *t = transport_of(spec, error, n);
+	uint64_t queue_size = QUEUE_BYTES;
+	struct carrier carrier;
+	char why[256];
+	int r;
+
+	if (!t)
+		return -EINVAL;
+	if (queue && !value_size(queue, &queue_size)) {
+		snprintf(error, n, "'%s': queue=%s is no size, as in 64M", spec->text, queue);
+		return -EINVAL;
+	}
+	courier.queue = queue_size;
+	r = add_properties(spec, config, error, n);
+	r = r ? r : t->open(&carrier, spec, error, n);
+	if (r < 0)
+		return r;
+	r = refuse_unknown(spec, error, n);
+	if (r == 0 && config->strict && (r = carrier.probe(carrier.self, why, sizeof(why))) < 0)
+		snprintf(error, n, "%s: %s", spec->text, why);
+	if (r == 0 && config->spool)
+		r = open_spool(&courier.spool, spec, config, error, n);
+	if (r < 0) {
+		carrier.close(carrier.self);
+		return r;
+	}
+	d->courier = courier_new(&courier, &carrier);
+	if (!d->courier)
+		snprintf(error, n, "out of memory");
+	return d->courier ? 0 : -ENOMEM;
+}
+
+static int open_file(struct drain *d, struct spec *spec, char *error, size_t n)
+{
+	int r = refuse_unknown(spec, error, n);
+
+	return r ? r : sink_open(&d->file, spec->path, error, n);
+}
+
+int drain_open(struct drain **ret, struct spec *spec, uint64_t bit, const struct outputs_config *config, char *error, size_t n)
+{
+	struct drain *d = calloc(1, sizeof(*d) + strlen(spec->text) + 1);
+	int r;
+
+	*ret = NULL;
+	if (!d) {
+		snprintf(error, n, "out of memory");
+		return -ENOMEM;
+	}
+	strcpy(d->name, spec->text);
+	d->bit = bit;
+	d->quiet = config->quiet;
+	d->say = config->say;
+	r = take_conditions(d, spec, error, n);
+	if (r == 0)
+		r = spec->scheme ? open_courier(d, spec, config, error, n) : open_file(d, spec, error, n);
+	if (r < 0)
+		drain_close(d, 0);
+	else
+		*ret = d;
+	return r;
+}
+
+bool drain_same(const struct drain *a, const struct drain *b)
+{
+	return a->file && b->file ? sink_same(a->file, b->file) : !a->file && !b->file && strcmp(a->name, b->name) == 0;
+}
+
+bool drain_is_terminal(const struct drain *d)
+{
+	return d->file && sink_is_terminal(d->file);
+}
+
+bool drain_is_remote(const struct drain *d)
+{
+	return d->courier;
+}
+
+bool drain_wants_marks(const struct drain *d)
+{
+	return d->courier || d->select;
+}
+
+const char *drain_name(const struct drain *d)
+{
+	return d->file ? sink_name(d->file) : d->name;
+}
+
+/* --- records --- */
+
+uint64_t drain_wants(const struct drain *d, const struct record *r)
+{
+	return !d->select || select_match(d->select, r) ? d->bit : 0;
+}
+
+int drain_write(struct drain *d, const struct lines *l)
+{
+	uint64_t from = 0, to = 0; /* wanted, and not written yet */
+	int r = 0;
+
+	if (!d->select)
+		return sink_write(d->file, l->p, l->n);
+	for (size_t i = 0; i < l->n_marks && r == 0; i++) {
+		const struct mark *m = &l->marks[i];
+
+		if (!(m->sinks & d->bit))
+			continue;
+		if (m->at != to) {
+			r = sink_write(d->file, l->p + from, to - from);
+			from = m->at;
+		}
+		to = m->at + m->n;
+	}
+	return r ? r : sink_write(d->file, l->p + from, to - from);
+}
+
+void drain_send(struct drain *d, struct parcel *p, size_t n)
+{
+	if (p)
+		courier_put(d->courier, p);
+	else
+		courier_miss(d->courier, n);
+}
+
+/* --- the end --- */
+
+static void tell_counts(const struct drain *d, const struct courier_counts *n)
+{
+	const struct {
+		uint64_t n;
+		const char *what;
+	} parts[] = {
+		{n->recovered, "found in the spool"},
+		{n->retried, "tries again"},
+		{n->refused, "refused"},
+		{n->dropped_full, "dropped because the queue was full"},
+		{n->dropped_spool, "dropped because the spool took no more"},
+		{n->dropped_exit, "dropped at the end"},
+		{n->spooled, "left in the spool"},
+	};
+	uint64_t dropped = n->refused + n->dropped_full + n->dropped_spool + n->dropped_exit;
+	char line[512];
+	size_t at;
+
+	if (d->quiet && !dropped)
+		return;
+	at = (size_t)snprintf(line, sizeof(line), "%s: %" PRIu64 " delivered", d->name, n->delivered);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && at < sizeof(line); i++)
+		if (parts[i].n)
+			at += (size_t)snprintf(line + at, sizeof(line) - at, ", %" PRIu64 " %s", parts[i].n, parts[i].what);
+	d->say(line);
+}
+
+int drain_close(struct drain *d, unsigned deadline_ms)
+{
+	struct courier_counts counts;
+	int r;
+
+	if (!d)
+		return 0;
+	if (d->courier) {
+		courier_close(d->courier, deadline_ms, &counts);
+		tell_counts(d, &counts);
+	}
+	r = sink_close(d->file);
+	select_free(d->select);
+	free(d);
+	return r;
+}

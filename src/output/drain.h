@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Where an -o leads: a file, or a courier to another host; and which records are wanted there. */
+#ifndef PERISCO_OUTPUT_DRAIN_H
+#define PERISCO_OUTPUT_DRAIN_H
+
+#include "output/output.h"
+#include "sink/parcel.h"
+#include "sink/spec.h"
+
+struct drain;
+
+/* Finished records of one format. The marks are there only where a drain asks for them. */
+struct lines {
+	const uint8_t *p;
+	size_t n;
+	const struct mark *marks;
+	size_t n_marks;
+};
+
+/*
+ * Opens what the spec names; what of it concerns the format is the caller's. `bit` is the drain's own in struct mark. 0, or a
+ * negative errno with a line in `error`.
+ */
+int drain_open(struct drain **ret, struct spec *spec, uint64_t bit, const struct outputs_config *config, char *error, size_t n);
+
+/* Do both write to the same file or stream? */
+bool drain_same(const struct drain *a, const struct drain *b);
+
+/* Is somebody watching, line by line? Is another host behind it? Are marks needed? */
+bool drain_is_terminal(const struct drain *d);
+bool drain_is_remote(const struct drain *d);
+bool drain_wants_marks(const struct drain *d);
+
+/* Its bit if the record is wanted, else 0. Any thread. */
+uint64_t drain_wants(const struct drain *d, const struct record *r);
+
+/*
+ * To a file: writes those lines that are wanted, and waits where it must; one thread at a time. 0 or a negative errno: then no
+ * more are to come.
+ */
+int drain_write(struct drain *d, const struct lines *l);
+
+/* To another host: takes the records that are wanted, and never waits. NULL: there was no memory for `n` of them. Any thread. */
+void drain_send(struct drain *d, struct parcel *p, size_t n);
+
+/* What it is called in messages. */
+const char *drain_name(const struct drain *d);
+
+/*
+ * Closes it. A courier has until `deadline_ms` to deliver what waits; what became of its records is told. 0 or a negative errno.
+ * NULL is allowed.
+ */
+int drain_close(struct drain *d, unsigned deadline_ms);
+
+#endif
