@@ -41,7 +41,7 @@ ARCH     := $(if $(filter x86_64,$(shell uname -m)),-march=x86-64-v2)
 ALL_CFLAGS = -std=gnu17 -pthread $(WARN) $(CFLAGS) $(ARCH) $(SANFLAGS) -D_GNU_SOURCE -Isrc -Ibpf -I$B/gen $(LLHTTP_CFLAGS) \
              $(if $(HAVE_TC),-DHAVE_TC $(shell pkg-config --cflags libnl-3.0)) -DPERISCO_VERSION='"$(VERSION)"'
 VERSION  := $(shell cat VERSION)
-LDLIBS   := -lpcap -lnghttp2 -lz -lcurl -ljansson -lrdkafka $(LLHTTP_LIBS) $(if $(HAVE_TC),$(shell pkg-config --libs libxdp libbpf libnl-3.0 libnl-route-3.0))
+LDLIBS   := -lpcap -lnghttp2 -lz -lcurl -ljansson -lrdkafka -lzstd $(LLHTTP_LIBS) $(if $(HAVE_TC),$(shell pkg-config --libs libxdp libbpf libnl-3.0 libnl-route-3.0))
 
 TC_SRC   := $(wildcard src/capture/tc*.c src/capture/link.c) src/capture/live.c
 CORE_SRC := $(wildcard src/base/*.c src/packet/*.c src/reassembly/*.c src/proto/*.c src/engine/*.c)

@@ -51,6 +51,20 @@ bool value_percent(const char *s, uint64_t *ret)
 	return !*end || strcmp(end, "%") == 0;
 }
 
+bool value_seconds(const char *s, uint64_t *ret)
+{
+	static const struct {
+		char unit;
+		uint64_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	const char *end = digits(s, ret);
+
+	for (size_t i = 0; end && i < sizeof(units) / sizeof(units[0]); i++)
+		if (end[0] == units[i].unit && !end[1])
+			return *ret && !__builtin_mul_overflow(*ret, units[i].seconds, ret);
+	return false;
+}
+
 bool value_bool(const char *s, bool *ret)
 {
 	static const char *const words[] = {"0", "1", "no", "yes", "false", "true", "off", "on"};

@@ -15,6 +15,9 @@ bool value_size(const char *s, uint64_t *ret);
 /* A share of one, in percent: "10%", "150", "0.5%"; in 1000ths of a percent, at most UINT32_MAX. False when it is no such thing. */
 bool value_percent(const char *s, uint64_t *ret);
 
+/* A time in seconds: digits and one of s, m, h, d. False as above, and of none. */
+bool value_seconds(const char *s, uint64_t *ret);
+
 /* "1", "yes", "true", "on" or "0", "no", "false", "off", in any case. False when it is none of these. */
 bool value_bool(const char *s, bool *ret);
 

@@ -17,6 +17,8 @@
 #include "sink/socket.h"
 
 #define QUEUE_BYTES ((uint64_t)32 << 20)
+#define KEEP        5u
+#define KEEP_MOST   9999u
 
 struct drain {
 	struct sink *file;       /* this one, ... */
@@ -153,11 +155,28 @@ static int open_courier(struct drain *d, struct spec *spec, const struct outputs
 	return d->courier ? 0 : -ENOMEM;
 }
 
+static int take_rotation(struct sink_rotation *ret, struct spec *spec, char *error, size_t n)
+{
+	const char *size = spec_get(spec, "size", NULL), *every = spec_get(spec, "every", NULL), *keep = spec_get(spec, "keep", NULL);
+	uint64_t files = KEEP;
+
+	*ret = (struct sink_rotation){0};
+	if ((size && !value_size(size, &ret->size)) || (every && !value_seconds(every, &ret->every)) ||
+	    (keep && (!value_number(keep, &files) || files > KEEP_MOST))) {
+		snprintf(error, n, "'%s': rotation is size=100M, every=1h, keep=FILES up to %u", spec->text, KEEP_MOST);
+		return -EINVAL;
+	}
+	ret->keep = (unsigned)files;
+	return 0;
+}
+
 static int open_file(struct drain *d, struct spec *spec, char *error, size_t n)
 {
-	int r = refuse_unknown(spec, error, n);
+	struct sink_rotation rotation;
+	int r = take_rotation(&rotation, spec, error, n);
 
-	return r ? r : sink_open(&d->file, spec->path, error, n);
+	r = r ? r : refuse_unknown(spec, error, n);
+	return r ? r : sink_open(&d->file, spec->path, &rotation, error, n);
 }
 
 int drain_open(struct drain **ret, struct spec *spec, uint64_t bit, const struct outputs_config *config, char *error, size_t n)

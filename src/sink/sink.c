@@ -8,63 +8,97 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "sink/zst.h"
+
+#define ZST ".zst"
 
 struct sink {
 	int fd;
 	bool terminal;
 	struct stat stat;
+	struct sink_rotation rotation;
+	struct zst *zst;  /* NULL: as it comes */
+	uint64_t size;    /* of the file */
+	uint64_t slot;    /* of time, in which it was opened */
 	char name[];
 };
 
-static struct sink *sink_new(const char *name)
+static struct sink *sink_new(const char *name, const struct sink_rotation *rotation)
 {
 	struct sink *s = calloc(1, sizeof(*s) + strlen(name) + 1);
 
-	if (s)
-		strcpy(s->name, name);
+	if (!s)
+		return NULL;
+	strcpy(s->name, name);
+	s->fd = -1;
+	if (rotation)
+		s->rotation = *rotation;
 	return s;
 }
 
-int sink_open(struct sink **ret, const char *path, char *error, size_t n)
+static bool is_rotated(const struct sink *s)
 {
-	bool standard = !path || !*path || strcmp(path, "-") == 0;
-	struct sink *s = sink_new(standard ? "standard output" : path);
-	int r;
+	return s->rotation.size || s->rotation.every;
+}
 
-	*ret = NULL;
-	if (!s) {
-		snprintf(error, n, "out of memory");
-		return -ENOMEM;
-	}
-	s->fd = standard ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-	if (s->fd < 0 || fstat(s->fd, &s->stat) < 0) {
-		r = -errno;
-		snprintf(error, n, "cannot open %s for writing: %s", s->name, strerror(-r));
-		sink_close(s);
-		return r;
-	}
-	s->terminal = isatty(s->fd);
-	*ret = s;
+static bool is_zst(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > strlen(ZST) && strcmp(name + n - strlen(ZST), ZST) == 0;
+}
+
+static uint64_t slot_now(const struct sink *s)
+{
+	return s->rotation.every ? (uint64_t)time(NULL) / s->rotation.every : 0;
+}
+
+/* Opens the file of its name. 0 or a negative errno. */
+static int open_file(struct sink *s, int flags)
+{
+	s->fd = open(s->name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
+	if (s->fd < 0 || fstat(s->fd, &s->stat) < 0)
+		return -errno;
+	s->size = S_ISREG(s->stat.st_mode) ? (uint64_t)s->stat.st_size : 0;
+	s->slot = slot_now(s);
 	return 0;
 }
 
-bool sink_same(const struct sink *a, const struct sink *b)
-{
-	bool plain = S_ISREG(a->stat.st_mode) || S_ISFIFO(a->stat.st_mode);
+/* --- rotation --- */
 
-	return a->fd == b->fd || (plain && a->stat.st_dev == b->stat.st_dev && a->stat.st_ino == b->stat.st_ino);
+/* The name of the file that is `age` rotations old. False when it is too long. */
+static bool old_name(const struct sink *s, unsigned age, char *ret, size_t n)
+{
+	int stem = (int)(strlen(s->name) - (s->zst ? strlen(ZST) : 0));
+
+	if (age == 0)
+		return (size_t)snprintf(ret, n, "%s", s->name) < n;
+	return (size_t)snprintf(ret, n, "%.*s.%u%s", stem, s->name, age, s->zst ? ZST : "") < n;
 }
 
-bool sink_is_terminal(const struct sink *s)
+/* Each file becomes one older, the oldest one goes. 0 or a negative errno. */
+static int shift(const struct sink *s)
 {
-	return s->terminal;
+	char from[4096], to[4096];
+
+	for (unsigned age = s->rotation.keep + 1; age-- > 0;) {
+		if (!old_name(s, age, from, sizeof(from)) || !old_name(s, age + 1, to, sizeof(to)))
+			return -ENAMETOOLONG;
+		if ((age == s->rotation.keep ? unlink(from) : rename(from, to)) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return 0;
 }
+
+/* --- writing --- */
 
 /* Takes back what follows the last line feed of the bytes just written, where that can be done. */
 static void sink_trim(struct sink *s, const char *p, size_t written)
 {
-	const char *last = memrchr(p, '\n', written);
+	const char *last = s->zst ? NULL : memrchr(p, '\n', written);
 	off_t half = (off_t)(written - (last ? (size_t)(last + 1 - p) : 0));
 	off_t end = lseek(s->fd, 0, SEEK_CUR);
 
@@ -88,7 +122,7 @@ static int sink_wait(struct sink *s)
 	return poll(&p, 1, -1) < 0 && errno != EINTR ? -errno : 0;
 }
 
-int sink_write(struct sink *s, const void *p, size_t n)
+static int write_all(struct sink *s, const void *p, size_t n)
 {
 	const char *bytes = p;
 	int r;
@@ -106,7 +140,136 @@ int sink_write(struct sink *s, const void *p, size_t n)
 			return r;
 		}
 	}
+	s->size += n;
 	return 0;
+}
+
+static int write_packed(struct sink *s, const void *p, size_t n, bool end)
+{
+	const void *packed;
+	size_t packed_n;
+	int r = zst_pack(s->zst, p, n, end, &packed, &packed_n);
+
+	return r ? r : write_all(s, packed, packed_n);
+}
+
+/* Ends the file. 0 or a negative errno. */
+static int complete(struct sink *s)
+{
+	int r = s->zst && s->fd >= 0 && s->size ? write_packed(s, NULL, 0, true) : 0;
+
+	if (s->fd > STDOUT_FILENO && close(s->fd) < 0 && r == 0)
+		r = -errno;
+	s->fd = -1;
+	return r;
+}
+
+static int rotate(struct sink *s)
+{
+	int r = complete(s);
+
+	r = r ? r : shift(s);
+	return r ? r : open_file(s, O_TRUNC);
+}
+
+/* So many of the bytes go into the file that is open: whole lines; 0 when another one is to be begun. */
+static size_t fitting(const struct sink *s, const char *p, size_t n)
+{
+	uint64_t room = s->size < s->rotation.size ? s->rotation.size - s->size : 0;
+	const char *last;
+
+	if (s->rotation.every && slot_now(s) != s->slot && s->size)
+		return 0;
+	if (!s->rotation.size || n <= room)
+		return n;
+	last = room ? memrchr(p, '\n', room) : NULL;
+	if (last)
+		return (size_t)(last + 1 - p);
+	if (s->size)
+		return 0;
+	last = memchr(p, '\n', n); /* a line that fits into no file gets one of its own */
+	return last ? (size_t)(last + 1 - p) : n;
+}
+
+int sink_write(struct sink *s, const void *p, size_t n)
+{
+	const char *at = p;
+	int r = 0;
+
+	while (n && r == 0) {
+		size_t now = fitting(s, at, n);
+
+		if (!now)
+			r = rotate(s);
+		else
+			r = s->zst ? write_packed(s, at, now, false) : write_all(s, at, now);
+		at += now;
+		n -= now;
+	}
+	return r;
+}
+
+int sink_reopen(struct sink *s)
+{
+	int r;
+
+	if (s->fd <= STDOUT_FILENO || !S_ISREG(s->stat.st_mode))
+		return 0;
+	r = complete(s);
+	return r ? r : open_file(s, O_APPEND);
+}
+
+/* --- begin and end --- */
+
+static int begin(struct sink *s, bool standard)
+{
+	int r;
+
+	if (standard) {
+		s->fd = STDOUT_FILENO;
+		return fstat(s->fd, &s->stat) < 0 ? -errno : 0;
+	}
+	if (is_zst(s->name)) {
+		s->zst = zst_new();
+		if (!s->zst)
+			return -ENOMEM;
+	}
+	r = is_rotated(s) && stat(s->name, &s->stat) == 0 && S_ISREG(s->stat.st_mode) && s->stat.st_size ? shift(s) : 0;
+	return r ? r : open_file(s, O_TRUNC);
+}
+
+int sink_open(struct sink **ret, const char *path, const struct sink_rotation *rotation, char *error, size_t n)
+{
+	bool standard = !path || !*path || strcmp(path, "-") == 0;
+	struct sink *s = sink_new(standard ? "standard output" : path, rotation);
+	int r;
+
+	*ret = NULL;
+	if (!s) {
+		snprintf(error, n, "out of memory");
+		return -ENOMEM;
+	}
+	r = begin(s, standard);
+	if (r < 0) {
+		snprintf(error, n, "cannot open %s for writing: %s", s->name, strerror(-r));
+		sink_close(s);
+		return r;
+	}
+	s->terminal = isatty(s->fd);
+	*ret = s;
+	return 0;
+}
+
+bool sink_same(const struct sink *a, const struct sink *b)
+{
+	bool plain = S_ISREG(a->stat.st_mode) || S_ISFIFO(a->stat.st_mode);
+
+	return a->fd == b->fd || (plain && a->stat.st_dev == b->stat.st_dev && a->stat.st_ino == b->stat.st_ino);
+}
+
+bool sink_is_terminal(const struct sink *s)
+{
+	return s->terminal;
 }
 
 const char *sink_name(const struct sink *s)
@@ -116,12 +279,12 @@ const char *sink_name(const struct sink *s)
 
 int sink_close(struct sink *s)
 {
-	int r = 0;
+	int r;
 
 	if (!s)
 		return 0;
-	if (s->fd > STDOUT_FILENO && close(s->fd) < 0)
-		r = -errno;
+	r = complete(s);
+	zst_free(s->zst);
 	free(s);
 	return r;
 }

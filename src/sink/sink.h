@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* Where finished lines go: a file, a pipe, a terminal. A sink knows no format. */
+/* Where finished lines go on this host: a file, a pipe, a terminal. A sink knows no format. */
 #ifndef PERISCO_SINK_SINK_H
 #define PERISCO_SINK_SINK_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct sink;
 
+/* How a file becomes several: "x" is written to, "x.1" is the one before it, "x.2" the one before that. */
+struct sink_rotation {
+	uint64_t size;  /* bytes that a file has at most, but for a line that is larger; 0: any number */
+	uint64_t every; /* seconds: a new file at each multiple of it in Unix time; 0: never */
+	unsigned keep;  /* files to keep beside the one that is written to */
+};
+
 /*
- * Opens `path` for writing; NULL, "" or "-" is standard output. A file is created, or emptied when it was there.
- * Returns 0, or a negative errno with a line in `error`.
+ * Opens `path` for writing; NULL, "" or "-" is standard output. A file is created, or emptied when it was there; with
+ * rotation (NULL: none) the one that was there becomes the one before. When the name ends in ".zst" the file is compressed
+ * (RFC 8878), and can be read up to the last write at any time; the number of a rotated one comes before ".zst". Returns 0,
+ * or a negative errno with a line in `error`.
  */
-int sink_open(struct sink **ret, const char *path, char *error, size_t n);
+int sink_open(struct sink **ret, const char *path, const struct sink_rotation *rotation, char *error, size_t n);
 
 /* Do both write to the same file or stream? */
 bool sink_same(const struct sink *a, const struct sink *b);
@@ -21,15 +31,19 @@ bool sink_same(const struct sink *a, const struct sink *b);
 bool sink_is_terminal(const struct sink *s);
 
 /*
- * Writes all of it, whole lines, and waits where it must. Returns 0 or a negative errno: -EPIPE when the reader is gone
- * (SIGPIPE is to be ignored). When a disk is full, what was written of a line that did not fit is taken back.
+ * Writes all of it, whole lines, and waits where it must; no line is cut by rotation. Returns 0 or a negative errno: -EPIPE
+ * when the reader is gone (SIGPIPE is to be ignored). When a disk is full, what was written of a line that did not fit is
+ * taken back.
  */
 int sink_write(struct sink *s, const void *p, size_t n);
+
+/* Somebody moved the file away: goes on in a new one of its name, or at the end of the one that is there. 0 or a negative errno. */
+int sink_reopen(struct sink *s);
 
 /* What it is called in messages. */
 const char *sink_name(const struct sink *s);
 
-/* Closes it; standard output stays open. Returns 0 or a negative errno. NULL is allowed. */
+/* Completes and closes it; standard output stays open. Returns 0 or a negative errno. NULL is allowed. */
 int sink_close(struct sink *s);
 
 #endif

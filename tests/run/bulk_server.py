@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What perisco's client sees of Elasticsearch: GET /, index templates and the bulk API, which fails when told to.
 
-bulk_server.py PORT        serves on 127.0.0.1; one thread, one request at a time
+bulk_server.py [PORT]      serves on 127.0.0.1 and prints the port; one thread, one request at a time
 POST /control {...}        "status": what the next "times" bulk requests are answered with, as a whole;
                            "slow": seconds before each answer; "each": {"STATUS": N}: every Nth record gets that status the
                            first time it comes (4xx but 429: each time); "garbage": the next bulk answers are no JSON
@@ -101,4 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         return {"status": 201}
 
 
-HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+HTTPServer.allow_reuse_address = True
+server = HTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "sink/zst.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <zstd.h>
+
+struct zst {
+	ZSTD_CCtx *ctx;
+	void *out;
+	size_t size;
+};
+
+struct zst *zst_new(void)
+{
+	struct zst *z = calloc(1, sizeof(*z));
+
+	if (!z)
+		return NULL;
+	z->ctx = ZSTD_createCCtx();
+	if (z->ctx)
+		return z;
+	free(z);
+	return NULL;
+}
+
+void zst_free(struct zst *z)
+{
+	if (!z)
+		return;
+	ZSTD_freeCCtx(z->ctx);
+	free(z->out);
+	free(z);
+}
+
+static bool reserve(struct zst *z, size_t n)
+{
+	void *p = n > z->size ? realloc(z->out, n) : z->out;
+
+	if (!p)
+		return false;
+	z->out = p;
+	z->size = n > z->size ? n : z->size;
+	return true;
+}
+
+int zst_pack(struct zst *z, const void *p, size_t n, bool end, const void **ret, size_t *ret_n)
+{
+	ZSTD_inBuffer in = {p, n, 0};
+	ZSTD_outBuffer out = {0};
+	size_t left;
+
+	do {
+		if (!reserve(z, out.pos + ZSTD_compressBound(n - in.pos) + 64))
+			return -ENOMEM;
+		out.dst = z->out;
+		out.size = z->size;
+		left = ZSTD_compressStream2(z->ctx, &out, &in, end ? ZSTD_e_end : ZSTD_e_flush);
+		if (ZSTD_isError(left))
+			return -ENOMEM;
+	} while (left);
+	*ret = z->out;
+	*ret_n = out.pos;
+	return 0;
+}

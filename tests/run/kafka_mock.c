@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * librdkafka's mock cluster as a process. Prints the addresses of its brokers, then obeys lines on standard input:
+ * "down" and "up" (all brokers), "fail N" (the next N requests to produce), and ends with it.
+ */
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BROKERS    2
+#define PARTITIONS 4
+#define PRODUCE    0 /* the API key of Kafka's protocol */
+
+static void fail(rd_kafka_mock_cluster_t *cluster, int n)
+{
+	while (n-- > 0)
+		rd_kafka_mock_push_request_errors(cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+}
+
+int main(void)
+{
+	rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), NULL, 0);
+	rd_kafka_mock_cluster_t *cluster = client ? rd_kafka_mock_cluster_new(client, BROKERS) : NULL;
+	char line[64];
+
+	if (!cluster)
+		return 1;
+	rd_kafka_mock_topic_create(cluster, "perisco", PARTITIONS, 1);
+	printf("%s\n", rd_kafka_mock_cluster_bootstraps(cluster));
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin)) {
+		for (int broker = 1; broker <= BROKERS; broker++)
+			if (strcmp(line, "down\n") == 0)
+				rd_kafka_mock_broker_set_down(cluster, broker);
+			else if (strcmp(line, "up\n") == 0)
+				rd_kafka_mock_broker_set_up(cluster, broker);
+		if (strncmp(line, "fail ", 5) == 0)
+			fail(cluster, atoi(line + 5));
+	}
+	rd_kafka_mock_cluster_destroy(cluster);
+	rd_kafka_destroy(client);
+	return 0;
+}

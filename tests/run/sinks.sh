@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Records that go to other hosts: all of them arrive, once or told apart by their ids; those that do not are counted.
+set -u
+work=$(mktemp -d)
+pids=()
+trap 'exec 3>&-; kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
+status=0
+fail() {
+	echo "$*"
+	status=1
+}
+
+expect() { # WHAT GOT WANTED
+	[ "$2" = "$3" ] || fail "$1: '$2', not '$3'"
+}
+
+total=20000
+{
+	echo "conn 10.0.0.1:51234 -> 10.0.0.2:80"
+	for ((i = 1; i <= total; i++)); do
+		printf 'c| GET /%d HTTP/1.1\nc| Host: example.com\nc|\n\ns| HTTP/1.1 %d x\ns| Content-Length: 0\ns|\n\n' $i $((i % 10 ? 200 : 503))
+	done
+} >"$work/talk"
+"$B/pcap-make" "$work/talk" "$work/all.pcap" || exit 1
+"$B/pcap-make" <(head -8 "$work/talk") "$work/one.pcap" || exit 1
+
+# serve PROGRAM ARGUMENT...: one more server of the tests, that prints its port
+serve() {
+	: >"$work/port"
+	"$@" >"$work/port" 2>"$work/server" &
+	server=$!
+	pids+=("$server")
+	for _ in {1..50}; do
+		[ -s "$work/port" ] && port=$(cat "$work/port") && return
+		sleep 0.1
+	done
+	fail "$1 does not start: $(cat "$work/server")"
+}
+
+stop() {
+	kill "$server"
+	wait "$server" 2>/dev/null
+}
+
+replay() { # FILE OPTION...
+	timeout -s KILL 100 "$B/perisco" replay "$work/$1.pcap" "${@:2}" 2>"$work/said"
+}
+
+# said WORDS: the number that stands before them in what was told of the records
+said() {
+	grep -o "[0-9]* $1" "$work/said" | head -1 | cut -d' ' -f1
+}
+
+# --- Elasticsearch
+bulk=(python3 tests/run/bulk_server.py)
+control() {
+	curl -s -d "$1" -o "$work/answer" "http://127.0.0.1:$port/control"
+}
+report() { # JQ
+	curl -s -o "$work/report" "http://127.0.0.1:$port/report" && jq -r "$1" "$work/report"
+}
+
+serve "${bulk[@]}"
+replay all -o "elasticsearch://127.0.0.1:$port/perisco" -o "opensearch://127.0.0.1:$port/other-%Y.%m?status=503&gzip=no"
+expect "documents" "$(report .ids)" $((total + total / 10))
+expect "documents that came twice" "$(report .again)" 0
+expect "what was wrong" "$(report '.bad | length')" 0
+expect "delivered" "$(said delivered)" $total
+expect "indices" "$(report '.indices | map(tostring) | sort | join(" ")')" "$((total / 10)) $total"
+expect "templates" "$(report '.templates | map(.template.mappings.properties["@timestamp"].type) | join(" ")')" "date_nanos date_nanos"
+stop
+
+serve "${bulk[@]}"
+control '{"status": 503, "times": 2, "garbage": 1, "each": {"400": 10, "429": 7, "503": 3}}'
+replay all -o "elasticsearch://127.0.0.1:$port/perisco"
+expect "documents, some refused" "$(report .ids)" $((total - total / 10))
+expect "delivered, some refused" "$(said delivered)" $((total - total / 10))
+expect "refused" "$(said refused)" $((total / 10))
+expect "documents that came twice after answers of all kinds" "$(report .again)" 0
+grep -q 'as told' "$work/said" || fail "nothing is said of an answer"
+stop
+
+replay one -o "elasticsearch://127.0.0.1:$port/perisco" --strict
+expect "strict" $? 7
+replay all -o "elasticsearch://127.0.0.1:$port/perisco" -o "json:$work/all.json"
+expect "without a server" $? 0
+expect "dropped without a server" "$(said 'dropped at the end')" $total
+expect "records in a file beside it" "$(wc -l <"$work/all.json")" $total
+replay all -o "elasticsearch://127.0.0.1:$port/perisco" --spool "$work/spool"
+expect "spooled" "$(said 'left in the spool')" $total
+serve "${bulk[@]}" "$port"
+replay one -o "elasticsearch://127.0.0.1:$port/perisco" --spool "$work/spool"
+expect "recovered" "$(said 'found in the spool')" $total
+expect "documents, with those of the run before" "$(report .ids)" $((total + 1))
+expect "documents of two runs that came twice" "$(report .again)" 0
+stop
+
+# --- Kafka
+if cc -o "$work/kafka_mock" tests/run/kafka_mock.c -lrdkafka 2>/dev/null && command -v kcat >/dev/null; then
+	mkfifo "$work/orders"
+	"$work/kafka_mock" <"$work/orders" >"$work/brokers" 2>/dev/null &
+	pids+=($!)
+	exec 3>"$work/orders"
+	until [ -s "$work/brokers" ]; do sleep 0.1; done
+	brokers=$(cat "$work/brokers")
+	echo "fail 5" >&3
+	replay all -o "kafka://$brokers/perisco?linger.ms=2" -X compression.type=zstd
+	expect "messages delivered" "$(said delivered)" $total
+	timeout 60 kcat -C -b "$brokers" -t perisco -e -q -f '%k %h %s\n' >"$work/messages" 2>/dev/null
+	expect "messages, told apart" "$(cut -d' ' -f2 "$work/messages" | sort -u | wc -l)" $total
+	expect "keys" "$(cut -d' ' -f1 "$work/messages" | sort -u | wc -l)" 1
+	cut -d' ' -f3- "$work/messages" | awk '!seen[$0]++' | jq -r .l7.request.Record.Http.url >"$work/urls"
+	expect "order in a flow" "$(seq -f '/%.0f' $total | cmp - "$work/urls" && echo same)" same
+	echo down >&3
+	sleep 0.2
+	replay all -o "kafka://$brokers/perisco" --spool "$work/spool"
+	expect "messages accounted for" "$(($(said delivered) + $(said 'left in the spool')))" $total
+	echo up >&3
+	replay one -o "kafka://$brokers/perisco" --spool "$work/spool"
+	expect "messages recovered" "$(said 'found in the spool')" $total
+	expect "messages delivered later" "$(said delivered)" $((total + 1))
+	replay one -o "kafka://$brokers/perisco?no.such=1"
+	expect "a property that does not exist" $? 2
+else
+	echo "no librdkafka or kcat: Kafka is left out"
+fi
+
+# --- sockets: one that goes after some lines, and comes again
+serve python3 tests/run/line_server.py 0 "$work/lines" 777
+(
+	wait_for=$server
+	while kill -0 "$wait_for" 2>/dev/null; do sleep 0.1; done
+	exec python3 tests/run/line_server.py "$port" "$work/lines" >/dev/null
+) &
+pids+=($!)
+replay all -o "tcp://127.0.0.1:$port"
+expect "lines accounted for" "$(said delivered)" $total
+tail -n +778 "$work/lines" >"$work/later"
+[ "$(jq -s 'map(.l7.request.Record.Http.url) | unique | length' "$work/lines")" -ge $((total - 5000)) ] || fail "lines are lost"
+serve python3 tests/run/line_server.py "$work/socket" "$work/unix"
+replay all -o "text:unix://$work/socket"
+expect "lines to a Unix socket" "$(wc -l <"$work/unix")" $total
+exit $status
