@@ -161,6 +161,17 @@ void outlet_record(struct outlet *o, struct outputs *mine, const struct record *
 	wrote_records(o, outputs_write(mine, record));
 }
 
+void outlet_reopen(struct outlet *o)
+{
+	if (!outlet_is_done(o))
+		wrote_records(o, outputs_reopen(o->outputs));
+}
+
+bool outlet_can_reopen(const struct outlet *o)
+{
+	return outputs_can_reopen(o->outputs);
+}
+
 void outlet_flush(struct outlet *o, struct outputs *mine)
 {
 	wrote_records(o, outputs_flush(mine));

@@ -35,6 +35,9 @@ bool outlet_is_done(const struct outlet *o);
 
 /* A record, if it is selected, through the outputs of the thread that has it. */
 void outlet_record(struct outlet *o, struct outputs *mine, const struct record *record);
+/* Files that somebody moved away are made anew, in the thread that reads; can any be? */
+void outlet_reopen(struct outlet *o);
+bool outlet_can_reopen(const struct outlet *o);
 /* What is written of them is to be seen now. */
 void outlet_flush(struct outlet *o, struct outputs *mine);
 

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "capture/file.h"
 #include "capture/filter.h"
@@ -44,14 +45,23 @@ struct desk {
 	struct outputs *outputs;
 };
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, moved;
 
 static void on_signal(int signal)
 {
 	interrupted = signal;
 }
 
-/* The first interrupt asks for a clean end, the second one ends at once. A hangup is one, unless nohup(1) said otherwise. */
+static void on_hangup(int signal)
+{
+	(void)signal;
+	moved = true;
+}
+
+/*
+ * The first interrupt asks for a clean end, the second one ends at once. A hangup is one, unless nohup(1) said otherwise, or it is to
+ * say that files were moved away: see may_reopen.
+ */
 static void catch_signals(void)
 {
 	const struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND}, ignore = {.sa_handler = SIG_IGN};
@@ -62,6 +72,15 @@ static void catch_signals(void)
 	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
 		sigaction(SIGHUP, &stop, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* Who writes files and talks to no terminal is told by a hangup that they were moved away, as logrotate does. */
+static void may_reopen(const struct run *r)
+{
+	const struct sigaction again = {.sa_handler = on_hangup};
+
+	if (outlet_can_reopen(&r->outlet) && !isatty(STDERR_FILENO))
+		sigaction(SIGHUP, &again, NULL);
 }
 
 /* Complains; the first complaint decides the exit status. */
@@ -435,6 +454,10 @@ static int pump(struct run *r)
 
 	while (rc > 0 && !interrupted && !is_done(r)) {
 		rc = ops->poll(r->source, POLL_MS, on_packet, r);
+		if (moved) {
+			moved = false;
+			outlet_reopen(&r->outlet);
+		}
 		rest(r);
 	}
 	if (ops->stop && rc > 0 && !is_done(r)) {
@@ -469,6 +492,7 @@ enum exit_code run(const struct config *config)
 
 	catch_signals();
 	if (open_all(&r) == 0) {
+		may_reopen(&r);
 		degrade_init(&r.degrade, r.source, config->cpu_budget_ns, may_elide(&r));
 		if (is_live(&r) && !config->quiet)
 			say_watching(&r);

@@ -256,6 +256,16 @@ int drain_write(struct drain *d, const struct lines *l)
 	return r ? r : sink_write(d->file, l->p + from, to - from);
 }
 
+bool drain_can_reopen(const struct drain *d)
+{
+	return d->file && sink_can_reopen(d->file);
+}
+
+int drain_reopen(struct drain *d)
+{
+	return sink_reopen(d->file);
+}
+
 void drain_send(struct drain *d, struct parcel *p, size_t n)
 {
 	if (p)

@@ -43,6 +43,10 @@ int drain_write(struct drain *d, const struct lines *l);
 /* To another host: takes the records that are wanted, and never waits. NULL: there was no memory for `n` of them. Any thread. */
 void drain_send(struct drain *d, struct parcel *p, size_t n);
 
+/* A file that can be opened again; and that it is. 0 or a negative errno. */
+bool drain_can_reopen(const struct drain *d);
+int drain_reopen(struct drain *d);
+
 /* What it is called in messages. */
 const char *drain_name(const struct drain *d);
 

@@ -155,6 +155,36 @@ static void stream_send(const struct place *p, struct stream *s, const struct li
 	parcel_drop(parcel);
 }
 
+static struct drain *can_reopen(const struct place *p, size_t i, size_t k)
+{
+	struct drain *d = p->streams[i].drains[k];
+
+	return d && drain_can_reopen(d) ? d : NULL;
+}
+
+bool outputs_can_reopen(const struct outputs *o)
+{
+	const struct place *p = o->place;
+
+	for (size_t i = 0; i < p->n_streams; i++)
+		for (size_t k = 0; k < p->streams[i].n_drains; k++)
+			if (can_reopen(p, i, k))
+				return true;
+	return false;
+}
+
+/* With the lock. */
+static void reopen(struct place *p, struct stream *s, size_t k)
+{
+	int r = drain_reopen(s->drains[k]);
+
+	if (r == 0)
+		return;
+	place_fail(p, r, drain_name(s->drains[k]));
+	drain_close(s->drains[k], 0);
+	s->drains[k] = NULL;
+}
+
 static void push(struct outputs *o, size_t i)
 {
 	struct place *p = o->place;
@@ -358,6 +388,20 @@ int outputs_write(struct outputs *o, const struct record *r)
 		if (o->buf[i].n >= BLOCK || s->prompt)
 			push(o, i);
 	}
+	return p->failed;
+}
+
+int outputs_reopen(struct outputs *o)
+{
+	struct place *p = o->place;
+
+	outputs_flush(o);
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < p->n_streams; i++)
+		for (size_t k = 0; k < p->streams[i].n_drains; k++)
+			if (can_reopen(p, i, k))
+				reopen(p, &p->streams[i], k);
+	pthread_mutex_unlock(&p->lock);
 	return p->failed;
 }
 

@@ -55,6 +55,15 @@ int outputs_write(struct outputs *o, const struct record *r);
  */
 int outputs_flush(struct outputs *o);
 
+/*
+ * Files that somebody moved away are made anew: see sink_reopen. Returns as outputs_write does. One thread at a time; what
+ * others have not handed over goes into the new ones.
+ */
+int outputs_reopen(struct outputs *o);
+
+/* Does any of them write to a file that can be opened again? */
+bool outputs_can_reopen(const struct outputs *o);
+
 /* What failed first, one line, for whoever was told by outputs_write; "" when nothing did. */
 const char *outputs_error(const struct outputs *o);
 

@@ -209,13 +209,15 @@ int sink_write(struct sink *s, const void *p, size_t n)
 	return r;
 }
 
+bool sink_can_reopen(const struct sink *s)
+{
+	return s->fd > STDOUT_FILENO && S_ISREG(s->stat.st_mode);
+}
+
 int sink_reopen(struct sink *s)
 {
-	int r;
+	int r = complete(s);
 
-	if (s->fd <= STDOUT_FILENO || !S_ISREG(s->stat.st_mode))
-		return 0;
-	r = complete(s);
 	return r ? r : open_file(s, O_APPEND);
 }
 

@@ -37,6 +37,9 @@ bool sink_is_terminal(const struct sink *s);
  */
 int sink_write(struct sink *s, const void *p, size_t n);
 
+/* Is it a file that has a name? */
+bool sink_can_reopen(const struct sink *s);
+
 /* Somebody moved the file away: goes on in a new one of its name, or at the end of the one that is there. 0 or a negative errno. */
 int sink_reopen(struct sink *s);
 

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* Files that are rotated, compressed and moved away: no line is cut, none is lost but those of files that are too many. */
+#include "sink/sink.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[64], path[128], error[256];
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/perisco-sink-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	return system(command);
+}
+
+static struct sink *open_sink(const char *name, const struct sink_rotation *rotation)
+{
+	struct sink *s;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(sink_open(&s, path, rotation, error, sizeof(error)), 0);
+	return s;
+}
+
+/* Writes lines "NUMBER ...\n" of up to 60 bytes, from .. from + n - 1, in blocks of 10. */
+static void write_lines(struct sink *s, unsigned from, unsigned n)
+{
+	char block[1024];
+	size_t at = 0;
+
+	for (unsigned i = from; i < from + n; i++) {
+		at += (size_t)sprintf(block + at, "%u %0*d\n", i, (int)(i % 50 + 1), 0);
+		if (i % 10 == 9 || i + 1 == from + n) {
+			assert_int_equal(sink_write(s, block, at), 0);
+			at = 0;
+		}
+	}
+}
+
+/* The lines of a file: the first number in *first, and how many there are, one after the other. -1: there is no such file. */
+static int read_lines(const char *name, unsigned *first)
+{
+	char command[256], line[128];
+	unsigned next = 0;
+	int n = 0;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "%s/%s", dir, name);
+	if (access(command, R_OK) < 0)
+		return -1;
+	snprintf(command, sizeof(command), "%s %s/%s", strstr(name, ".zst") ? "zstd -dcq" : "cat", dir, name);
+	f = popen(command, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		unsigned number = (unsigned)strtoul(line, NULL, 10);
+
+		assert_true(!n || number == next);
+		assert_int_equal(line[strlen(line) - 1], '\n');
+		*first = n++ ? *first : number;
+		next = number + 1;
+	}
+	pclose(f);
+	return n;
+}
+
+static void rotated(const char *name, const char *pattern)
+{
+	const struct sink_rotation rotation = {.size = 2000, .keep = 3};
+	struct sink *s = open_sink(name, &rotation);
+	unsigned first, expected = 1000;
+	struct stat st;
+	char old[64];
+
+	write_lines(s, 0, 1000);
+	assert_int_equal(sink_close(s), 0);
+	for (unsigned age = 0; age <= 3; age++) {
+		char file[192];
+		int n;
+
+		snprintf(old, sizeof(old), pattern, age);
+		n = read_lines(age ? old : name, &first);
+		assert_true(n > 0);
+		assert_int_equal(first + (unsigned)n, expected);
+		expected = first;
+		snprintf(file, sizeof(file), "%s/%s", dir, age ? old : name);
+		assert_int_equal(stat(file, &st), 0);
+		if (!strstr(name, ".zst"))
+			assert_true(st.st_size <= 2000);
+	}
+	snprintf(old, sizeof(old), pattern, 4);
+	assert_int_equal(read_lines(old, &first), -1);
+}
+
+static void test_rotated(void **state)
+{
+	(void)state;
+	rotated("x.json", "x.json.%u");
+}
+
+static void test_rotated_and_compressed(void **state)
+{
+	(void)state;
+	if (system("zstd --version >/dev/null 2>&1"))
+		skip();
+	rotated("x.json.zst", "x.json.%u.zst");
+}
+
+static void test_what_was_there_is_the_one_before(void **state)
+{
+	const struct sink_rotation rotation = {.size = 1 << 20, .keep = 2};
+	unsigned first;
+
+	(void)state;
+	for (unsigned run = 0; run < 4; run++) {
+		struct sink *s = open_sink("x", &rotation);
+
+		write_lines(s, run * 10, 10);
+		assert_int_equal(sink_close(s), 0);
+	}
+	assert_int_equal(read_lines("x", &first), 10);
+	assert_int_equal(first, 30);
+	assert_int_equal(read_lines("x.2", &first), 10);
+	assert_int_equal(first, 10);
+	assert_int_equal(read_lines("x.3", &first), -1);
+}
+
+static void test_by_time(void **state)
+{
+	const struct sink_rotation rotation = {.every = 1, .keep = 9};
+	struct sink *s = open_sink("x", &rotation);
+	unsigned first;
+
+	(void)state;
+	write_lines(s, 0, 10);
+	sleep(2);
+	write_lines(s, 10, 10);
+	assert_int_equal(sink_close(s), 0);
+	assert_int_equal(read_lines("x", &first), 10);
+	assert_int_equal(first, 10);
+	assert_int_equal(read_lines("x.1", &first), 10);
+}
+
+static void test_a_line_too_long_is_alone(void **state)
+{
+	const struct sink_rotation rotation = {.size = 100, .keep = 9};
+	struct sink *s = open_sink("x", &rotation);
+	char line[301];
+	struct stat st;
+
+	(void)state;
+	memset(line, 'x', sizeof(line));
+	line[300] = '\n';
+	assert_int_equal(sink_write(s, "a\n", 2), 0);
+	assert_int_equal(sink_write(s, line, sizeof(line)), 0);
+	assert_int_equal(sink_write(s, "b\n", 2), 0);
+	assert_int_equal(sink_close(s), 0);
+	snprintf(path, sizeof(path), "%s/x.1", dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 301);
+}
+
+static void test_moved_away(void **state)
+{
+	struct sink *s = open_sink("x", NULL);
+	char moved[128];
+	unsigned first;
+
+	(void)state;
+	assert_true(sink_can_reopen(s));
+	write_lines(s, 0, 10);
+	snprintf(moved, sizeof(moved), "%s/y", dir);
+	assert_int_equal(rename(path, moved), 0);
+	write_lines(s, 10, 10);
+	assert_int_equal(sink_reopen(s), 0);
+	write_lines(s, 20, 10);
+	assert_int_equal(sink_reopen(s), 0);
+	write_lines(s, 30, 10);
+	assert_int_equal(sink_close(s), 0);
+	assert_int_equal(read_lines("y", &first), 20);
+	assert_int_equal(read_lines("x", &first), 20);
+	assert_int_equal(first, 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_rotated, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rotated_and_compressed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_was_there_is_the_one_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_by_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_line_too_long_is_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_moved_away, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
