@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What perisco's client sees of Elasticsearch: GET /, index templates and the bulk API, which fails when told to.
 
-bulk_server.py [PORT]      serves on 127.0.0.1 and prints the port; one thread, one request at a time
+bulk_server.py [PORT]      serves on 127.0.0.1 and prints the port; one bulk request at a time
 POST /control {...}        "status": what the next "times" bulk requests are answered with, as a whole;
                            "slow": seconds before each answer; "each": {"STATUS": N}: every Nth record gets that status the
                            first time it comes (4xx but 429: each time); "garbage": the next bulk answers are no JSON
@@ -12,12 +12,15 @@ import gzip
 import json
 import re
 import sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 state = {"status": 0, "times": 0, "slow": 0, "each": {}, "garbage": 0}
 ids, seen, bad, templates, indices, dates = {}, set(), [], {}, {}, 0
 count = {"bulks": 0, "again": 0, "refused": 0, "failed": 0, "gzip": 0}
 LIMIT = 100 << 20
+lock = threading.Lock()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,8 +59,11 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/control":
             state.update(json.loads(body))
             return self.reply(200, {})
-        import time
         time.sleep(state["slow"])
+        with lock:
+            self.answer(body)
+
+    def answer(self, body):
         count["bulks"] += 1
         if state["times"] > 0:
             state["times"] -= 1
@@ -81,12 +87,13 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(200, {"errors": any(i["create"]["status"] > 299 for i in items), "items": items})
 
     def create(self, where, action, line):
-        doc, name = json.loads(line), action["_id"]
+        index = where.group(1) if where else action["_index"]
+        doc, name = json.loads(line), f"{index}/{action['_id']}"
         if not re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$", doc.get("@timestamp", "")):
             bad.append("no @timestamp: " + line[:80].decode())
         first = name not in seen
         seen.add(name)
-        number = int(name.split("-")[1], 16)
+        number = int(name.rsplit("-", 1)[1], 16)
         for status, each in state["each"].items():
             status = int(status)
             if number % each == 0 and (first or status // 100 == 4 and status != 429):
@@ -96,12 +103,10 @@ class Handler(BaseHTTPRequestHandler):
             count["again"] += 1
             return {"status": 409, "error": {"type": "version_conflict_engine_exception", "reason": "there already"}}
         ids[name] = 1
-        index = where.group(1) if where else action["_index"]
         indices[index] = indices.get(index, 0) + 1
         return {"status": 201}
 
 
-HTTPServer.allow_reuse_address = True
-server = HTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), Handler)
+server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), Handler)
 print(server.server_port, flush=True)
 server.serve_forever()
