@@ -9,19 +9,9 @@
 
 #include <stdbool.h>
 
+#include "sink/batch.h"
 #include "sink/parcel.h"
 #include "sink/spool.h"
-
-/* What became of a record. */
-enum fate { FATE_OPEN, FATE_DELIVERED, FATE_REFUSED };
-
-/* A record to deliver. */
-struct item {
-	const uint8_t *p; /* line feed included */
-	size_t n;
-	uint64_t flow_id, ts_ns, run, number; /* as in struct mark and struct parcel */
-	enum fate fate;
-};
 
 /* What knows the way: a client of some protocol. Only the courier's thread calls it, but for `probe`, which comes first. */
 struct carrier {
@@ -29,8 +19,9 @@ struct carrier {
 	/* Is the other side there? 0, or a negative errno with a line in `why`. */
 	int (*probe)(void *self, char *why, size_t n);
 	/*
-	 * Tries to deliver the items, in order, and says the fate of each: FATE_OPEN is tried again. 0, or a negative errno with
-	 * a line in `why` when something is to be told. It takes some seconds at most, and returns soon once `*hurry` is true.
+	 * Tries to deliver the items, in order, and says the fate of each: FATE_OPEN is tried again, those alone and in the same
+	 * order. 0, or a negative errno with a line in `why` when what is open is to be told; if any is refused the line is there
+	 * in each case. It takes some seconds at most, and returns soon once `*hurry` is true.
 	 */
 	int (*carry)(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n);
 	void (*close)(void *self);
@@ -39,7 +30,8 @@ struct carrier {
 struct courier_config {
 	const char *name;             /* in messages; borrowed for life */
 	uint64_t bit;                 /* its bit in struct mark's sinks */
-	size_t queue;                 /* bytes that may wait in memory */
+	size_t queue;                 /* bytes that may wait in memory, beside a batch that is under way */
+	unsigned patience_ms;         /* how long courier_put waits for room while nothing goes on; 0: it never waits */
 	struct spool *spool;          /* where they wait when it is down; NULL: nowhere. Becomes the courier's */
 	void (*say)(const char *line); /* one line for people; any thread */
 };
@@ -63,7 +55,7 @@ struct courier_counts {
 /* Begins; the carrier is the courier's from now on. NULL when out of memory or threads: then both are closed. */
 struct courier *courier_new(const struct courier_config *config, const struct carrier *carrier);
 
-/* Accepts the records of a parcel that bear its bit. Never waits for the network or a disk. */
+/* Accepts the records of a parcel that bear its bit. Without patience it waits for no network and no disk. */
 void courier_put(struct courier *c, struct parcel *p);
 
 /* `n` records were for it, for whose parcel there was no memory. */
@@ -71,9 +63,15 @@ void courier_miss(struct courier *c, size_t n);
 
 void courier_count(struct courier *c, struct courier_counts *ret);
 
+/* No more is put: what waits is tried at once, and more often; `now`: the time for it is up. */
+void courier_stop(struct courier *c, bool now);
+
+/* Waits until all is delivered; at most `ms`, but with patience as long as it goes on. After courier_stop. */
+void courier_wait(struct courier *c, unsigned ms);
+
 /*
  * Delivers what it can within `deadline_ms`, leaves the rest in the spool or drops it, and gives the last counts (ret may
- * be NULL). NULL is allowed.
+ * be NULL). Takes two seconds more at most: a carrier that hangs even then is left alone with what it has. NULL is allowed.
  */
 void courier_close(struct courier *c, unsigned deadline_ms, struct courier_counts *ret);
 

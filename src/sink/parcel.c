@@ -2,6 +2,7 @@
 #include "sink/parcel.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct parcel *parcel_new(size_t n_marks, size_t n)
 {
@@ -38,4 +39,32 @@ size_t parcel_count(const struct parcel *p, uint64_t sinks)
 	for (size_t i = 0; i < p->n_marks; i++)
 		n += (p->marks[i].sinks & sinks) != 0;
 	return n;
+}
+
+size_t parcel_bytes(const struct parcel *p, uint64_t sinks)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_marks; i++)
+		n += p->marks[i].sinks & sinks ? p->marks[i].n : 0;
+	return n;
+}
+
+struct parcel *parcel_pick(const struct parcel *p, uint64_t sinks)
+{
+	struct parcel *ret = parcel_new(parcel_count(p, sinks), parcel_bytes(p, sinks));
+	size_t bytes = 0, count = 0;
+
+	if (!ret)
+		return NULL;
+	ret->run = p->run;
+	for (size_t i = 0; i < p->n_marks; i++) {
+		if (!(p->marks[i].sinks & sinks))
+			continue;
+		ret->marks[count] = p->marks[i];
+		ret->marks[count++].at = bytes;
+		memcpy(ret->bytes + bytes, p->bytes + p->marks[i].at, p->marks[i].n);
+		bytes += p->marks[i].n;
+	}
+	return ret;
 }

@@ -41,7 +41,13 @@ void parcel_drop(struct parcel *p);
 /* How much memory it takes. */
 size_t parcel_size(const struct parcel *p);
 
+/* A new one of those records alone that the sinks of these bits want. NULL when out of memory. */
+struct parcel *parcel_pick(const struct parcel *p, uint64_t sinks);
+
 /* How many of its records the sinks of these bits want. */
 size_t parcel_count(const struct parcel *p, uint64_t sinks);
+
+/* The bytes of these. */
+size_t parcel_bytes(const struct parcel *p, uint64_t sinks);
 
 #endif

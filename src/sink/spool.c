@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define SEGMENT_MAX ((uint64_t)16 << 20) /* then the next one is begun */
+#define SEGMENT_MAX ((uint64_t)16 << 20) /* then the next one is begun; or an eighth of all */
 #define FIRST       ((uint64_t)1 << 32)  /* the segment a new spool begins with: there is room in front */
 #define MAGIC       0x6c636150u          /* "Pacl" */
 
@@ -29,13 +29,23 @@ struct place {
 	uint64_t segment, offset;
 };
 
-/* Invariant: done <= next <= end, and the segments from done.segment to end.segment are the files there are. */
+/* What the file `head` holds. */
+struct note {
+	uint32_t magic, crc; /* of what follows */
+	struct place done;
+};
+
+/* Invariant: done <= last <= next <= end, and the segments from done.segment to end.segment are the files there are. */
 struct spool {
 	pthread_mutex_t lock;
 	int dir, mark;           /* the directory, locked; its file `head` */
 	int out, in;             /* segments end.segment and next.segment; -1: not open */
 	struct place done, next, end;
-	uint64_t max, bytes, unreadable;
+	struct place last;       /* where the parcel that was taken last begins */
+	uint64_t max;
+	/* Read without the lock, which is held while a disk is waited for: */
+	_Atomic uint64_t bytes, unreadable;
+	atomic_bool empty;
 };
 
 static void segment_name(char name[32], uint64_t segment)
@@ -63,6 +73,17 @@ static void segment_remove(struct spool *s, uint64_t segment)
 		s->bytes -= (uint64_t)st.st_size < s->bytes ? (uint64_t)st.st_size : s->bytes;
 }
 
+static bool is_at_end(const struct spool *s)
+{
+	return s->next.segment == s->end.segment && s->next.offset == s->end.offset;
+}
+
+static void unlock(struct spool *s)
+{
+	s->empty = is_at_end(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
 static void close_fd(int *fd)
 {
 	if (*fd >= 0)
@@ -73,14 +94,17 @@ static void close_fd(int *fd)
 /* Finds the segments that are there: the first and the last number, and their bytes. */
 static int survey(struct spool *s, uint64_t *first, uint64_t *last)
 {
-	DIR *dir = fdopendir(dup(s->dir));
+	int fd = fcntl(s->dir, F_DUPFD_CLOEXEC, 0), length;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 	uint64_t segment;
 	struct stat st;
-	int length;
 
-	if (!dir)
-		return -errno;
+	if (!dir) {
+		length = -errno;
+		close_fd(&fd);
+		return length;
+	}
 	while ((entry = readdir(dir))) {
 		length = 0;
 		if (sscanf(entry->d_name, "%16" SCNx64 ".spool%n", &segment, &length) != 1 || length != 22 ||
@@ -94,17 +118,40 @@ static int survey(struct spool *s, uint64_t *first, uint64_t *last)
 	return 0;
 }
 
+static uint32_t note_crc(const struct note *note)
+{
+	return (uint32_t)crc32_z(0, (const uint8_t *)&note->done, sizeof(note->done));
+}
+
+/* Where the last run ended: nowhere, if that was not noted, and all that is there comes again. */
+static struct place read_note(const struct spool *s)
+{
+	struct note note;
+
+	if (pread(s->mark, &note, sizeof(note), 0) != sizeof(note) || note.magic != MAGIC || note.crc != note_crc(&note))
+		return (struct place){0, 0};
+	return note.done;
+}
+
+static int write_note(const struct spool *s)
+{
+	struct note note = {.magic = MAGIC, .done = s->done};
+	ssize_t written;
+
+	note.crc = note_crc(&note);
+	written = pwrite(s->mark, &note, sizeof(note), 0);
+	return written < 0 ? -errno : written == sizeof(note) ? 0 : -ENOSPC;
+}
+
 /* Goes on where the last run ended. Nothing is appended to its last segment, whose end may be torn. */
 static int resume(struct spool *s)
 {
-	struct place done = {0, 0};
+	struct place done = read_note(s);
 	uint64_t first = UINT64_MAX, last = 0;
 	int r = survey(s, &first, &last);
 
 	if (r < 0)
 		return r;
-	if (pread(s->mark, &done, sizeof(done), 0) != sizeof(done))
-		done = (struct place){0, 0};
 	if (first == UINT64_MAX) {
 		s->end.segment = (done.segment > FIRST ? done.segment : FIRST) + 1;
 		s->done = s->next = s->end;
@@ -145,6 +192,7 @@ int spool_open(struct spool **ret, const char *path, uint64_t max, char *error, 
 	s->dir = s->mark = s->out = s->in = -1;
 	s->max = max;
 	r = spool_begin(s, path);
+	s->empty = is_at_end(s);
 	if (r < 0) {
 		snprintf(error, n, "cannot use '%s' as a spool: %s", path,
 			 r == -EBUSY ? "another process does; name another directory" : strerror(-r));
@@ -166,7 +214,7 @@ static int make_room(struct spool *s, uint64_t bytes)
 {
 	if (s->bytes + bytes > s->max)
 		return -ENOSPC;
-	if (s->end.offset > 0 && s->end.offset + bytes > SEGMENT_MAX)
+	if (s->end.offset > 0 && s->end.offset + bytes > (s->max / 8 < SEGMENT_MAX ? s->max / 8 : SEGMENT_MAX))
 		next_segment(s);
 	if (s->out < 0)
 		s->out = segment_open(s, s->end.segment, O_WRONLY | O_CREAT | O_TRUNC);
@@ -179,31 +227,6 @@ static uint32_t crc_of(const struct head *h, const void *marks, const void *byte
 
 	crc = crc32_z(crc, marks, h->n_marks * sizeof(struct mark));
 	return (uint32_t)crc32_z(crc, bytes, h->n);
-}
-
-/* A parcel of those records alone that the sink wants. NULL when out of memory. */
-static struct parcel *pick(const struct parcel *p, uint64_t bit)
-{
-	struct parcel *ret;
-	size_t bytes = 0, count = 0;
-
-	for (size_t i = 0; i < p->n_marks; i++)
-		if (p->marks[i].sinks & bit)
-			bytes += p->marks[i].n;
-	ret = parcel_new(parcel_count(p, bit), bytes);
-	if (!ret)
-		return NULL;
-	ret->run = p->run;
-	bytes = 0;
-	for (size_t i = 0; i < p->n_marks; i++) {
-		if (!(p->marks[i].sinks & bit))
-			continue;
-		ret->marks[count] = p->marks[i];
-		ret->marks[count++].at = bytes;
-		memcpy(ret->bytes + bytes, p->bytes + p->marks[i].at, p->marks[i].n);
-		bytes += p->marks[i].n;
-	}
-	return ret;
 }
 
 static uint64_t size_on_disk(const struct parcel *p)
@@ -247,14 +270,14 @@ static int append(struct spool *s, const struct parcel *p)
 
 int spool_put(struct spool *s, const struct parcel *p, uint64_t bit)
 {
-	struct parcel *own = pick(p, bit);
+	struct parcel *own = parcel_pick(p, bit);
 	int r;
 
 	if (!own)
 		return -ENOMEM;
 	pthread_mutex_lock(&s->lock);
 	r = own->n_marks ? append(s, own) : 0;
-	pthread_mutex_unlock(&s->lock);
+	unlock(s);
 	parcel_drop(own);
 	return r;
 }
@@ -279,7 +302,7 @@ static int put_back(struct spool *s, const struct parcel *p)
 	s->bytes += size_on_disk(p);
 	s->done = s->next = front;
 	close_fd(&s->in);
-	return pwrite(s->mark, &s->done, sizeof(s->done), 0) == sizeof(s->done) ? 0 : -errno;
+	return write_note(s);
 }
 
 int spool_put_back(struct spool *s, const struct parcel *p)
@@ -288,7 +311,7 @@ int spool_put_back(struct spool *s, const struct parcel *p)
 
 	pthread_mutex_lock(&s->lock);
 	r = put_back(s, p);
-	pthread_mutex_unlock(&s->lock);
+	unlock(s);
 	return r;
 }
 
@@ -297,10 +320,13 @@ static int read_parcel(struct spool *s, struct parcel **ret)
 {
 	struct head h;
 	struct parcel *p;
+	struct stat st;
 	ssize_t all;
 
+	if (fstat(s->in, &st) < 0)
+		return -errno;
 	if (pread(s->in, &h, sizeof(h), (off_t)s->next.offset) != sizeof(h) || h.magic != MAGIC ||
-	    h.n_marks > s->max / sizeof(struct mark) || h.n > s->max)
+	    h.n_marks > (uint64_t)st.st_size / sizeof(struct mark) || h.n > (uint64_t)st.st_size)
 		return -ENODATA;
 	p = parcel_new(h.n_marks, h.n);
 	if (!p)
@@ -320,7 +346,7 @@ static int read_parcel(struct spool *s, struct parcel **ret)
 static bool is_within(const struct parcel *p)
 {
 	for (size_t i = 0; i < p->n_marks; i++)
-		if (p->marks[i].at > p->n || p->marks[i].n > p->n - p->marks[i].at)
+		if (!p->marks[i].n || p->marks[i].at > p->n || p->marks[i].n > p->n - p->marks[i].at)
 			return false;
 	return true;
 }
@@ -339,11 +365,6 @@ static void skip_segment(struct spool *s)
 	s->next = (struct place){s->next.segment + 1, 0};
 }
 
-static bool is_at_end(const struct spool *s)
-{
-	return s->next.segment == s->end.segment && s->next.offset == s->end.offset;
-}
-
 static int take(struct spool *s, struct parcel **ret)
 {
 	int r;
@@ -351,6 +372,7 @@ static int take(struct spool *s, struct parcel **ret)
 	while (!is_at_end(s)) {
 		if (s->in < 0)
 			s->in = segment_open(s, s->next.segment, O_RDONLY);
+		s->last = s->next;
 		r = s->in < 0 ? s->in : read_parcel(s, ret);
 		if (r == 0 && is_within(*ret))
 			return 0;
@@ -371,7 +393,7 @@ int spool_take(struct spool *s, uint64_t bit, struct parcel **ret)
 	*ret = NULL;
 	pthread_mutex_lock(&s->lock);
 	r = take(s, ret);
-	pthread_mutex_unlock(&s->lock);
+	unlock(s);
 	for (size_t i = 0; *ret && i < (*ret)->n_marks; i++)
 		(*ret)->marks[i].sinks = bit;
 	return r;
@@ -379,7 +401,7 @@ int spool_take(struct spool *s, uint64_t bit, struct parcel **ret)
 
 int spool_done(struct spool *s)
 {
-	int r = 0;
+	int r;
 
 	pthread_mutex_lock(&s->lock);
 	if (is_at_end(s) && s->end.offset > 0) {
@@ -390,40 +412,33 @@ int spool_done(struct spool *s)
 	for (uint64_t i = s->done.segment; i < s->next.segment; i++)
 		segment_remove(s, i);
 	s->done = s->next;
-	if (pwrite(s->mark, &s->done, sizeof(s->done), 0) != sizeof(s->done))
-		r = -errno;
-	pthread_mutex_unlock(&s->lock);
+	r = write_note(s);
+	unlock(s);
 	return r;
 }
 
-bool spool_is_empty(struct spool *s)
+void spool_untake(struct spool *s)
 {
-	bool ret;
-
 	pthread_mutex_lock(&s->lock);
-	ret = is_at_end(s);
-	pthread_mutex_unlock(&s->lock);
-	return ret;
+	if (s->next.segment != s->last.segment)
+		close_fd(&s->in);
+	s->next = s->last;
+	unlock(s);
 }
 
-uint64_t spool_bytes(struct spool *s)
+bool spool_is_empty(const struct spool *s)
 {
-	uint64_t ret;
-
-	pthread_mutex_lock(&s->lock);
-	ret = s->bytes;
-	pthread_mutex_unlock(&s->lock);
-	return ret;
+	return s->empty;
 }
 
-uint64_t spool_unreadable(struct spool *s)
+uint64_t spool_bytes(const struct spool *s)
 {
-	uint64_t ret;
+	return s->bytes;
+}
 
-	pthread_mutex_lock(&s->lock);
-	ret = s->unreadable;
-	pthread_mutex_unlock(&s->lock);
-	return ret;
+uint64_t spool_unreadable(const struct spool *s)
+{
+	return s->unreadable;
 }
 
 void spool_close(struct spool *s)

@@ -2,7 +2,8 @@
 /*
  * Parcels on disk, first in, first out, for a sink that is down: bounded, and still there after a restart. A directory
  * holds segments (NUMBER.spool) of parcels and a file `head` that says how far they were delivered. What was delivered
- * just before a crash may come again: a record's id is the same then. Any thread may call.
+ * just before a crash may come again: a record's id is the same then. It outlives the process however that ends, but is not
+ * forced to the disk: a power failure may cost the last of it. Any thread may call.
  */
 #ifndef PERISCO_SINK_SPOOL_H
 #define PERISCO_SINK_SPOOL_H
@@ -34,15 +35,18 @@ int spool_put_back(struct spool *s, const struct parcel *p);
  */
 int spool_take(struct spool *s, uint64_t bit, struct parcel **ret);
 
+/* The parcel that was taken last was not: it is the next one again. */
+void spool_untake(struct spool *s);
+
 /* All that was taken has arrived: it will not be taken again, in this run or the next. 0 or a negative errno. */
 int spool_done(struct spool *s);
 
-/* Is there nothing to take? */
-bool spool_is_empty(struct spool *s);
+/* Is there nothing to take? This and what follows never waits for a disk. */
+bool spool_is_empty(const struct spool *s);
 
-/* Records in it that did not arrive yet, as far as this run knows; bytes that could not be read. */
-uint64_t spool_bytes(struct spool *s);
-uint64_t spool_unreadable(struct spool *s);
+/* Bytes on disk; bytes that could not be read. */
+uint64_t spool_bytes(const struct spool *s);
+uint64_t spool_unreadable(const struct spool *s);
 
 /* Closes; what did not arrive stays. NULL is allowed. */
 void spool_close(struct spool *s);

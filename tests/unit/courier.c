@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -27,16 +28,18 @@ struct place {
 	unsigned refuse_each;   /* refuses those whose number it divides; 0: none */
 	unsigned open_each;     /* the first try of those whose number it divides is in vain; 0: of none */
 	unsigned slow_us;
+	atomic_bool hangs;      /* whatever is asked */
 	bool tried[SEEN_MAX];
-	bool closed;
+	_Atomic bool closed;
 };
 
-static unsigned said;
+static char said[4096]; /* by threads that take turns */
 
 static void say(const char *line)
 {
-	assert_non_null(strchr(line, ':'));
-	said++;
+	assert_int_equal(strncmp(line, "place: ", 7), 0);
+	assert_true(strlen(said) + strlen(line) + 2 < sizeof(said));
+	strcat(strcat(said, line + 7), "\n");
 }
 
 static int carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
@@ -48,6 +51,8 @@ static int carry(void *self, struct item *items, size_t n, const atomic_bool *hu
 	assert_true(n > 0);
 	if (p->slow_us)
 		usleep(p->slow_us);
+	while (p->hangs)
+		usleep(10000);
 	pthread_mutex_lock(&p->lock);
 	away = p->away;
 	for (size_t i = 0; i < n && !away; i++) {
@@ -60,6 +65,8 @@ static int carry(void *self, struct item *items, size_t n, const atomic_bool *hu
 			p->tried[number] = true;
 			continue;
 		}
+		if (p->refuse_each)
+			snprintf(why, why_n, "number %d is \033[31mbad", 0);
 		items[i].fate = p->refuse_each && number % p->refuse_each == 0 ? FATE_REFUSED : FATE_DELIVERED;
 		if (items[i].fate == FATE_DELIVERED)
 			p->seen[p->n++] = number;
@@ -82,7 +89,7 @@ static struct place *place_new(void)
 
 	assert_non_null(p);
 	pthread_mutex_init(&p->lock, NULL);
-	said = 0;
+	*said = 0;
 	return p;
 }
 
@@ -93,14 +100,21 @@ static void set_away(struct place *p, bool away)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static struct courier *courier_to(struct place *p, size_t queue, struct spool *spool)
+static struct courier *patient_courier_to(struct place *p, size_t queue, struct spool *spool, unsigned patience_ms)
 {
-	const struct courier_config config = {"place", BIT, queue, spool, say};
+	const struct courier_config config = {
+		.name = "place", .bit = BIT, .queue = queue, .patience_ms = patience_ms, .spool = spool, .say = say,
+	};
 	const struct carrier carrier = {p, NULL, carry, close_place};
 	struct courier *c = courier_new(&config, &carrier);
 
 	assert_non_null(c);
 	return c;
+}
+
+static struct courier *courier_to(struct place *p, size_t queue, struct spool *spool)
+{
+	return patient_courier_to(p, queue, spool, 0);
 }
 
 /* Puts records from .. from + n - 1, of which those in between are for somebody else. */
@@ -174,6 +188,7 @@ static void test_tries_again_what_is_open_alone(void **state)
 	assert_int_equal(n.refused, 200);
 	assert_int_equal(n.delivered, 800);
 	assert_int_equal(n.retried, 143);
+	assert_string_equal(said, "number 0 is ?[31mbad; what is refused is left out, and counted\n");
 	for (size_t i = 0; i < p->n; i++) {
 		assert_false(came[p->seen[i]]);
 		came[p->seen[i]] = true;
@@ -200,7 +215,9 @@ static void test_full_queue_drops_and_counts(void **state)
 	end(c, 10000, p, &n);
 	assert_int_equal(n.delivered + n.dropped_full, 50000);
 	assert_seen(p, 0, n.delivered);
-	assert_int_equal(said, 2); /* away, and back */
+	assert_non_null(strstr(said, "nobody is there; trying again\n"));
+	assert_non_null(strstr(said, "the queue is full: records are dropped\n"));
+	assert_non_null(strstr(said, "delivers again\n"));
 	free(p);
 }
 
@@ -293,6 +310,217 @@ static void test_full_spool_drops_and_counts(void **state)
 	free(p);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* A try that is far away comes at once when the end begins. */
+static void test_the_end_is_tried_at_once(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = courier_to(p, 1 << 20, NULL);
+	struct courier_counts n;
+	uint64_t begun;
+
+	(void)state;
+	set_away(p, true);
+	put(c, 9, 0, 50);
+	sleep(4); /* the next one is in 1.6 s to 6.4 s */
+	set_away(p, false);
+	begun = now_ms();
+	end(c, 3000, p, &n);
+	assert_true(now_ms() - begun < 500);
+	assert_int_equal(n.delivered, 50);
+	free(p);
+}
+
+/* A carrier that never comes back costs two seconds, and no record that can be spooled. */
+static void test_hangs(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+	uint64_t begun;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (unsigned spooled = 0; spooled < 2; spooled++) {
+		spool = NULL;
+		if (spooled)
+			open_spool(&spool, dir, 1 << 30);
+		p->hangs = true;
+		p->closed = false;
+		c = courier_to(p, 1 << 20, spool);
+		put(c, 9, 0, 50);
+		usleep(50000);
+		put(c, 9, 50, 50);
+		begun = now_ms();
+		courier_close(c, 100, &n);
+		assert_in_range(now_ms() - begun, 2000, 2600);
+		assert_conserved(&n);
+		assert_int_equal(spooled ? n.spooled : n.dropped_exit, 100);
+		p->hangs = false;
+		while (!p->closed)
+			usleep(1000);
+		usleep(10000); /* it frees what it has */
+	}
+	p->n = 0;
+	open_spool(&spool, dir, 1 << 30);
+	end(courier_to(p, 1 << 20, spool), 5000, p, &n);
+	assert_int_equal(n.recovered, 100);
+	assert_seen(p, 0, 100);
+	remove_dir(dir);
+	free(p);
+}
+
+/* Of parcels that are nearly all for others little is kept. */
+static void test_little_of_much(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = courier_to(p, 1 << 20, NULL);
+	struct courier_counts n;
+
+	(void)state;
+	set_away(p, true);
+	for (unsigned i = 0; i < 100; i++) {
+		struct parcel *parcel = parcel_new(2, 200000);
+
+		memset(parcel->bytes, 'x', 200000);
+		snprintf((char *)parcel->bytes, RECORD, "%u", i);
+		parcel->run = 9;
+		parcel->marks[0] = (struct mark){1, 2, i, BIT, 0, RECORD};
+		parcel->marks[1] = (struct mark){1, 2, i, 1, RECORD, 200000 - RECORD};
+		courier_put(c, parcel);
+		parcel_drop(parcel);
+	}
+	courier_count(c, &n);
+	assert_int_equal(n.waiting, 100);
+	assert_true(n.queue_bytes < 50000);
+	set_away(p, false);
+	end(c, 5000, p, &n);
+	assert_seen(p, 0, 100);
+	free(p);
+}
+
+/* With patience nothing is dropped as long as it goes on, and not much time is lost when it does not. */
+static void test_patience(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = patient_courier_to(p, 100000, NULL, 300);
+	struct courier_counts n;
+	uint64_t begun = now_ms();
+
+	(void)state;
+	p->slow_us = 20000;
+	for (unsigned i = 0; i < 400; i++)
+		put(c, 9, i * 50, 50);
+	set_away(p, true);
+	for (unsigned i = 400; i < 500; i++)
+		put(c, 9, i * 50, 50);
+	assert_true(now_ms() - begun < 10000);
+	set_away(p, false);
+	end(c, 300, p, &n);
+	assert_true(n.delivered >= 20000);
+	assert_true(n.dropped_full > 0);
+	assert_seen(p, 0, n.delivered);
+	free(p);
+}
+
+static void damage_all(const char *dir)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "for f in %s/*.spool; do dd if=/dev/zero of=$f bs=$(stat -c %%s $f) count=1 conv=notrunc; done 2>&1 | cat",
+		 dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* What cannot be read back is counted, and told. */
+static void test_spoilt_spool(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 1 << 20, spool);
+	set_away(p, true);
+	for (unsigned i = 0; i < 200; i++)
+		put(c, 9, i * 50, 50);
+	do
+		courier_count(c, &n);
+	while (n.queue_bytes > 1 << 20 || n.spooled < 1000);
+	damage_all(dir);
+	set_away(p, false);
+	end(c, 10000, p, &n);
+	assert_int_equal(n.spooled + n.waiting, 0);
+	assert_true(n.dropped_spool > 0);
+	assert_int_equal(n.delivered + n.dropped_spool + n.dropped_full, n.accepted);
+	assert_non_null(strstr(said, "could not be read: they are left out"));
+	remove_dir(dir);
+	free(p);
+}
+
+static void *watch_counts(void *arg)
+{
+	struct courier **c = arg;
+
+	while (*(struct courier *volatile *)c) {
+		struct courier_counts n;
+
+		courier_count(*c, &n);
+		if (n.accepted + n.recovered != n.delivered + n.refused + n.dropped_full + n.dropped_spool + n.dropped_exit +
+						n.waiting + n.spooled || n.spooled > n.accepted || n.waiting > n.accepted + n.recovered)
+			return arg;
+		usleep(50);
+	}
+	return NULL;
+}
+
+/* Conserved at every moment, whatever happens. */
+static void test_conserved_at_every_moment(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier *c, *watched;
+	struct courier_counts n;
+	struct spool *spool;
+	pthread_t watcher;
+	void *wrong;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 4 << 20);
+	c = watched = courier_to(p, 300000, spool);
+	assert_int_equal(pthread_create(&watcher, NULL, watch_counts, &watched), 0);
+	p->refuse_each = 11;
+	p->open_each = 13;
+	for (unsigned i = 0; i < 3000; i++) {
+		set_away(p, i % 100 < 60);
+		put(c, 9, i * 50, 50);
+		usleep(200);
+	}
+	watched = NULL;
+	pthread_join(watcher, &wrong);
+	assert_null(wrong);
+	set_away(p, false);
+	end(c, 10000, p, &n);
+	assert_int_equal(n.accepted, 150000);
+	assert_true(n.refused > 0 && n.delivered > 0);
+	remove_dir(dir);
+	free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +530,12 @@ int main(void)
 		cmocka_unit_test(test_time_is_up),
 		cmocka_unit_test(test_spool_loses_nothing),
 		cmocka_unit_test(test_full_spool_drops_and_counts),
+		cmocka_unit_test(test_the_end_is_tried_at_once),
+		cmocka_unit_test(test_hangs),
+		cmocka_unit_test(test_little_of_much),
+		cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_spoilt_spool),
+		cmocka_unit_test(test_conserved_at_every_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -180,7 +182,7 @@ static void test_bounded(void **state)
 /* Cuts the only segment to `size` bytes, or alters the byte there. */
 static void damage(off_t size, bool cut)
 {
-	char path[128];
+	char path[128], byte;
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%016llx.spool", dir, (1ULL << 32) + 1);
@@ -188,8 +190,11 @@ static void damage(off_t size, bool cut)
 	assert_true(fd >= 0);
 	if (cut)
 		assert_int_equal(ftruncate(fd, size), 0);
-	else
-		assert_int_equal(pwrite(fd, "\xff", 1, size), 1);
+	else {
+		assert_int_equal(pread(fd, &byte, 1, size), 1);
+		byte = (char)~byte;
+		assert_int_equal(pwrite(fd, &byte, 1, size), 1);
+	}
 	close(fd);
 }
 
@@ -220,6 +225,148 @@ static void test_torn_and_altered(void **state)
 	}
 }
 
+/* Makes a spool anew, of three parcels of which the first was done. Returns the size of its segment. */
+static off_t three_parcels(void)
+{
+	struct spool *s;
+	struct stat st;
+	char path[128];
+
+	assert_int_equal(teardown(NULL), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	s = open_spool(BIG);
+	for (unsigned i = 0; i < 3; i++)
+		put(s, 1, 10 * i + 10, 4, 3, 0);
+	take(s, 10, 4);
+	assert_int_equal(spool_done(s), 0);
+	spool_close(s);
+	snprintf(path, sizeof(path), "%s/%016llx.spool", dir, (1ULL << 32) + 1);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* Takes all there is: parcels of the three, each as it was and in order. Returns how many. */
+static unsigned take_all(struct spool *s)
+{
+	unsigned n = 0, next = 0;
+	struct parcel *p;
+
+	while (spool_take(s, BIT, &p) == 0 && p) {
+		assert_int_equal(p->n_marks, 2);
+		assert_true(p->marks[0].number >= next && p->marks[0].number % 10 == 0);
+		assert_int_equal(strtoul((char *)p->bytes + p->marks[0].at, NULL, 10), p->marks[0].number);
+		next = (unsigned)p->marks[0].number + 10;
+		parcel_drop(p);
+		n++;
+	}
+	return n;
+}
+
+/* Whatever byte of a segment is altered, or wherever it is cut: what comes is as it was, and what does not is counted. */
+static void test_each_byte(void **state)
+{
+	off_t size = three_parcels();
+
+	(void)state;
+	for (off_t at = 0; at < size; at++)
+		for (unsigned cut = 0; cut < 2; cut++) {
+			struct spool *s;
+			unsigned n;
+
+			three_parcels();
+			damage(at, cut);
+			s = open_spool(BIG);
+			n = take_all(s);
+			assert_int_equal(n, at < size / 3 ? (cut ? 0 : 2) : at < 2 * size / 3 ? 0 : 1);
+			if (!cut && at >= size / 3)
+				assert_int_equal(spool_unreadable(s), (2 - n) * size / 3);
+			put(s, 2, 40, 4, 3, 0);
+			take(s, 40, 4);
+			spool_close(s);
+		}
+}
+
+/* Without a note of what was done all of it comes again. */
+static void test_note_altered(void **state)
+{
+	char path[128];
+
+	(void)state;
+	for (off_t at = 0; at < 24; at++) {
+		struct spool *s;
+		int fd;
+
+		three_parcels();
+		snprintf(path, sizeof(path), "%s/head", dir);
+		fd = open(path, O_RDWR);
+		assert_int_equal(pwrite(fd, "\xee", 1, at), 1);
+		close(fd);
+		s = open_spool(BIG);
+		assert_int_equal(take_all(s), 3);
+		spool_close(s);
+	}
+}
+
+/* A file that can grow no more is as a disk that is full: a parcel is there whole or not at all. */
+static void test_disk_full(void **state)
+{
+	struct rlimit before, limit;
+	struct spool *s = open_spool(BIG);
+	unsigned fit = 0;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = (struct rlimit){20000, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (unsigned i = 0; i < 40; i++) {
+		struct parcel *p = parcel_of(1, 10 * i, 10, 200);
+
+		fit += spool_put(s, p, BIT) == 0;
+		parcel_drop(p);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_in_range(fit, 10, 39);
+	put(s, 1, 10 * fit, 10, 200, 0);
+	for (unsigned i = 0; i <= fit; i++)
+		take(s, 10 * i, 10);
+	take(s, 0, 0);
+	spool_close(s);
+}
+
+static void test_untake(void **state)
+{
+	struct spool *s = open_spool(BIG);
+
+	(void)state;
+	put(s, 1, 0, 10, 20, 0);
+	put(s, 1, 10, 10, 20, 0);
+	take(s, 0, 10);
+	take(s, 10, 10);
+	assert_true(spool_is_empty(s));
+	spool_untake(s);
+	assert_false(spool_is_empty(s));
+	take(s, 10, 10);
+	take(s, 0, 0);
+	spool_close(s);
+}
+
+/* What was delivered makes room, though more comes all the time. */
+static void test_room_is_made(void **state)
+{
+	struct spool *s = open_spool(100000);
+
+	(void)state;
+	for (unsigned i = 0; i < 200; i++) {
+		put(s, 1, 10 * i, 10, 1000, 0);
+		if (i < 4)
+			continue;
+		take(s, 10 * (i - 4), 10);
+		assert_int_equal(spool_done(s), 0);
+	}
+	spool_close(s);
+}
+
 static void test_one_process_at_a_time(void **state)
 {
 	struct spool *s = open_spool(BIG), *other;
@@ -241,6 +388,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_put_back_comes_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_torn_and_altered, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_each_byte, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_note_altered, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_untake, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_room_is_made, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_process_at_a_time, setup, teardown),
 	};
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* What a courier has under way: some parcels, and those of their records that are still to be delivered. One thread at a time. */
+#ifndef PERISCO_SINK_BATCH_H
+#define PERISCO_SINK_BATCH_H
+
+#include <stdbool.h>
+
+#include "sink/parcel.h"
+
+#define BATCH_PARCELS 64
+#define BATCH_BYTES   ((size_t)4 << 20) /* at once, but one parcel at least */
+
+/* What became of a record. */
+enum fate { FATE_OPEN, FATE_DELIVERED, FATE_REFUSED };
+
+/* A record to deliver. */
+struct item {
+	const uint8_t *p; /* line feed included */
+	size_t n;
+	uint64_t flow_id, ts_ns, run, number; /* as in struct mark and struct parcel */
+	enum fate fate;
+};
+
+/* All zero at first. The items lie in the parcels, in the order of these. */
+struct batch {
+	struct parcel *parcels[BATCH_PARCELS];
+	size_t n_parcels, bytes;
+	struct item *items;
+	size_t n_items, size;
+	bool spooled; /* it came from the spool, and is still there */
+};
+
+bool batch_has_room(const struct batch *l);
+
+/* Adds the records that bear the bit, and becomes a holder in the caller's place. False when out of memory: then it does not. */
+bool batch_add(struct batch *l, struct parcel *p, uint64_t bit);
+
+/* Leaves only what is open, in order, and says how many had which fate. */
+void batch_settle(struct batch *l, size_t *delivered, size_t *refused);
+
+/* How many of what is open were made by this run. */
+size_t batch_count(const struct batch *l, uint64_t run);
+
+/* What is open, as a parcel of that run; their marks bear the bit. NULL when out of memory. */
+struct parcel *batch_rest(const struct batch *l, uint64_t run, uint64_t bit);
+
+/* Lets go of all parcels. */
+void batch_clear(struct batch *l);
+void batch_release(struct batch *l);
+
+#endif
