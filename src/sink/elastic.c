@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/value.h"
 #include "sink/http.h"
 
 #define PORT      9200
@@ -21,7 +22,6 @@ struct elastic {
 	char *index;
 	bool stream;        /* INDEX is a data stream */
 	bool gzip, template; /* the template is still to be put */
-	bool refused;       /* one was, which was said */
 	char *body;
 	size_t n, size;
 };
@@ -30,19 +30,28 @@ struct elastic {
 
 /*
  * Mappings of what perisco writes: dates, addresses, keywords; fields of messages are flattened, or any name that a stranger
- * sends would become a field of the index.
+ * sends would become a field of the index. No text is guessed to be a date, or the next one that is none would be refused. A
+ * number that is too large for its type is left out, not the document.
  */
 static const char mappings[] =
-	"\"mappings\":{\"dynamic_templates\":[{\"strings\":{\"match_mapping_type\":\"string\","
-	"\"mapping\":{\"type\":\"keyword\",\"ignore_above\":8191}}}],\"properties\":{"
+	"\"settings\":{\"index\":{\"mapping\":{\"ignore_malformed\":true}}},"
+	"\"mappings\":{\"date_detection\":false,\"numeric_detection\":false,"
+	"\"dynamic_templates\":[{\"strings\":{\"match_mapping_type\":\"string\","
+	"\"mapping\":{\"type\":\"keyword\",\"ignore_above\":8000}}}],\"properties\":{"
 	"\"@timestamp\":{\"type\":\"date_nanos\"},"
 	"\"ip\":{\"properties\":{\"client\":{\"type\":\"ip\"},\"server\":{\"type\":\"ip\"},\"ipVersion\":{\"type\":\"byte\"}}},"
+	"\"backend\":{\"properties\":{\"ip\":{\"type\":\"ip\"},\"port\":{\"type\":\"integer\"}}},"
 	"\"l7\":{\"properties\":{\"latency_ns\":{\"type\":\"long\"},\"duration_ns\":{\"type\":\"long\"},"
+	"\"grpc\":{\"properties\":{\"timeout_ns\":{\"type\":\"long\"}}},"
 	"\"request\":{\"properties\":{\"Record\":{\"properties\":{\"Http\":{\"properties\":{%1$s}}}}}},"
 	"\"response\":{\"properties\":{\"Record\":{\"properties\":{\"Http\":{\"properties\":{\"code\":{\"type\":\"short\"},%1$s}}}}}}"
 	"}}}}";
 
-static const char fields[] = "\"headers\":{\"type\":\"%1$s\"},\"trailers\":{\"type\":\"%1$s\"}";
+static const char fields[] = "\"headers\":%1$s,\"trailers\":%1$s";
+
+/* Lucene takes no term of more than 32766 bytes. OpenSearch calls it otherwise, and takes no limit. */
+static const char flattened[] = "{\"type\":\"flattened\",\"ignore_above\":8000}";
+static const char flat_object[] = "{\"type\":\"flat_object\"}";
 
 /* What the template calls itself: the index up to its first conversion. */
 static size_t prefix_of(const struct elastic *e)
@@ -50,7 +59,7 @@ static size_t prefix_of(const struct elastic *e)
 	return strcspn(e->index, "%");
 }
 
-/* "flattened" is called otherwise by OpenSearch. NULL with a line in `why` when nobody answers. */
+/* The mapping of fields of messages. NULL with a line in `why` when nobody answers. */
 static const char *flat_type(struct elastic *e, const atomic_bool *hurry, char *why, size_t n)
 {
 	const struct http_request ask = {.method = "GET", .path = "/"};
@@ -60,15 +69,15 @@ static const char *flat_type(struct elastic *e, const atomic_bool *hurry, char *
 	if (status < 0)
 		return NULL;
 	if (status != 200) {
-		snprintf(why, n, "GET / is answered with %d", status);
+		snprintf(why, n, "GET /, for the index template, is answered with %d (template=no leaves it out)", status);
 		return NULL;
 	}
-	return strstr(answer, "opensearch") ? "flat_object" : "flattened";
+	return strstr(answer, "opensearch") ? flat_object : flattened;
 }
 
 static int put_template(struct elastic *e, const char *type, const atomic_bool *hurry, char *why, size_t n)
 {
-	char path[INDEX_MAX + 64], body[4096], flat[256], mapping[2048];
+	char path[INDEX_MAX + 64], body[4096], flat[256], mapping[3072];
 	int prefix = (int)prefix_of(e);
 	struct http_request put = {.method = "PUT", .path = path, .body = body};
 	const char *answer;
@@ -79,11 +88,9 @@ static int put_template(struct elastic *e, const char *type, const atomic_bool *
 	put.n = (size_t)snprintf(body, sizeof(body), "{\"index_patterns\":[\"%.*s%s\"],%s\"priority\":200,\"template\":{%s}}", prefix,
 				 e->index, e->stream ? "" : "*", e->stream ? "\"data_stream\":{}," : "", mapping);
 	snprintf(path, sizeof(path), "/_index_template/%.*s", prefix, e->index);
-	while (path[strlen(path) - 1] == '-' || path[strlen(path) - 1] == '.')
-		path[strlen(path) - 1] = 0;
 	status = http_request(e->http, &put, hurry, &answer, why, n);
 	if (status >= 0 && status / 100 != 2) {
-		snprintf(why, n, "the index template is answered with %d: %.*s", status, WHY_MAX, answer);
+		snprintf(why, n, "the index template (which template=no leaves out) is answered with %d: %.*s", status, WHY_MAX, answer);
 		return -EPROTO;
 	}
 	return status < 0 ? status : 0;
@@ -129,9 +136,9 @@ static size_t print_head(const struct elastic *e, const struct item *item, char 
 
 	gmtime_r(&seconds, &tm);
 	if (!e->stream) {
-		strcpy(index, "\"_index\":\"");
-		strftime(index + strlen(index), INDEX_MAX, e->index, &tm);
-		strcat(index, "\",");
+		char *name = stpcpy(index, "\"_index\":\"");
+
+		strcpy(name + strftime(name, INDEX_MAX, e->index, &tm), "\",");
 	}
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
 	return (size_t)snprintf(w, HEAD_MAX, "{\"create\":{%s\"_id\":\"%016" PRIx64 "-%" PRIx64 "\"}}\n{\"@timestamp\":\"%s.%09uZ\",", index,
@@ -151,50 +158,59 @@ static bool build_body(struct elastic *e, const struct item *items, size_t n)
 	return true;
 }
 
-/* Of the document, or of the whole request: 409 is one that is there already. */
-static enum fate fate_of(int status)
+/*
+ * Of a document: 409 is one that is there already. Who is not let in, or finds no index, waits for somebody to put that right.
+ */
+static enum fate fate_of(json_int_t status)
 {
-	if (status / 100 == 2 || status == 409)
+	if ((status >= 200 && status < 300) || status == 409)
 		return FATE_DELIVERED;
-	if (status / 100 == 4 && status != 429 && status != 401 && status != 403 && status != 404 && status != 408)
+	if (status >= 400 && status < 500 && status != 429 && status != 401 && status != 403 && status != 404 && status != 408)
 		return FATE_REFUSED;
 	return FATE_OPEN;
 }
 
-/* The result of a document: its status, and what is said of it in `why` when it is no success. */
-static int read_result(json_t *result, char *why, size_t n)
+/* The fate that the result of a document tells, and a line in `why` when it is no success. */
+static enum fate read_result(json_t *result, char *why, size_t n)
 {
 	json_t *action = json_object_iter_value(json_object_iter(result)), *error = json_object_get(action, "error");
-	int status = (int)json_integer_value(json_object_get(action, "status"));
+	json_int_t status = json_integer_value(json_object_get(action, "status"));
 	const char *reason = json_string_value(json_object_get(error, "reason"));
+	enum fate fate = fate_of(status);
 
-	if (fate_of(status) != FATE_DELIVERED)
-		snprintf(why, n, "a record is answered with %d: %s", status, reason ? reason : "without a reason");
-	return status;
+	if (fate != FATE_DELIVERED)
+		snprintf(why, n, "a record is answered with %" JSON_INTEGER_FORMAT ": %s", status, reason ? reason : "without a reason");
+	return fate;
 }
 
 /*
- * Gives each item the fate that the answer has for it. What the answer does not speak of stays open. 0, or -EPROTO with a line
- * in `why` when not all is well.
+ * Gives each item the fate that the answer has for it, which has as many results or is not to be trusted. 0, or -EPROTO with a
+ * line in `why` when any stays open.
  */
-static int read_answer(struct elastic *e, const char *answer, struct item *items, size_t n, char *why, size_t why_n)
+static int read_answer(const char *answer, struct item *items, size_t n, char *why, size_t why_n)
 {
 	json_t *root = json_loads(answer, 0, NULL), *results = json_object_get(root, "items");
-	size_t open = 0, refused = 0;
+	size_t open = 0;
+	char refusal[WHY_MAX] = "";
 
-	snprintf(why, why_n, "the answer to a bulk request is not understood");
+	if (json_array_size(results) != n) {
+		snprintf(why, why_n, "the answer to a bulk request is not understood");
+		json_decref(root);
+		return -EPROTO;
+	}
 	for (size_t i = 0; i < n; i++) {
-		json_t *result = json_array_get(results, i);
+		char one[WHY_MAX];
 
-		items[i].fate = result ? fate_of(read_result(result, why, why_n)) : FATE_OPEN;
-		open += items[i].fate == FATE_OPEN;
-		refused += items[i].fate == FATE_REFUSED;
+		items[i].fate = read_result(json_array_get(results, i), one, sizeof(one));
+		if (items[i].fate == FATE_REFUSED && !*refusal)
+			strcpy(refusal, one);
+		else if (items[i].fate == FATE_OPEN && !open++)
+			snprintf(why, why_n, "%s", one);
 	}
 	json_decref(root);
-	if (!open && (!refused || e->refused))
-		return 0;
-	e->refused |= refused > 0;
-	return -EPROTO;
+	if (*refusal)
+		snprintf(why, why_n, "%s", refusal);
+	return open ? -EPROTO : 0;
 }
 
 static int send_bulk(struct elastic *e, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n);
@@ -206,7 +222,7 @@ static int send_halves(struct elastic *e, struct item *items, size_t n, const at
 
 	if (n == 1) {
 		items[0].fate = FATE_REFUSED;
-		return -EPROTO;
+		return 0;
 	}
 	first = send_bulk(e, items, n / 2, hurry, why, why_n);
 	second = send_bulk(e, items + n / 2, n - n / 2, hurry, why, why_n);
@@ -230,10 +246,10 @@ static int send_bulk(struct elastic *e, struct item *items, size_t n, const atom
 	bulk.n = e->n;
 	status = http_request(e->http, &bulk, hurry, &answer, why, why_n);
 	if (status / 100 == 2)
-		return read_answer(e, answer, items, n, why, why_n);
+		return read_answer(answer, items, n, why, why_n);
 	if (status > 0)
 		snprintf(why, why_n, "a bulk request is answered with %d: %.*s", status, WHY_MAX, answer);
-	if (status > 0 && fate_of(status) == FATE_REFUSED)
+	if (status == 400 || status == 413 || (status == -EMSGSIZE && n > 1))
 		return send_halves(e, items, n, hurry, why, why_n);
 	http_next_host(e->http);
 	return status < 0 ? status : -EPROTO;
@@ -250,9 +266,18 @@ static int elastic_carry(void *self, struct item *items, size_t n, const atomic_
 	return r;
 }
 
+/* Each host, until one answers. */
 static int elastic_probe(void *self, char *why, size_t n)
 {
-	return prepare(self, NULL, why, n);
+	struct elastic *e = self;
+	int r = -1;
+
+	for (size_t i = 0; i < http_hosts(e->http) && r < 0; i++) {
+		r = e->template ? prepare(e, NULL, why, n) : flat_type(e, NULL, why, n) ? 0 : -EHOSTUNREACH;
+		if (r < 0)
+			http_next_host(e->http);
+	}
+	return r;
 }
 
 static void elastic_close(void *self)
@@ -267,19 +292,55 @@ static void elastic_close(void *self)
 
 /* --- begin --- */
 
-static bool is_yes(struct spec *spec, const char *option)
+/* An option that is on if it is not given. False when it is neither yes nor no. */
+static bool is_yes(struct spec *spec, const char *option, bool *ret, char *error, size_t n)
 {
-	return strcmp(spec_get(spec, option, "yes"), "no") != 0;
+	if (value_bool(spec_get(spec, option, "yes"), ret))
+		return true;
+	snprintf(error, n, "'%s': %s is yes or no", spec->text, option);
+	return false;
+}
+
+/* What an index may be called: https://www.elastic.co/guide/en/elasticsearch/reference/8.12/indices-create-index.html */
+static bool is_index(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 0 && n < INDEX_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-+@~!$()=") == n &&
+	       !strchr("-_+.", name[0]);
+}
+
+/* The name of the index of a time. False when there is none. */
+static bool index_at(const char *format, time_t seconds, char ret[INDEX_MAX])
+{
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	return strftime(ret, INDEX_MAX, format, &tm) && is_index(ret);
+}
+
+/* Is it the name of a data stream, or in each month one of an index? */
+static bool is_target(const char *format)
+{
+	char name[INDEX_MAX];
+	bool ret = strlen(format) < INDEX_MAX && (*format != '%');
+
+	for (time_t month = 0; month < 12 && ret; month++)
+		ret = strchr(format, '%') ? index_at(format, month * 31 * 86400, name) : is_index(format);
+	return ret;
 }
 
 static int check(const struct spec *spec, char *error, size_t n)
 {
-	if (!spec->path || !*spec->path || strlen(spec->path) >= INDEX_MAX / 2) {
+	if (!spec->path || !*spec->path) {
 		snprintf(error, n, "'%s': use %s://HOST[:PORT],.../INDEX", spec->text, spec->scheme);
 		return -EINVAL;
 	}
-	if (strcspn(spec->path, " \"*\\<|,>/?#ABCDEFGHIJKLMNOPQRSTUVWXYZ") < strcspn(spec->path, "%") || spec->path[0] == '%') {
-		snprintf(error, n, "'%s': an index is named in lower case, without any of \\/*?\"<>|,#", spec->text);
+	if (spec_check_hosts(spec, false, true, error, n) < 0)
+		return -EINVAL;
+	if (!is_target(spec->path)) {
+		snprintf(error, n, "'%s': '%s' is no index: lower case, digits and ._- after a letter or digit; a day is %%Y.%%m.%%d",
+			 spec->text, spec->path);
 		return -EINVAL;
 	}
 	if (strcmp(spec->format, "json") != 0) {
@@ -303,9 +364,8 @@ int elastic_open(struct carrier *ret, struct spec *spec, char *error, size_t n)
 		return -ENOMEM;
 	}
 	e->stream = !strchr(e->index, '%');
-	e->gzip = is_yes(spec, "gzip");
-	e->template = is_yes(spec, "template");
-	r = http_open(&e->http, spec, strstr(spec->scheme, "+https") != NULL, PORT, error, n);
+	r = is_yes(spec, "gzip", &e->gzip, error, n) && is_yes(spec, "template", &e->template, error, n) ? 0 : -EINVAL;
+	r = r ? r : http_open(&e->http, spec, strstr(spec->scheme, "+https") != NULL, PORT, error, n);
 	*ret = (struct carrier){e, elastic_probe, elastic_carry, elastic_close};
 	if (r < 0)
 		elastic_close(e);

@@ -25,6 +25,7 @@ struct http {
 	size_t n_urls, at;
 	char *api_key, *bearer;   /* files; NULL: none */
 	struct bytes answer, packed;
+	bool oversize;            /* the answer is larger than it may be */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -45,13 +46,13 @@ static bool bytes_reserve(struct bytes *b, size_t n)
 static size_t on_body(char *p, size_t one, size_t n, void *ctx)
 {
 	struct http *h = ctx;
-	size_t room = BODY_MAX - h->answer.n, take = n < room ? n : room;
 
 	(void)one;
-	if (!bytes_reserve(&h->answer, h->answer.n + take + 1))
+	h->oversize = n > BODY_MAX - h->answer.n;
+	if (h->oversize || !bytes_reserve(&h->answer, h->answer.n + n + 1))
 		return 0;
-	memcpy(h->answer.p + h->answer.n, p, take);
-	h->answer.n += take;
+	memcpy(h->answer.p + h->answer.n, p, n);
+	h->answer.n += n;
 	return n;
 }
 
@@ -108,6 +109,7 @@ static void set_up(struct http *h, struct spec *spec)
 
 	curl_easy_setopt(h->curl, CURLOPT_ERRORBUFFER, h->error);
 	curl_easy_setopt(h->curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(h->curl, CURLOPT_QUICK_EXIT, 1L); /* a name server that does not answer is not waited for */
 	curl_easy_setopt(h->curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	curl_easy_setopt(h->curl, CURLOPT_TIMEOUT_MS, ALL_MS);
@@ -135,10 +137,6 @@ static int fill_in(struct http *h, struct spec *spec, bool https, unsigned port,
 	if (!h->curl) {
 		snprintf(error, n, "out of memory");
 		return -ENOMEM;
-	}
-	if (!h->n_urls) {
-		snprintf(error, n, "'%s' names no host", spec->text);
-		return -EINVAL;
 	}
 	set_up(h, spec);
 	return 0;
@@ -239,6 +237,7 @@ static int perform(struct http *h, struct curl_slist *headers, const struct http
 	}
 	h->error[0] = 0;
 	h->answer.n = 0;
+	h->oversize = false;
 	code = curl_easy_perform(h->curl);
 	if (code == CURLE_OK && bytes_reserve(&h->answer, h->answer.n + 1)) {
 		curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
@@ -246,7 +245,9 @@ static int perform(struct http *h, struct curl_slist *headers, const struct http
 		return (int)status;
 	}
 	snprintf(why, n, "%s: %s", h->urls[h->at], h->error[0] ? h->error : curl_easy_strerror(code));
-	return code == CURLE_ABORTED_BY_CALLBACK ? -ECANCELED : -EHOSTUNREACH;
+	if (h->oversize)
+		snprintf(why, n, "%s: the answer is larger than %zu bytes", h->urls[h->at], BODY_MAX);
+	return code == CURLE_ABORTED_BY_CALLBACK ? -ECANCELED : h->oversize ? -EMSGSIZE : -EHOSTUNREACH;
 }
 
 int http_request(struct http *h, const struct http_request *r, const atomic_bool *hurry, const char **body, char *why, size_t n)
@@ -265,6 +266,11 @@ int http_request(struct http *h, const struct http_request *r, const atomic_bool
 	curl_slist_free_all(headers);
 	*body = ret < 0 ? NULL : h->answer.p;
 	return ret;
+}
+
+size_t http_hosts(const struct http *h)
+{
+	return h->n_urls;
 }
 
 void http_next_host(struct http *h)

@@ -12,7 +12,7 @@
 struct http;
 
 /*
- * Makes the client. Of the spec: hosts (several are taken in turn, when one does not answer), user and password, and the
+ * Makes the client. Of the spec: hosts as spec_check_hosts allows them (several are taken in turn, when one does not answer), user and password, and the
  * options ca (a file of certificates), api-key-file, bearer-file (whose first line is the secret; read at each request, so
  * that it may be renewed). `https` and the port where none is given. 0, or a negative errno with a line in `error`.
  */
@@ -29,10 +29,13 @@ struct http_request {
 
 /*
  * Sends it, and waits for the whole response, at most 30 s and not long once `*hurry` is true (NULL: never). Returns the
- * status, or a negative errno with a line in `why` when there is none. The body of the response is in *body (ended by a
- * zero, cut at 16 MiB), which is valid until the next request.
+ * status, or a negative errno with a line in `why` when there is none: -EMSGSIZE when the body of the response is larger than
+ * 16 MiB. The body is in *body (ended by a zero), which is valid until the next request.
  */
 int http_request(struct http *h, const struct http_request *r, const atomic_bool *hurry, const char **body, char *why, size_t n);
+
+/* How many addresses there are. */
+size_t http_hosts(const struct http *h);
 
 /* The next request goes to the next address. */
 void http_next_host(struct http *h);

@@ -7,25 +7,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define PROBE_MS 5000
-#define POLL_MS  100
-#define ID_MAX   40
+#define PROBE_MS  5000
+#define POLL_MS   100
+#define CARRY_MS  5000 /* then what was not reported yet is waited for the next time */
+#define ID_MAX    40
+#define TOPIC_MAX 249
 
-/* Any of them may be given with the target. Idempotence: what librdkafka itself sends again does not come twice. */
+/*
+ * Any of them may be given with the target. Idempotence, and no time limit: what librdkafka itself sends again comes in order, and
+ * not twice.
+ */
 static const char *const defaults[][2] = {
 	{"client.id", "perisco"},
 	{"enable.idempotence", "true"},
 	{"compression.type", "lz4"},
 	{"partitioner", "murmur2_random"}, /* as Java's clients have it */
 	{"linger.ms", "5"},
-	{"message.timeout.ms", "10000"}, /* then the courier tries again */
+	{"message.timeout.ms", "0"},
+};
+
+/* A message that librdkafka has, or had. */
+struct sent {
+	enum fate fate;
+	bool under_way; /* there is no report yet */
 };
 
 struct kafka {
 	rd_kafka_conf_t *conf;
 	rd_kafka_t *client; /* NULL: to be made */
 	char *topic;
+	struct sent *sent;  /* of all that is under way, and more */
+	struct sent **open; /* of each item that was open at the end of the last time, in order */
+	size_t n_open, size;
 	size_t under_way;   /* messages without a report */
 	char why[256];      /* what went wrong last */
 };
@@ -59,11 +74,12 @@ static bool is_refused(rd_kafka_resp_err_t err)
 	}
 }
 
-static void settle(struct kafka *k, struct item *item, rd_kafka_resp_err_t err)
+static void settle(struct kafka *k, struct sent *sent, rd_kafka_resp_err_t err)
 {
 	if (err)
 		snprintf(k->why, sizeof(k->why), "%s", rd_kafka_err2str(err));
-	item->fate = !err ? FATE_DELIVERED : is_refused(err) ? FATE_REFUSED : FATE_OPEN;
+	sent->fate = !err ? FATE_DELIVERED : is_refused(err) ? FATE_REFUSED : FATE_OPEN;
+	sent->under_way = false;
 }
 
 static void on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
@@ -122,11 +138,16 @@ static int connect_client(struct kafka *k, char *why, size_t n)
 	return -EINVAL;
 }
 
+static void purge(struct kafka *k)
+{
+	rd_kafka_purge(k->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
 static void drop_client(struct kafka *k)
 {
 	if (!k->client)
 		return;
-	rd_kafka_purge(k->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	purge(k);
 	while (k->under_way)
 		rd_kafka_poll(k->client, POLL_MS);
 	rd_kafka_destroy(k->client);
@@ -155,58 +176,118 @@ static int kafka_probe(void *self, char *why, size_t n)
 	return 0;
 }
 
-/* Hands one to librdkafka. Its bytes are borrowed until the report. */
-static void produce(struct kafka *k, struct item *item)
+/* Hands one to librdkafka, if it has room for it. Its bytes are borrowed until the report. */
+static bool produce(struct kafka *k, const struct item *item, struct sent *sent)
 {
 	char key[17], id[ID_MAX];
 	rd_kafka_resp_err_t err;
 
 	snprintf(key, sizeof(key), "%016" PRIx64, item->flow_id);
 	snprintf(id, sizeof(id), "%016" PRIx64 "-%" PRIx64, item->run, item->number);
-	do {
-		err = rd_kafka_producev(k->client, RD_KAFKA_V_TOPIC(k->topic), RD_KAFKA_V_VALUE((void *)item->p, item->n - 1),
-					RD_KAFKA_V_KEY(key, item->flow_id ? 16 : 0), RD_KAFKA_V_HEADER("perisco-id", id, -1),
-					RD_KAFKA_V_TIMESTAMP((int64_t)(item->ts_ns / 1000000)), RD_KAFKA_V_OPAQUE(item),
-					RD_KAFKA_V_END);
-	} while (err == RD_KAFKA_RESP_ERR__QUEUE_FULL && rd_kafka_poll(k->client, POLL_MS) >= 0 && k->under_way);
-	if (err)
-		settle(k, item, err);
-	else
-		k->under_way++;
+	err = rd_kafka_producev(k->client, RD_KAFKA_V_TOPIC(k->topic), RD_KAFKA_V_VALUE((void *)item->p, item->n - 1),
+				RD_KAFKA_V_KEY(key, item->flow_id ? 16 : 0), RD_KAFKA_V_HEADER("perisco-id", id, -1),
+				RD_KAFKA_V_TIMESTAMP((int64_t)(item->ts_ns / 1000000)), RD_KAFKA_V_OPAQUE(sent), RD_KAFKA_V_END);
+	if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+		return false;
+	if (err) {
+		settle(k, sent, err);
+		return true;
+	}
+	sent->under_way = true;
+	k->under_way++;
+	return true;
 }
 
-/* Until each has its report; librdkafka gives one when the message is too old, at the latest. */
-static void await_reports(struct kafka *k, const atomic_bool *hurry)
+/* Has what came before, as far as it is still open, or else a new batch. False when out of memory. */
+static bool remember(struct kafka *k, size_t n)
+{
+	if (k->n_open == n && n)
+		return true;
+	if (n > k->size) {
+		free(k->sent);
+		free(k->open);
+		k->sent = calloc(n, sizeof(*k->sent));
+		k->open = calloc(n, sizeof(*k->open));
+		k->size = k->sent && k->open ? n : 0;
+	}
+	for (size_t i = 0; i < n && k->size; i++) {
+		k->sent[i] = (struct sent){FATE_OPEN, false};
+		k->open[i] = &k->sent[i];
+	}
+	k->n_open = k->size ? n : 0;
+	return k->n_open == n;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Until each has its report; or for some time, and until all are taken back in a hurry. */
+static void await_reports(struct kafka *k, uint64_t until, const atomic_bool *hurry)
 {
 	bool purged = false;
 
-	while (k->under_way) {
+	while (k->under_way && (*hurry || now_ms() < until)) {
 		if (*hurry && !purged) {
-			rd_kafka_purge(k->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+			purge(k);
 			purged = true;
 		}
 		rd_kafka_poll(k->client, POLL_MS);
 	}
 }
 
-static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
+/* Produces what librdkafka does not have, in order, waiting for room in its queue. */
+static void produce_all(struct kafka *k, const struct item *items, uint64_t until, const atomic_bool *hurry)
 {
-	struct kafka *k = self;
+	for (size_t i = 0; i < k->n_open && !*hurry; i++) {
+		if (k->open[i]->under_way)
+			continue;
+		while (!produce(k, &items[i], k->open[i])) {
+			if (*hurry || now_ms() >= until)
+				return;
+			rd_kafka_poll(k->client, POLL_MS);
+		}
+	}
+}
+
+/* Gives the items their fates, and keeps what is open. Returns how many are. */
+static size_t take_fates(struct kafka *k, struct item *items)
+{
 	size_t open = 0;
 
+	for (size_t i = 0; i < k->n_open; i++) {
+		items[i].fate = k->open[i]->fate;
+		if (items[i].fate == FATE_OPEN)
+			k->open[open++] = k->open[i];
+	}
+	k->n_open = open;
+	return open;
+}
+
+static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
+{
+	uint64_t until = now_ms() + CARRY_MS;
+	struct kafka *k = self;
+	size_t open;
+
+	if (!remember(k, n)) {
+		snprintf(why, why_n, "out of memory");
+		return -ENOMEM;
+	}
 	if (connect_client(k, why, why_n) < 0)
 		return -EINVAL;
-	for (size_t i = 0; i < n && !*hurry; i++)
-		produce(k, &items[i]);
-	await_reports(k, hurry);
+	snprintf(k->why, sizeof(k->why), "there is no answer");
+	produce_all(k, items, until, hurry);
+	await_reports(k, until, hurry);
 	if (rd_kafka_fatal_error(k->client, NULL, 0))
 		drop_client(k);
-	for (size_t i = 0; i < n; i++)
-		open += items[i].fate == FATE_OPEN;
-	if (!open)
-		return 0;
+	open = take_fates(k, items);
 	snprintf(why, why_n, "%s", k->why);
-	return -EIO;
+	return open ? -EIO : 0;
 }
 
 static void kafka_close(void *self)
@@ -216,7 +297,21 @@ static void kafka_close(void *self)
 	drop_client(k);
 	rd_kafka_conf_destroy(k->conf);
 	free(k->topic);
+	free(k->sent);
+	free(k->open);
 	free(k);
+}
+
+static int check(const struct spec *spec, char *error, size_t n)
+{
+	size_t length = spec->path ? strlen(spec->path) : 0;
+
+	if (!length || length > TOPIC_MAX ||
+	    strspn(spec->path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != length) {
+		snprintf(error, n, "'%s': use kafka://HOST[:PORT],.../TOPIC, a topic of letters, digits and ._-", spec->text);
+		return -EINVAL;
+	}
+	return spec_check_hosts(spec, false, true, error, n);
 }
 
 int kafka_open(struct carrier *ret, struct spec *spec, char *error, size_t n)
@@ -224,17 +319,16 @@ int kafka_open(struct carrier *ret, struct spec *spec, char *error, size_t n)
 	struct kafka *k;
 	int r;
 
-	if (!spec->hosts || !*spec->hosts || !spec->path || !*spec->path) {
-		snprintf(error, n, "'%s': use kafka://HOST[:PORT],.../TOPIC", spec->text);
-		return -EINVAL;
-	}
+	r = check(spec, error, n);
+	if (r < 0)
+		return r;
 	k = calloc(1, sizeof(*k));
-	if (!k) {
+	if (!k || !(k->topic = strdup(spec->path))) {
 		snprintf(error, n, "out of memory");
+		free(k);
 		return -ENOMEM;
 	}
 	k->conf = rd_kafka_conf_new();
-	k->topic = strdup(spec->path);
 	rd_kafka_conf_set_opaque(k->conf, k);
 	rd_kafka_conf_set_log_cb(k->conf, on_log);
 	rd_kafka_conf_set_error_cb(k->conf, on_error);

@@ -10,18 +10,21 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define CONNECT_MS 5000
 #define STALL_MS   10000 /* nothing was taken for so long */
 #define STEP_MS    50    /* between two looks at what is going on */
+#define PARTS      256   /* items that are sent at once */
 
 struct place {
 	char *path;        /* of a Unix socket; NULL: TCP */
 	char *host, *port;
 	int fd;            /* -1: not connected */
-	uint64_t sent;     /* bytes of the items at hand that this connection got */
+	uint64_t sent;     /* bytes of the items at hand that this connection got, ... */
+	uint64_t taken;    /* ... and of these, what the other side has for certain: taken <= sent */
 };
 
 static void disconnect(struct place *p)
@@ -29,7 +32,7 @@ static void disconnect(struct place *p)
 	if (p->fd >= 0)
 		close(p->fd);
 	p->fd = -1;
-	p->sent = 0;
+	p->sent = p->taken = 0;
 }
 
 /* Waits for the events, or so long. 0, or the negative errno of a broken connection. */
@@ -91,38 +94,78 @@ static int connect_tcp(struct place *p, const atomic_bool *hurry)
 	return r;
 }
 
+/* A connection that was closed while nobody spoke is no failure: there is another one to be had. */
 static int reach(struct place *p, const atomic_bool *hurry, char *why, size_t n)
 {
-	int r = p->fd >= 0 ? 0 : p->path ? connect_unix(p, hurry) : connect_tcp(p, hurry);
+	int r;
 
+	if (p->fd >= 0 && p->sent == 0 && step(p, 0, 0) < 0)
+		disconnect(p);
+	r = p->fd >= 0 ? 0 : p->path ? connect_unix(p, hurry) : connect_tcp(p, hurry);
 	if (r < 0)
 		snprintf(why, n, "cannot connect: %s", strerror(-r));
 	return r;
 }
 
-/* Bytes that were sent and that the other side's kernel does not have yet. */
-static uint64_t unacknowledged(const struct place *p)
+/*
+ * Looks how much of what was sent the other side has: with TCP its kernel acknowledges it, with a Unix socket it has read all of it
+ * or nobody knows; and what it did not read when it closed is gone, after poll(2) tells of that. Returns what is still on its
+ * way, in bytes that go down as it goes on.
+ */
+static uint64_t look(struct place *p)
 {
 	int n = 0;
 
-	return !p->path && ioctl(p->fd, SIOCOUTQ, &n) == 0 && n > 0 ? (uint64_t)n : 0;
+	if (ioctl(p->fd, SIOCOUTQ, &n) < 0 || n < 0)
+		return p->sent - p->taken;
+	if (n == 0 && p->path && step(p, 0, 0) < 0)
+		return p->sent - p->taken;
+	if (n == 0)
+		p->taken = p->sent;
+	else if (!p->path && (uint64_t)n < p->sent - p->taken)
+		p->taken = p->sent - (uint64_t)n;
+	return (uint64_t)n;
 }
 
-/* The items' bytes from p->sent on, as far as the socket takes them now. Bytes sent, or a negative errno. */
-static ssize_t push(struct place *p, const struct item *items, size_t n)
+/* The item in which the byte `*at` lies, which then counts from its start. */
+static size_t item_at(const struct item *items, uint64_t *at)
 {
-	uint64_t at = 0;
+	size_t i = 0;
+
+	while (*at >= items[i].n)
+		*at -= items[i++].n;
+	return i;
+}
+
+/* Sends from item `i`, byte `at` of it, on, as far as the socket takes it now. Bytes sent, or a negative errno. */
+static ssize_t push(const struct place *p, const struct item *items, size_t n, size_t i, uint64_t at)
+{
+	struct iovec parts[PARTS];
+	struct msghdr message = {.msg_iov = parts};
 	ssize_t written;
 
-	for (size_t i = 0; i < n; at += items[i++].n) {
-		uint64_t skip = p->sent - at;
+	for (; i < n && message.msg_iovlen < PARTS; i++, at = 0)
+		parts[message.msg_iovlen++] = (struct iovec){(void *)(uintptr_t)(items[i].p + at), items[i].n - at};
+	written = sendmsg(p->fd, &message, MSG_NOSIGNAL | (i < n ? MSG_MORE : 0));
+	if (written < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	return written;
+}
 
-		if (at + items[i].n <= p->sent)
-			continue;
-		written = send(p->fd, items[i].p + skip, items[i].n - skip, MSG_NOSIGNAL | (i + 1 < n ? MSG_MORE : 0));
-		if (written < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		return written;
+/* All that the socket takes now. 0 or a negative errno. */
+static int push_all(struct place *p, const struct item *items, size_t n, uint64_t all)
+{
+	uint64_t at = p->sent;
+	size_t i = at < all ? item_at(items, &at) : 0;
+
+	while (p->sent < all) {
+		ssize_t r = push(p, items, n, i, at);
+
+		if (r <= 0)
+			return (int)r;
+		p->sent += (uint64_t)r;
+		at += (uint64_t)r;
+		i += p->sent < all ? item_at(items + i, &at) : 0;
 	}
 	return 0;
 }
@@ -136,31 +179,30 @@ static uint64_t bytes_of(const struct item *items, size_t n)
 	return ret;
 }
 
-/* Those that lie in the first `taken` bytes have arrived. Returns the bytes of these. */
-static uint64_t settle(struct item *items, size_t n, uint64_t taken)
+/* Those whose bytes were taken have arrived. */
+static void settle(struct place *p, struct item *items, size_t n)
 {
 	uint64_t at = 0;
 
-	for (size_t i = 0; i < n && at + items[i].n <= taken; i++) {
+	for (size_t i = 0; i < n && at + items[i].n <= p->taken; i++) {
 		items[i].fate = FATE_DELIVERED;
 		at += items[i].n;
 	}
-	return at;
+	p->sent -= at;
+	p->taken -= at;
 }
 
 /* Sends until all is with the other side, nothing goes on, or it broke. */
 static int pump(struct place *p, const struct item *items, size_t n, const atomic_bool *hurry)
 {
-	uint64_t all = bytes_of(items, n), left = all, now;
-	int ms = 0;
-	ssize_t r = 0;
+	uint64_t all = bytes_of(items, n), left = UINT64_MAX, now;
+	int ms = 0, r;
 
 	for (int stalled = 0; stalled < STALL_MS && !*hurry;) {
-		while (p->sent < all && (r = push(p, items, n)) > 0)
-			p->sent += (uint64_t)r;
+		r = push_all(p, items, n, all);
 		if (r < 0)
-			return (int)r;
-		now = all - p->sent + unacknowledged(p);
+			return r;
+		now = look(p) + all - p->sent;
 		if (now == 0)
 			return 0;
 		stalled = now < left ? 0 : stalled + ms;
@@ -168,7 +210,7 @@ static int pump(struct place *p, const struct item *items, size_t n, const atomi
 		ms = p->sent < all ? STEP_MS : 1;
 		r = step(p, p->sent < all ? POLLOUT : 0, ms);
 		if (r < 0)
-			return (int)r;
+			return r;
 	}
 	return -ETIMEDOUT;
 }
@@ -176,14 +218,13 @@ static int pump(struct place *p, const struct item *items, size_t n, const atomi
 static int socket_carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
 {
 	struct place *p = self;
-	uint64_t unsure;
 	int r = reach(p, hurry, why, why_n);
 
 	if (r < 0)
 		return r;
 	r = pump(p, items, n, hurry);
-	unsure = r < 0 ? unacknowledged(p) : 0;
-	p->sent -= settle(items, n, p->sent > unsure ? p->sent - unsure : 0);
+	look(p);
+	settle(p, items, n);
 	if (r == 0)
 		return 0;
 	snprintf(why, why_n, r == -ETIMEDOUT ? "nothing is taken" : "the connection broke: %s", strerror(-r));
@@ -210,10 +251,10 @@ static void socket_close(void *self)
 
 static int set_tcp(struct place *p, const struct spec *spec, char *error, size_t n)
 {
-	const char *hosts = spec->hosts ? spec->hosts : "", *colon = strrchr(hosts, ':');
-	bool bracketed = hosts[0] == '[' && colon && colon > hosts && colon[-1] == ']';
+	const char *hosts = spec->hosts, *colon = strrchr(hosts, ':');
+	bool bracketed = hosts[0] == '[';
 
-	if (!colon || colon == hosts || !colon[1] || spec->path) {
+	if (spec_check_hosts(spec, true, false, error, n) < 0 || spec->path || spec->user) {
 		snprintf(error, n, "'%s': use tcp://HOST:PORT", spec->text);
 		return -EINVAL;
 	}
@@ -224,7 +265,7 @@ static int set_tcp(struct place *p, const struct spec *spec, char *error, size_t
 
 static int set_unix(struct place *p, const struct spec *spec, char *error, size_t n)
 {
-	if (!spec->path || (spec->hosts && *spec->hosts) || strlen(spec->path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+	if (!spec->path || !*spec->path || spec->user || *spec->hosts || strlen(spec->path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
 		snprintf(error, n, "'%s': use unix:///PATH, of some 100 bytes at most", spec->text);
 		return -EINVAL;
 	}

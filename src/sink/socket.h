@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lines to a stream socket: tcp://HOST:PORT or unix:///PATH. A record is delivered when the other side's kernel has it; when
- * the connection breaks, those that it had not taken are sent again on the next one.
+ * Lines to a stream socket: tcp://HOST:PORT or unix:///PATH. A record is delivered when the other side's kernel has it (TCP), or
+ * when the other side has read it (Unix); when the connection breaks, those of which that is not known are sent again on the next
+ * one. The end of what the broken one brought may be the beginning of a line.
  */
 #ifndef PERISCO_SINK_SOCKET_H
 #define PERISCO_SINK_SOCKET_H

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/value.h"
+
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
 #define KEY     LETTERS "0123456789-._"
+#define HOST    LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 
 static int hex_of(char c)
 {
@@ -127,22 +130,46 @@ static int parse_target(struct spec *s, const char *p, size_t n)
 	return parse_authority(s, p + scheme + 3, n - scheme - 3);
 }
 
-/* The text without the password. */
-static int keep_text(struct spec *s, const char *text)
+/* Is what follows KEY= none of anybody's business? */
+static bool is_secret(const char *key, size_t n)
 {
-	const char *slashes = strstr(text, "://"), *at, *colon;
-	size_t n;
+	static const char *const words[] = {"password", "secret", "token", "key.pem"};
 
-	s->text = strdup(text);
-	if (!s->text)
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (memmem(key, n, words[i], strlen(words[i])))
+			return true;
+	return false;
+}
+
+/* The text up to the options, without the password. Returns the end of what is written. */
+static char *print_target(char *w, const char *text, size_t n)
+{
+	const char *slashes = memmem(text, n, "://", 3), *end = text + n, *authority = slashes ? slashes + 3 : end;
+	size_t length = strcspn(authority, "/");
+	const char *at = memrchr(authority, '@', length < (size_t)(end - authority) ? length : (size_t)(end - authority));
+	const char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
+
+	if (!colon)
+		return mempcpy(w, text, n);
+	w = mempcpy(w, text, (size_t)(colon - text));
+	return mempcpy(w, at, (size_t)(end - at));
+}
+
+/* The text without secrets. */
+static int keep_text(struct spec *s, const char *text, const char *options)
+{
+	char *w = s->text = malloc(strlen(text) + 1);
+
+	if (!w)
 		return -ENOMEM;
-	if (!slashes)
-		return 0;
-	n = strcspn(slashes + 3, "/?");
-	at = memrchr(slashes + 3, '@', n);
-	colon = at ? memchr(slashes + 3, ':', (size_t)(at - slashes - 3)) : NULL;
-	if (colon)
-		strcpy(s->text + (colon - text), at);
+	w = print_target(w, text, (size_t)(options - text));
+	while (*options) {
+		size_t n = 1 + strcspn(options + 1, "&"), key = strcspn(options, "=");
+
+		w = mempcpy(w, options, key < n && is_secret(options, key) ? key + 1 : n);
+		options += n;
+	}
+	*w = 0;
 	return 0;
 }
 
@@ -152,7 +179,7 @@ static int parse(struct spec *s, const char *text)
 	size_t n = (size_t)(options - text), format = strspn(text, LETTERS);
 	bool url = strncmp(text + strspn(text, LETTERS "+"), "://", 3) == 0;
 	bool named = !url && (format == n || text[format] == ':');
-	int r = keep_text(s, text);
+	int r = keep_text(s, text, options);
 
 	if (r == 0 && named)
 		r = take(&s->format, text, format);
@@ -170,7 +197,7 @@ int spec_parse(struct spec *ret, const char *text, char *error, size_t n)
 	*ret = (struct spec){0};
 	r = parse(ret, text);
 	if (r < 0)
-		snprintf(error, n, r == -ENOMEM ? "out of memory" : "'%s': options are KEY=VALUE&...", text);
+		snprintf(error, n, r == -ENOMEM ? "out of memory" : "'%s': options are KEY=VALUE&..., %d at most", ret->text, SPEC_OPTIONS_MAX);
 	return r;
 }
 
@@ -196,6 +223,42 @@ void spec_release(struct spec *s)
 		free(s->options[i].key);
 		free(s->options[i].value);
 	}
+}
+
+/* NAME, NAME:PORT, ADDRESS, ADDRESS:PORT or [IPv6]:PORT */
+static bool is_host(const char *p, size_t n, bool with_port)
+{
+	size_t host = *p == '[' ? 1 + strspn(p + 1, "0123456789abcdefABCDEF:.%" LETTERS) : strspn(p, HOST);
+	bool closed = *p != '[' || (host > 1 && p[host] == ']');
+	char port[8] = "";
+	uint64_t number;
+
+	host += *p == '[';
+	if (!closed || !host || host > n)
+		return false;
+	if (host == n)
+		return !with_port;
+	if (p[host] != ':' || n - host - 1 >= sizeof(port))
+		return false;
+	memcpy(port, p + host + 1, n - host - 1);
+	return value_number(port, &number) && number > 0 && number < 65536;
+}
+
+int spec_check_hosts(const struct spec *s, bool with_port, bool many, char *error, size_t n)
+{
+	const char *p = s->hosts ? s->hosts : "";
+
+	do {
+		size_t length = strcspn(p, ",");
+
+		if (!is_host(p, length, with_port) || (p[length] && !many)) {
+			snprintf(error, n, "'%s': '%s' is not HOST%s%s", s->text, s->hosts ? s->hosts : "", with_port ? ":PORT" : "[:PORT]",
+				 many ? ",..." : "");
+			return -EINVAL;
+		}
+		p += length;
+	} while (*p++);
+	return 0;
 }
 
 const char *spec_get(struct spec *s, const char *key, const char *otherwise)

@@ -14,7 +14,7 @@
 #define SPEC_OPTIONS_MAX 32
 
 struct spec {
-	char *text;             /* as it was given, but for a password: for messages */
+	char *text;             /* as it was given, but for secrets: for messages */
 	char *format;           /* "json" when there is a URL and no FORMAT */
 	char *scheme;           /* of a URL; NULL: a file, or standard output */
 	char *user, *password;  /* NULL: none */
@@ -33,6 +33,12 @@ void spec_release(struct spec *s);
 
 /* One more option, KEY=VALUE as it stands. 0, -EINVAL or -ENOMEM with a line in `error`. */
 int spec_add(struct spec *s, const char *option, char *error, size_t n);
+
+/*
+ * Are its hosts such, with commas between if `many` are allowed, each with a port if there must be one? 0, or -EINVAL with a
+ * line in `error`.
+ */
+int spec_check_hosts(const struct spec *s, bool with_port, bool many, char *error, size_t n);
 
 /* The value of an option, which is then known; `otherwise` when it was not given. Borrowed from the spec. */
 const char *spec_get(struct spec *s, const char *key, const char *otherwise);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -84,6 +85,86 @@ static void test_passwords_are_not_told(void **state)
 	spec_release(&s);
 }
 
+static void told_as(const char *text, const char *want)
+{
+	char error[256] = "";
+	struct spec s;
+
+	spec_parse(&s, text, error, sizeof(error));
+	assert_string_equal(s.text, want);
+	assert_null(strstr(error, "secret"));
+	spec_release(&s);
+}
+
+static void test_secrets_are_not_told(void **state)
+{
+	(void)state;
+	told_as("kafka://u:secret@h/t?acks=1&sasl.password=secret&x=y", "kafka://u@h/t?acks=1&sasl.password=&x=y");
+	told_as("kafka://h/t?ssl.key.password=secret", "kafka://h/t?ssl.key.password=");
+	told_as("elasticsearch://u:secret?secret@h/t", "elasticsearch://u@h/t");
+	told_as("elasticsearch://u:secret@secret@h/t?a=1", "elasticsearch://u@h/t?a=1");
+	told_as("elasticsearch://u:secret@h/t?a=1&nonsense", "elasticsearch://u@h/t?a=1&nonsense");
+	told_as("json:a@b:c", "json:a@b:c");
+}
+
+static void test_hosts(void **state)
+{
+	static const struct {
+		const char *hosts;
+		bool with_port, many, want;
+	} cases[] = {
+		{"h", false, false, true},       {"h", true, false, false},      {"h:1", true, false, true},
+		{"h:65535", true, false, true},  {"h:65536", true, false, false}, {"h:0", false, false, false},
+		{"h:", false, false, false},     {"h:x", false, false, false},   {"h:1x", false, false, false},
+		{"", false, true, false},        {"a,b:2", false, true, true},   {"a,b", false, false, false},
+		{"a,", false, true, false},      {",a", false, true, false},     {"[::1]", false, false, true},
+		{"[::1]:9", true, false, true},  {"[]:9", true, false, false},   {"[::1:9", false, false, false},
+		{"::1", false, false, false},    {"[::1]9", false, false, false}, {"a b:9", false, false, false},
+		{"h:99999999999999", false, false, false}, {"h\n:1", false, false, false}, {":1", true, false, false},
+	};
+	char error[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct spec s = {.text = "x", .hosts = (char *)cases[i].hosts};
+		int r = spec_check_hosts(&s, cases[i].with_port, cases[i].many, error, sizeof(error));
+
+		if ((r == 0) != cases[i].want)
+			fail_msg("'%s' is %d", cases[i].hosts, r);
+	}
+}
+
+/* Of any bytes: nothing is read beyond them, and each part is one of them. */
+static void test_any_bytes(void **state)
+{
+	static const char *const words[] = {"://", "kafka", "json:", "@", ":", "/", "?", "a=", "&", "%", "%2", "%41", ",", "[", "]", "unix", "=", "x"};
+	unsigned seed = 1;
+
+	(void)state;
+	for (unsigned i = 0; i < 200000; i++) {
+		char text[64] = "", error[128], *exact;
+		struct spec s;
+		int r;
+
+		for (unsigned k = (unsigned)rand_r(&seed) % 8; k; k--)
+			if (rand_r(&seed) % 4)
+				strcat(text, words[(unsigned)rand_r(&seed) % (sizeof(words) / sizeof(words[0]))]);
+			else
+				text[strlen(text)] = (char)(1 + rand_r(&seed) % 255);
+		exact = strdup(text);
+		r = spec_parse(&s, exact, error, sizeof(error));
+		assert_true(r == 0 || r == -EINVAL);
+		if (r == 0) {
+			assert_non_null(s.format);
+			assert_true(strlen(s.text) <= strlen(text));
+			spec_check_hosts(&s, i & 1, i & 2, error, sizeof(error));
+			assert_true(!s.password || s.scheme);
+		}
+		spec_release(&s);
+		free(exact);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +172,9 @@ int main(void)
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_passwords_are_not_told),
+		cmocka_unit_test(test_secrets_are_not_told),
+		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_any_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes of records for whatever an answer says: a server here gives each answer that there may be. */
+#include "sink/elastic.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ITEMS 4
+
+/* The server: one connection at a time. It gives the answer, but for the template, and remembers the last request. */
+static struct {
+	int listener;
+	unsigned port, requests;
+	int status;
+	const char *body;
+	size_t body_n;
+	char last[65536];
+} server;
+
+static bool read_request(FILE *f)
+{
+	size_t length = 0;
+	char line[4096];
+
+	if (!fgets(server.last, sizeof(server.last), f))
+		return false;
+	while (fgets(line, sizeof(line), f) && strcmp(line, "\r\n") != 0)
+		sscanf(line, "Content-Length: %zu", &length);
+	length = fread(server.last + strlen(server.last), 1, length < 60000 ? length : 60000, f);
+	server.last[strcspn(server.last, "\n") + 1 + length] = 0;
+	return true;
+}
+
+static void *serve(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		int fd = accept(server.listener, NULL, NULL);
+		FILE *in = fdopen(fd, "r"), *out = fdopen(dup(fd), "w");
+
+		while (read_request(in)) {
+			server.requests++;
+			fprintf(out, "HTTP/1.1 %d x\r\nContent-Length: %zu\r\n\r\n", server.status, server.body_n);
+			fwrite(server.body, 1, server.body_n, out);
+			if (fflush(out) != 0)
+				break;
+		}
+		fclose(in);
+		fclose(out);
+	}
+	return NULL;
+}
+
+static int start(void **state)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(addr);
+	pthread_t thread;
+
+	(void)state;
+	server.listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(server.listener, (struct sockaddr *)&addr, n) < 0 || listen(server.listener, 5) < 0 ||
+	    getsockname(server.listener, (struct sockaddr *)&addr, &n) < 0)
+		return -1;
+	server.port = ntohs(addr.sin_port);
+	return pthread_create(&thread, NULL, serve, NULL);
+}
+
+static void answer(int status, const char *body, size_t n)
+{
+	server.status = status;
+	server.body = body;
+	server.body_n = n;
+	server.requests = 0;
+}
+
+static struct carrier open_carrier(const char *options)
+{
+	struct carrier ret;
+	struct spec spec;
+	char text[256], error[256];
+
+	snprintf(text, sizeof(text), "elasticsearch://127.0.0.1:%u/x%s", server.port, options);
+	assert_int_equal(spec_parse(&spec, text, error, sizeof(error)), 0);
+	assert_int_equal(elastic_open(&ret, &spec, error, sizeof(error)), 0);
+	spec_release(&spec);
+	return ret;
+}
+
+static void make_items(struct item items[ITEMS])
+{
+	static const uint8_t line[] = "{\"ts\":1}\n";
+
+	for (unsigned i = 0; i < ITEMS; i++)
+		items[i] = (struct item){line, sizeof(line) - 1, 7, 1664880849000000001, 0xabc, i, FATE_OPEN};
+}
+
+/* The fates of the items as letters, and the line that is told. */
+static int carry(struct carrier *c, char fates[ITEMS + 1], char *why, size_t n)
+{
+	struct item items[ITEMS];
+	atomic_bool hurry = false;
+	int r;
+
+	make_items(items);
+	*why = 0;
+	r = c->carry(c->self, items, ITEMS, &hurry, why, n);
+	for (unsigned i = 0; i < ITEMS; i++) {
+		assert_in_range(items[i].fate, FATE_OPEN, FATE_REFUSED);
+		fates[i] = "odr"[items[i].fate];
+	}
+	fates[ITEMS] = 0;
+	return r;
+}
+
+static void assert_fates(const char *options, int status, const char *body, const char *want)
+{
+	struct carrier c = open_carrier(options);
+	char fates[ITEMS + 1], why[256];
+	int r;
+
+	answer(status, body, strlen(body));
+	r = carry(&c, fates, why, sizeof(why));
+	assert_string_equal(fates, want);
+	assert_true(strchr(want, 'o') ? r < 0 : r == 0);
+	assert_true(*why || strcmp(want, "dddd") == 0);
+	c.close(c.self);
+}
+
+#define I(status) "{\"create\":{\"status\":" status "}}"
+
+static void test_answers(void **state)
+{
+	static const char no[] = "?template=no";
+
+	(void)state;
+	assert_fates(no, 200, "{\"errors\":false,\"items\":[" I("201") "," I("200") "," I("409") "," I("201") "]}", "dddd");
+	assert_fates(no, 200, "{\"errors\":false,\"items\":[" I("201") "," I("429") "," I("400") "," I("503") "]}", "doro");
+	assert_fates(no, 200, "{\"items\":[" I("401") "," I("403") "," I("404") "," I("408") "]}", "oooo");
+	assert_fates(no, 200, "{\"items\":[" I("0") "," I("-1") "," I("4294967496") "," I("\"201\"") "]}", "oooo");
+	assert_fates(no, 200, "{\"items\":[" I("201") "," I("201") "," I("201") "]}", "oooo");
+	assert_fates(no, 200, "{\"items\":[" I("201") "," I("201") "," I("201") "," I("201") "," I("201") "]}", "oooo");
+	assert_fates(no, 200, "{\"items\":[" I("201") ",{},7," I("400") "]}", "door");
+	assert_fates(no, 200, "{\"items\":{}}", "oooo");
+	assert_fates(no, 200, "[]", "oooo");
+	assert_fates(no, 200, "", "oooo");
+	assert_fates(no, 200, "it works", "oooo");
+	assert_fates(no, 301, "", "oooo");
+	assert_fates(no, 401, "", "oooo");
+	assert_fates(no, 403, "", "oooo");
+	assert_fates(no, 405, "", "oooo");
+	assert_fates(no, 429, "", "oooo");
+	assert_fates(no, 500, "", "oooo");
+	assert_fates(no, 413, "too large", "rrrr");
+	assert_int_equal(server.requests, 7);
+	assert_fates(no, 400, "bad", "rrrr");
+	assert_fates("", 403, "no template for you", "oooo");
+	assert_int_equal(server.requests, 1);
+}
+
+static void test_answers_altered(void **state)
+{
+	static const char whole[] = "{\"errors\":true,\"items\":[" I("201") "," I("409") ",{\"create\":{\"status\":400,\"error\":"
+				    "{\"type\":\"x\",\"reason\":\"\\u001b[31mno\"}}}," I("429") "]}";
+	struct carrier c = open_carrier("?template=no&gzip=no");
+	char fates[ITEMS + 1], why[256], body[sizeof(whole)];
+
+	(void)state;
+	for (size_t at = 0; at < sizeof(whole) - 1; at++)
+		for (unsigned k = 0; k < 8; k++) {
+			memcpy(body, whole, sizeof(whole));
+			body[at] = k < 4 ? (char)(whole[at] ^ 1 << k) : "\xff\0\"9"[k - 4];
+			answer(200, body, k == 7 ? at : sizeof(whole) - 1);
+			carry(&c, fates, why, sizeof(why));
+			if (k == 7)
+				assert_string_equal(fates, "oooo");
+		}
+	c.close(c.self);
+}
+
+static void test_answer_too_large(void **state)
+{
+	size_t n = (size_t)17 << 20;
+	char *body = malloc(n), fates[ITEMS + 1], why[256];
+	struct carrier c = open_carrier("?template=no");
+
+	(void)state;
+	memset(body, ' ', n);
+	answer(200, body, n);
+	assert_true(carry(&c, fates, why, sizeof(why)) < 0);
+	assert_string_equal(fates, "oooo");
+	assert_non_null(strstr(why, "larger"));
+	c.close(c.self);
+	free(body);
+}
+
+static json_t *parsed(const char *text, size_t n)
+{
+	json_t *ret = json_loadb(text, n, 0, NULL);
+
+	assert_non_null(ret);
+	return ret;
+}
+
+static void test_requests(void **state)
+{
+	struct carrier c = open_carrier("?template=no&gzip=no");
+	char fates[ITEMS + 1], why[256], *line, *next;
+	json_t *doc;
+
+	(void)state;
+	answer(200, "", 0);
+	carry(&c, fates, why, sizeof(why));
+	line = strchr(server.last, '\n') + 1;
+	for (unsigned i = 0; i < ITEMS; i++) {
+		char id[64];
+
+		next = strchr(line, '\n') + 1;
+		doc = parsed(line, (size_t)(next - line));
+		snprintf(id, sizeof(id), "0000000000000abc-%x", i);
+		assert_string_equal(json_string_value(json_object_get(json_object_get(doc, "create"), "_id")), id);
+		json_decref(doc);
+		line = strchr(next, '\n') + 1;
+		doc = parsed(next, (size_t)(line - next));
+		assert_string_equal(json_string_value(json_object_get(doc, "@timestamp")), "2022-10-04T10:54:09.000000001Z");
+		assert_int_equal(json_integer_value(json_object_get(doc, "ts")), 1);
+		json_decref(doc);
+	}
+	assert_int_equal(*line, 0);
+	c.close(c.self);
+}
+
+static void opens(const char *text, int want, const char *word)
+{
+	struct carrier c;
+	struct spec spec;
+	char error[512];
+	int r;
+
+	assert_int_equal(spec_parse(&spec, text, error, sizeof(error)), 0);
+	r = elastic_open(&c, &spec, error, sizeof(error));
+	assert_int_equal(r, want);
+	if (r == 0)
+		c.close(c.self);
+	else
+		assert_non_null(strstr(error, word));
+	spec_release(&spec);
+}
+
+static void test_what_is_opened(void **state)
+{
+	(void)state;
+	opens("elasticsearch://h/perisco", 0, "");
+	opens("elasticsearch://a:1,[::1]:9200,10.0.0.1/perisco-%Y.%m.%d", 0, "");
+	opens("elasticsearch://h", -EINVAL, "INDEX");
+	opens("elasticsearch://h/", -EINVAL, "INDEX");
+	opens("elasticsearch:///x", -EINVAL, "HOST");
+	opens("elasticsearch://h:0/x", -EINVAL, "HOST");
+	opens("elasticsearch://h:65536/x", -EINVAL, "HOST");
+	opens("elasticsearch://h:/x", -EINVAL, "HOST");
+	opens("elasticsearch://::1/x", -EINVAL, "HOST");
+	opens("elasticsearch://h,,i/x", -EINVAL, "HOST");
+	opens("elasticsearch://h i/x", -EINVAL, "HOST");
+	opens("elasticsearch://h/Perisco", -EINVAL, "lower case");
+	opens("elasticsearch://h/-x", -EINVAL, "lower case");
+	opens("elasticsearch://h/%Y", -EINVAL, "lower case");
+	opens("elasticsearch://h/x-%B", -EINVAL, "lower case"); /* January */
+	opens("elasticsearch://h/x-%c", -EINVAL, "lower case");
+	opens("elasticsearch://h/x*", -EINVAL, "lower case");
+	opens("elasticsearch://h/x/y", -EINVAL, "lower case");
+	opens("text:elasticsearch://h/x", -EINVAL, "JSON");
+	opens("elasticsearch://h/x?gzip=maybe", -EINVAL, "yes or no");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_answers_altered),
+		cmocka_unit_test(test_answer_too_large),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_what_is_opened),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
