@@ -10,6 +10,8 @@
 #include "run.h"
 #include "sink/spec.h"
 
+#define PATIENCE_MS 10000 /* a file can wait for a host that is slow */
+
 /* --- what goes wrong ------------------------------------------------------------------------------------------------ */
 
 /* An output was written, with `err`. That the reader has gone is no failure, only the end. */
@@ -83,6 +85,7 @@ static enum exit_code open_records(struct outlet *o, char *error, size_t n)
 		.spool = o->config->spool,
 		.spool_max = o->config->spool_max,
 		.strict = o->config->strict,
+		.patience_ms = o->config->command == COMMAND_WATCH ? 0 : PATIENCE_MS,
 		.quiet = o->config->quiet,
 		.say = say_line,
 	};
@@ -165,6 +168,17 @@ void outlet_reopen(struct outlet *o)
 {
 	if (!outlet_is_done(o))
 		wrote_records(o, outputs_reopen(o->outputs));
+}
+
+uint64_t outlet_dropped(const struct outlet *o)
+{
+	struct courier_counts n;
+	const char *name;
+	uint64_t ret = 0;
+
+	for (size_t i = 0; outputs_count(o->outputs, i, &name, &n); i++)
+		ret += n.refused + n.dropped_full + n.dropped_spool;
+	return ret;
 }
 
 bool outlet_can_reopen(const struct outlet *o)

@@ -38,6 +38,8 @@ void outlet_record(struct outlet *o, struct outputs *mine, const struct record *
 /* Files that somebody moved away are made anew, in the thread that reads; can any be? */
 void outlet_reopen(struct outlet *o);
 bool outlet_can_reopen(const struct outlet *o);
+/* Records that other hosts refused, or that found no room on the way to them, each counted for each host. */
+uint64_t outlet_dropped(const struct outlet *o);
 /* What is written of them is to be seen now. */
 void outlet_flush(struct outlet *o, struct outputs *mine);
 

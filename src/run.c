@@ -335,6 +335,7 @@ static struct summary summarise(struct run *r)
 		.stats = workers_stats(r->workers),
 		.filtered = r->filtered,
 		.shown = r->outlet.shown,
+		.dropped = outlet_dropped(&r->outlet),
 		.file_lost = r->file_lost,
 		.live = is_live(r),
 		.budget = r->degrade.told,

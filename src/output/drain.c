@@ -10,13 +10,13 @@
 
 #include "base/value.h"
 #include "output/select.h"
-#include "sink/courier.h"
 #include "sink/elastic.h"
 #include "sink/kafka.h"
 #include "sink/sink.h"
 #include "sink/socket.h"
 
 #define QUEUE_BYTES ((uint64_t)32 << 20)
+#define QUEUE_LEAST ((uint64_t)1 << 20) /* some blocks of records */
 #define KEEP        5u
 #define KEEP_MOST   9999u
 
@@ -72,7 +72,11 @@ static int take_conditions(struct drain *d, struct spec *spec, char *error, size
 			continue;
 		if (!d->select)
 			d->select = select_new();
-		r = d->select ? select_add(d->select, conditions[i], value, error, n) : -ENOMEM;
+		if (!d->select) {
+			snprintf(error, n, "out of memory");
+			return -ENOMEM;
+		}
+		r = select_add(d->select, conditions[i], value, error, n);
 		if (r < 0)
 			return r;
 	}
@@ -119,24 +123,31 @@ static int add_properties(struct spec *spec, const struct outputs_config *config
 	return r;
 }
 
+static int take_queue(struct courier_config *ret, struct spec *spec, char *error, size_t n)
+{
+	const char *queue = spec_get(spec, "queue", NULL);
+	uint64_t size = QUEUE_BYTES;
+
+	if (queue && (!value_size(queue, &size) || size < QUEUE_LEAST)) {
+		snprintf(error, n, "'%s': queue=%s is no size of 1M or more", spec->text, queue);
+		return -EINVAL;
+	}
+	ret->queue = size;
+	return 0;
+}
+
 static int open_courier(struct drain *d, struct spec *spec, const struct outputs_config *config, char *error, size_t n)
 {
-	struct courier_config courier = {.name = d->name, .bit = d->bit, .say = config->say};
-	const char *queue = spec_get(spec, "queue", NULL);
+	struct courier_config courier = {.name = d->name, .bit = d->bit, .patience_ms = config->patience_ms, .say = config->say};
 	const struct transport *t = transport_of(spec, error, n);
-	uint64_t queue_size = QUEUE_BYTES;
 	struct carrier carrier;
 	char why[256];
 	int r;
 
 	if (!t)
 		return -EINVAL;
-	if (queue && !value_size(queue, &queue_size)) {
-		snprintf(error, n, "'%s': queue=%s is no size, as in 64M", spec->text, queue);
-		return -EINVAL;
-	}
-	courier.queue = queue_size;
-	r = add_properties(spec, config, error, n);
+	r = take_queue(&courier, spec, error, n);
+	r = r ? r : add_properties(spec, config, error, n);
 	r = r ? r : t->open(&carrier, spec, error, n);
 	if (r < 0)
 		return r;
@@ -197,7 +208,7 @@ int drain_open(struct drain **ret, struct spec *spec, uint64_t bit, const struct
 	if (r == 0)
 		r = spec->scheme ? open_courier(d, spec, config, error, n) : open_file(d, spec, error, n);
 	if (r < 0)
-		drain_close(d, 0);
+		drain_close(d);
 	else
 		*ret = d;
 	return r;
@@ -216,6 +227,11 @@ bool drain_is_terminal(const struct drain *d)
 bool drain_is_remote(const struct drain *d)
 {
 	return d->courier;
+}
+
+uint64_t drain_bit(const struct drain *d)
+{
+	return d->bit;
 }
 
 bool drain_wants_marks(const struct drain *d)
@@ -274,7 +290,22 @@ void drain_send(struct drain *d, struct parcel *p, size_t n)
 		courier_miss(d->courier, n);
 }
 
+void drain_count(const struct drain *d, struct courier_counts *ret)
+{
+	courier_count(d->courier, ret);
+}
+
 /* --- the end --- */
+
+void drain_stop(struct drain *d, bool now)
+{
+	courier_stop(d->courier, now);
+}
+
+void drain_wait(struct drain *d, unsigned ms)
+{
+	courier_wait(d->courier, ms);
+}
 
 static void tell_counts(const struct drain *d, const struct courier_counts *n)
 {
@@ -303,7 +334,7 @@ static void tell_counts(const struct drain *d, const struct courier_counts *n)
 	d->say(line);
 }
 
-int drain_close(struct drain *d, unsigned deadline_ms)
+int drain_close(struct drain *d)
 {
 	struct courier_counts counts;
 	int r;
@@ -311,7 +342,7 @@ int drain_close(struct drain *d, unsigned deadline_ms)
 	if (!d)
 		return 0;
 	if (d->courier) {
-		courier_close(d->courier, deadline_ms, &counts);
+		courier_close(d->courier, 0, &counts);
 		tell_counts(d, &counts);
 	}
 	r = sink_close(d->file);

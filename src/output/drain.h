@@ -4,6 +4,7 @@
 #define PERISCO_OUTPUT_DRAIN_H
 
 #include "output/output.h"
+#include "sink/courier.h"
 #include "sink/parcel.h"
 #include "sink/spec.h"
 
@@ -31,6 +32,9 @@ bool drain_is_terminal(const struct drain *d);
 bool drain_is_remote(const struct drain *d);
 bool drain_wants_marks(const struct drain *d);
 
+/* Its bit in struct mark. */
+uint64_t drain_bit(const struct drain *d);
+
 /* Its bit if the record is wanted, else 0. Any thread. */
 uint64_t drain_wants(const struct drain *d, const struct record *r);
 
@@ -50,10 +54,14 @@ int drain_reopen(struct drain *d);
 /* What it is called in messages. */
 const char *drain_name(const struct drain *d);
 
-/*
- * Closes it. A courier has until `deadline_ms` to deliver what waits; what became of its records is told. 0 or a negative errno.
- * NULL is allowed.
- */
-int drain_close(struct drain *d, unsigned deadline_ms);
+/* What became of the records for another host so far. */
+void drain_count(const struct drain *d, struct courier_counts *ret);
+
+/* Of another host: as courier_stop and courier_wait. */
+void drain_stop(struct drain *d, bool now);
+void drain_wait(struct drain *d, unsigned ms);
+
+/* Closes it. What became of the records for another host is told. 0 or a negative errno. NULL is allowed. */
+int drain_close(struct drain *d);
 
 #endif

@@ -2,17 +2,12 @@
 #include "output/output.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
-#include "output/drain.h"
-#include "output/format.h"
+#include "output/place.h"
 
-#define DRAINS_MAX 64                  /* as many as struct mark has bits */
-#define END_MS     5000                /* for what waits, at the end */
 #define BLOCK      ((size_t)256 << 10) /* written at once */
 #define RECORD_MAX ((size_t)256 << 20) /* no record takes more */
 
@@ -28,29 +23,7 @@ static const struct format *const formats[] = {
 	&format_null,
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
-
-/* A format in use, and where what it writes goes. */
-struct stream {
-	const struct format *format;
-	void *known;           /* what the format remembers of all threads' records, with the lock */
-	struct drain **drains; /* NULL: it failed */
-	size_t n_drains;
-	bool prompt;           /* one of them is a terminal, */
-	bool marked;           /* ... wants to know where each record lies, */
-	bool remote;           /* ... leads to another host */
-};
-
-/* What all have in common who write to the same place. Streams are added before there is a second one. */
-struct place {
-	const struct outputs_config *config;
-	struct stream streams[FORMATS];
-	size_t n_streams, n_drains;
-	uint64_t run;             /* with their number, what records are told apart by */
-	_Atomic uint64_t numbers;
-	pthread_mutex_t lock; /* held to write to files */
-	_Atomic int failed;   /* the first failure, a negative errno; `error` is set before it */
-	char error[512];
-};
+_Static_assert(FORMATS <= STREAMS_MAX, "a place has room for all formats");
 
 struct marks {
 	struct mark *v;
@@ -113,93 +86,13 @@ struct outputs *outputs_share(struct outputs *o)
 	return ret;
 }
 
-/* Remembers the first failure. With the lock. */
-static void place_fail(struct place *p, int r, const char *what)
-{
-	if (p->failed)
-		return;
-	snprintf(p->error, sizeof(p->error), "cannot write to %s: %s", what, strerror(-r));
-	p->failed = r;
-}
-
-/* With the lock. */
-static void stream_write(struct place *p, struct stream *s, const struct lines *l)
-{
-	int r;
-
-	for (size_t i = 0; i < s->n_drains; i++) {
-		if (!s->drains[i] || drain_is_remote(s->drains[i]))
-			continue;
-		r = drain_write(s->drains[i], l);
-		if (r == 0)
-			continue;
-		place_fail(p, r, drain_name(s->drains[i]));
-		drain_close(s->drains[i], 0);
-		s->drains[i] = NULL;
-	}
-}
-
-/* One parcel for all of them. */
-static void stream_send(const struct place *p, struct stream *s, const struct lines *l)
-{
-	struct parcel *parcel = parcel_new(l->n_marks, l->n);
-
-	if (parcel) {
-		parcel->run = p->run;
-		memcpy(parcel->marks, l->marks, l->n_marks * sizeof(l->marks[0]));
-		memcpy(parcel->bytes, l->p, l->n);
-	}
-	for (size_t i = 0; i < s->n_drains; i++)
-		if (s->drains[i] && drain_is_remote(s->drains[i]))
-			drain_send(s->drains[i], parcel, l->n_marks);
-	parcel_drop(parcel);
-}
-
-static struct drain *can_reopen(const struct place *p, size_t i, size_t k)
-{
-	struct drain *d = p->streams[i].drains[k];
-
-	return d && drain_can_reopen(d) ? d : NULL;
-}
-
-bool outputs_can_reopen(const struct outputs *o)
-{
-	const struct place *p = o->place;
-
-	for (size_t i = 0; i < p->n_streams; i++)
-		for (size_t k = 0; k < p->streams[i].n_drains; k++)
-			if (can_reopen(p, i, k))
-				return true;
-	return false;
-}
-
-/* With the lock. */
-static void reopen(struct place *p, struct stream *s, size_t k)
-{
-	int r = drain_reopen(s->drains[k]);
-
-	if (r == 0)
-		return;
-	place_fail(p, r, drain_name(s->drains[k]));
-	drain_close(s->drains[k], 0);
-	s->drains[k] = NULL;
-}
-
 static void push(struct outputs *o, size_t i)
 {
-	struct place *p = o->place;
-	struct stream *s = &p->streams[i];
 	const struct lines lines = {o->buf[i].p, o->buf[i].n, o->marks[i].v, o->marks[i].n};
 
 	if (!lines.n)
 		return;
-	pthread_mutex_lock(&p->lock);
-	stream_write(p, s, &lines);
-	if (s->format->meet)
-		s->format->meet(o->state[i], s->known);
-	pthread_mutex_unlock(&p->lock);
-	if (s->remote)
-		stream_send(p, s, &lines);
+	place_push(o->place, &o->place->streams[i], o->state[i], &lines);
 	o->buf[i].n = 0;
 	o->marks[i].n = 0;
 }
@@ -232,29 +125,6 @@ static struct stream *stream_of(struct outputs *o, const struct format *f)
 	return s;
 }
 
-static bool is_taken(const struct place *p, const struct drain *drain)
-{
-	for (size_t i = 0; i < p->n_streams; i++)
-		for (size_t k = 0; k < p->streams[i].n_drains; k++)
-			if (p->streams[i].drains[k] && drain_same(p->streams[i].drains[k], drain))
-				return true;
-	return false;
-}
-
-static int stream_add(struct stream *s, struct drain *drain)
-{
-	struct drain **more = reallocarray(s->drains, s->n_drains + 1, sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	s->drains = more;
-	more[s->n_drains++] = drain;
-	s->prompt |= drain_is_terminal(drain);
-	s->marked |= drain_wants_marks(drain);
-	s->remote |= drain_is_remote(drain);
-	return 0;
-}
-
 static int outputs_attach(struct outputs *o, const struct format *f, struct spec *spec, char *error, size_t n)
 {
 	struct place *p = o->place;
@@ -270,17 +140,14 @@ static int outputs_attach(struct outputs *o, const struct format *f, struct spec
 	if (r < 0)
 		return r;
 	s = stream_of(o, f);
-	if (is_taken(p, drain)) {
-		snprintf(error, n, "two outputs cannot both write to %s: name another one", drain_name(drain));
-		r = -EINVAL;
-	} else if (!s || stream_add(s, drain) < 0) {
+	if (s) {
+		r = place_add(p, s, drain, error, n);
+	} else {
 		snprintf(error, n, "out of memory");
 		r = -ENOMEM;
 	}
 	if (r < 0)
-		drain_close(drain, 0);
-	else
-		p->n_drains++;
+		drain_close(drain);
 	return r;
 }
 
@@ -320,13 +187,6 @@ int outputs_add(struct outputs *o, const char *text, char *error, size_t n)
 	r = r ? r : add(o, &spec, error, n);
 	spec_release(&spec);
 	return r;
-}
-
-static void refuse(struct place *p, const struct stream *s)
-{
-	pthread_mutex_lock(&p->lock);
-	place_fail(p, -ENOMEM, s->format->name);
-	pthread_mutex_unlock(&p->lock);
 }
 
 /* Room for one mark more. */
@@ -384,7 +244,7 @@ int outputs_write(struct outputs *o, const struct record *r)
 		else
 			done = s->format->write(o->state[i], p->config->view, r, &o->buf[i]);
 		if (!done)
-			refuse(p, s);
+			place_fail(p, -ENOMEM, s->format->name);
 		if (o->buf[i].n >= BLOCK || s->prompt)
 			push(o, i);
 	}
@@ -393,16 +253,14 @@ int outputs_write(struct outputs *o, const struct record *r)
 
 int outputs_reopen(struct outputs *o)
 {
-	struct place *p = o->place;
-
 	outputs_flush(o);
-	pthread_mutex_lock(&p->lock);
-	for (size_t i = 0; i < p->n_streams; i++)
-		for (size_t k = 0; k < p->streams[i].n_drains; k++)
-			if (can_reopen(p, i, k))
-				reopen(p, &p->streams[i], k);
-	pthread_mutex_unlock(&p->lock);
-	return p->failed;
+	place_reopen(o->place);
+	return o->place->failed;
+}
+
+bool outputs_can_reopen(const struct outputs *o)
+{
+	return place_can_reopen(o->place);
 }
 
 int outputs_flush(struct outputs *o)
@@ -412,50 +270,20 @@ int outputs_flush(struct outputs *o)
 	return o->place->failed;
 }
 
+bool outputs_count(const struct outputs *o, size_t i, const char **ret_name, struct courier_counts *ret)
+{
+	const struct place *p = o->place;
+
+	if (i >= p->n_remote)
+		return false;
+	*ret_name = drain_name(p->remote[i]);
+	drain_count(p->remote[i], ret);
+	return true;
+}
+
 const char *outputs_error(const struct outputs *o)
 {
 	return o->place->error;
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void stream_close(struct place *p, struct stream *s, uint64_t deadline)
-{
-	uint64_t now;
-	int r;
-
-	for (size_t i = 0; i < s->n_drains; i++) {
-		char name[256];
-
-		if (!s->drains[i])
-			continue;
-		now = now_ms();
-		snprintf(name, sizeof(name), "%s", drain_name(s->drains[i]));
-		r = drain_close(s->drains[i], deadline > now ? (unsigned)(deadline - now) : 0);
-		if (r < 0)
-			place_fail(p, r, name);
-	}
-	free(s->drains);
-	free(s->known);
-}
-
-static int place_close(struct place *p)
-{
-	uint64_t deadline = now_ms() + END_MS;
-	int r;
-
-	for (size_t i = 0; i < p->n_streams; i++)
-		stream_close(p, &p->streams[i], deadline);
-	r = p->failed;
-	pthread_mutex_destroy(&p->lock);
-	free(p);
-	return r;
 }
 
 int outputs_close(struct outputs *o)

@@ -11,6 +11,7 @@
 
 #include "output/view.h"
 #include "record.h"
+#include "sink/courier.h"
 
 struct outputs;
 
@@ -22,6 +23,7 @@ struct outputs_config {
 	const char *spool;             /* the directory where records wait for hosts that are away; NULL: none */
 	uint64_t spool_max;            /* bytes, of each */
 	bool strict;                   /* a host that is away when an output is added is an error */
+	unsigned patience_ms;          /* how long to wait for room in a host's queue while nothing goes on; 0: not at all */
 	bool quiet;                    /* at the end, only what was dropped is told */
 	void (*say)(const char *line); /* a line for people; any thread */
 };
@@ -63,6 +65,12 @@ int outputs_reopen(struct outputs *o);
 
 /* Does any of them write to a file that can be opened again? */
 bool outputs_can_reopen(const struct outputs *o);
+
+/*
+ * Of the i'th output that leads to another host: what became of its records so far, and its name in messages, as long as the
+ * outputs live. False: there are no more. Any thread.
+ */
+bool outputs_count(const struct outputs *o, size_t i, const char **ret_name, struct courier_counts *ret);
 
 /* What failed first, one line, for whoever was told by outputs_write; "" when nothing did. */
 const char *outputs_error(const struct outputs *o);

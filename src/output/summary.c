@@ -192,6 +192,8 @@ void summary_progress(const struct summary *s, FILE *out)
 			fprintf(out, "; not decoded: %" PRIu64 " %s", s->ignored[i].now, s->ignored[i].why);
 	if (s->budget.detail)
 		fprintf(out, "; only %s, to stay within the CPU budget", name_of_detail(s->budget.detail));
+	if (s->dropped)
+		fprintf(out, "; %" PRIu64 " records dropped or refused on their way", s->dropped);
 	fprintf(out, "; ");
 	add_lost(out, s);
 	fprintf(out, "\n");

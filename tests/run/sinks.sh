@@ -49,7 +49,7 @@ replay() { # FILE OPTION...
 
 # said WORDS: the number that stands before them in what was told of the records
 said() {
-	grep -o "[0-9]* $1" "$work/said" | head -1 | cut -d' ' -f1
+	grep -o "[0-9]\+ $1" "$work/said" | head -1 | cut -d' ' -f1
 }
 
 # --- Elasticsearch

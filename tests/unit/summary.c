@@ -130,11 +130,26 @@ static void test_progress(void **state)
 	free(text);
 }
 
+static void test_progress_with_drops(void **state)
+{
+	const struct summary s = {.stats = {.packets = 2, .exchanges = 1}, .shown = 1, .dropped = 7};
+	char *text;
+	size_t n;
+	FILE *out = open_memstream(&text, &n);
+
+	(void)state;
+	summary_progress(&s, out);
+	fclose(out);
+	assert_non_null(strstr(text, "; 7 records dropped or refused on their way; 0 lost\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing), cmocka_unit_test(test_one_of_each), cmocka_unit_test(test_selection),
 		cmocka_unit_test(test_losses),  cmocka_unit_test(test_oddities),    cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_progress_with_drops),
 		cmocka_unit_test(test_filter_in_kernel), cmocka_unit_test(test_losses_by_cpu),
 		cmocka_unit_test(test_budget),
 	};

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* What all threads that have records share: which formats are in use, and where what they write goes. */
+#ifndef PERISCO_OUTPUT_PLACE_H
+#define PERISCO_OUTPUT_PLACE_H
+
+#include <pthread.h>
+
+#include "output/drain.h"
+#include "output/format.h"
+
+#define DRAINS_MAX  64 /* as many as struct mark has bits */
+#define STREAMS_MAX 8  /* there are not so many formats */
+
+/* A format in use, and where what it writes goes. */
+struct stream {
+	const struct format *format;
+	void *known;           /* what the format remembers of all threads' records, with the lock */
+	struct drain **drains; /* NULL: it failed */
+	size_t n_drains;
+	bool prompt;           /* one of them is a terminal, */
+	bool marked;           /* ... wants to know where each record lies, */
+	bool remote;           /* ... leads to another host */
+};
+
+/* What all have in common who write to the same place. Streams are added before there is a second one. */
+struct place {
+	const struct outputs_config *config;
+	struct stream streams[STREAMS_MAX];
+	size_t n_streams, n_drains;
+	struct drain *remote[DRAINS_MAX]; /* those of them that lead to other hosts: they stay until the end */
+	size_t n_remote;
+	uint64_t run;             /* with their number, what records are told apart by */
+	_Atomic uint64_t numbers;
+	pthread_mutex_t lock; /* held to write to files */
+	_Atomic int failed;   /* the first failure, a negative errno; `error` is set before it */
+	char error[512];
+};
+
+/* Adds a drain to a stream. 0; -EINVAL when another one writes there, or -ENOMEM, with a line in `error`. */
+int place_add(struct place *p, struct stream *s, struct drain *drain, char *error, size_t n);
+
+/* Remembers the first failure, of `what`. */
+void place_fail(struct place *p, int r, const char *what);
+
+/* Writes the lines to files, and lets the format's memory meet that of the others; then sends them to other hosts. */
+void place_push(struct place *p, struct stream *s, void *state, const struct lines *l);
+
+/* As outputs_can_reopen and outputs_reopen. */
+bool place_can_reopen(const struct place *p);
+void place_reopen(struct place *p);
+
+/* Closes all drains, those to other hosts at the same time, and frees it. Returns 0 or the first failure. */
+int place_close(struct place *p);
+
+#endif
