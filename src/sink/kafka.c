@@ -26,6 +26,7 @@ static const char *const defaults[][2] = {
 	{"partitioner", "murmur2_random"}, /* as Java's clients have it */
 	{"linger.ms", "5"},
 	{"message.timeout.ms", "0"},
+	{"reconnect.backoff.max.ms", "2000"},
 };
 
 /* A message that librdkafka has, or had. */

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """What perisco's client sees of Elasticsearch: GET /, index templates and the bulk API, which fails when told to.
 
-bulk_server.py [PORT]      serves on 127.0.0.1 and prints the port; one bulk request at a time
+bulk_server.py [PORT [FILE]]  serves on 127.0.0.1 and prints the port; one bulk request at a time. FILE keeps the ids that
+                           were taken, when it is killed and comes again
 POST /control {...}        "status": what the next "times" bulk requests are answered with, as a whole;
                            "slow": seconds before each answer; "each": {"STATUS": N}: every Nth record gets that status the
                            first time it comes (4xx but 429: each time); "garbage": the next bulk answers are no JSON
@@ -14,13 +15,36 @@ import re
 import sys
 import threading
 import time
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 state = {"status": 0, "times": 0, "slow": 0, "each": {}, "garbage": 0}
-ids, seen, bad, templates, indices, dates = {}, set(), [], {}, {}, 0
+ids, seen, types, bad, templates, indices, dates = {}, set(), {}, [], {}, {}, 0
 count = {"bulks": 0, "again": 0, "refused": 0, "failed": 0, "gzip": 0}
 LIMIT = 100 << 20
 lock = threading.Lock()
+journal = None
+if len(sys.argv) > 2:
+    journal = open(sys.argv[2], "a+")
+    journal.seek(0)
+    ids = dict(line.rstrip("\n").split(" ", 1) for line in journal)
+
+
+def learn(path, value):
+    """A field has one type for ever, as in a mapping; those of messages are flattened."""
+    kind = type(value)
+    if kind is dict:
+        for key, inner in value.items():
+            learn((*path, key), inner)
+    elif kind is list and path[-1] in ("headers", "trailers"):
+        pass
+    elif kind is list:
+        for inner in value:
+            learn(path, inner)
+    if kind is not list and types.setdefault(path, kind) is not kind:
+        bad.append(f"{path} is {kind} and {types[path]}")
+    if kind is int and value >= 1 << 63:
+        bad.append(f"{path} is too large")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -84,11 +108,15 @@ class Handler(BaseHTTPRequestHandler):
         items = []
         for action, doc in zip(lines[::2], lines[1::2]):
             items.append({"create": self.create(where, json.loads(action)["create"], doc)})
+        if journal:
+            journal.flush()
         self.reply(200, {"errors": any(i["create"]["status"] > 299 for i in items), "items": items})
 
     def create(self, where, action, line):
         index = where.group(1) if where else action["_index"]
-        doc, name = json.loads(line), f"{index}/{action['_id']}"
+        doc, name, same = json.loads(line), f"{index}/{action['_id']}", str(zlib.crc32(line))
+        if len(ids) < 5000:
+            learn((), doc)
         if not re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$", doc.get("@timestamp", "")):
             bad.append("no @timestamp: " + line[:80].decode())
         first = name not in seen
@@ -101,8 +129,12 @@ class Handler(BaseHTTPRequestHandler):
                 return {"status": status, "error": {"type": "as_told", "reason": "as told"}}
         if name in ids:
             count["again"] += 1
+            if ids[name] != same:
+                bad.append("the same id, and another record: " + name)
             return {"status": 409, "error": {"type": "version_conflict_engine_exception", "reason": "there already"}}
-        ids[name] = 1
+        ids[name] = same
+        if journal:
+            journal.write(f"{name} {same}\n")
         indices[index] = indices.get(index, 0) + 1
         return {"status": 201}
 

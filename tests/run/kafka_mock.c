@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * librdkafka's mock cluster as a process. Prints the addresses of its brokers, then obeys lines on standard input:
- * "down" and "up" (all brokers), "fail N" (the next N requests to produce), and ends with it.
+ * "down" and "up" (all brokers), "fail N" (the next N requests to produce), "rtt MS" (an answer takes so long), and ends with it.
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -36,6 +36,8 @@ int main(void)
 				rd_kafka_mock_broker_set_down(cluster, broker);
 			else if (strcmp(line, "up\n") == 0)
 				rd_kafka_mock_broker_set_up(cluster, broker);
+		for (int broker = 1; broker <= BROKERS && strncmp(line, "rtt ", 4) == 0; broker++)
+			rd_kafka_mock_broker_set_rtt(cluster, broker, atoi(line + 4));
 		if (strncmp(line, "fail ", 5) == 0)
 			fail(cluster, atoi(line + 5));
 	}

@@ -2,16 +2,20 @@
 # SPDX-License-Identifier: MIT
 """Takes lines on a TCP port of 127.0.0.1 or a Unix socket, and appends whole ones to a file.
 
-line_server.py PORT|PATH FILE [LINES]    prints the port; ends by itself after so many lines, in the middle of one
+line_server.py PORT|PATH FILE [LINES [politely]]    prints the port; ends by itself after so many lines, in the middle of one,
+                                                    and politely only when it has read all that the other side sends
 """
 import os
 import socket
 import sys
 
 where, out, left = sys.argv[1], open(sys.argv[2], "ab"), int(sys.argv[3]) if len(sys.argv) > 3 else 1 << 60
+politely = len(sys.argv) > 4
 if where.isdigit():
     server = socket.create_server(("127.0.0.1", int(where)))
 else:
+    if os.path.exists(where):
+        os.unlink(where)
     server = socket.socket(socket.AF_UNIX)
     server.bind(where)
     server.listen()
@@ -21,9 +25,17 @@ while True:
     rest = b""
     while got := connection.recv(65536):
         *lines, rest = (rest + got).split(b"\n")
-        for line in lines[:left]:
-            out.write(line + b"\n")
+        taken = lines if left > 0 and politely else lines[: max(left, 0)]
+        out.write(b"".join(line + b"\n" for line in taken))
         out.flush()
-        left -= len(lines[:left])
-        if left <= 0:
+        if 0 < left <= len(lines):
+            server.close()
+            if not politely:
+                os._exit(0)
+            connection.shutdown(socket.SHUT_WR)
+            while got := connection.recv(65536):
+                *lines, rest = (rest + got).split(b"\n")
+                out.write(b"".join(line + b"\n" for line in lines))
+            out.flush()
             os._exit(0)
+        left -= len(lines)
