@@ -8,7 +8,7 @@
 #define DELAY_FIRST  100u   /* milliseconds until the second try */
 #define DELAY_MOST   30000u
 #define DELAY_AT_END 500u   /* at most, when there is not much time left */
-#define TELL_EVERY   10     /* seconds between words about drops */
+#define TELL_EVERY   10     /* seconds between words about the same */
 
 /* --- what to deliver --- */
 
@@ -153,7 +153,7 @@ static bool batch_take(struct courier *c)
 
 static void tell_drops(struct courier *c)
 {
-	struct timespec now;
+	time_t now = after_ms(0).tv_sec;
 	uint64_t dropped;
 	bool more, over;
 
@@ -161,17 +161,32 @@ static void tell_drops(struct courier *c)
 	dropped = c->counts.dropped_full;
 	over = c->counts.queue_bytes <= c->config.queue / 2;
 	pthread_mutex_unlock(&c->lock);
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	more = dropped > c->dropped;
 	c->dropped = dropped;
-	if (more == c->dropping || (!more && !over) || (c->told && now.tv_sec < c->told + TELL_EVERY))
+	if (more == c->dropping || (!more && !over) || (c->told && now < c->told + TELL_EVERY))
 		return;
 	if (more)
 		courier_tell(c, "the queue is full: records are dropped");
 	else
 		courier_tell(c, "no more records are dropped; %llu were", (unsigned long long)dropped);
 	c->dropping = more;
-	c->told = now.tv_sec;
+	c->told = now;
+}
+
+/* That it begins and ends to fail; of a place that comes and goes, not each time. */
+static void tell_state(struct courier *c, bool down, const char *why)
+{
+	time_t now = after_ms(0).tv_sec;
+
+	if (down && !c->down && (!c->told_down || now >= c->told_down + TELL_EVERY)) {
+		courier_tell(c, "%s; trying again", why);
+		c->told_down = now;
+		c->is_told = true;
+	} else if (!down && c->is_told) {
+		courier_tell(c, "delivers again");
+		c->is_told = false;
+	}
+	c->down = down;
 }
 
 static void tell_once(struct courier *c, int r, bool refused, const char *why)
@@ -179,11 +194,8 @@ static void tell_once(struct courier *c, int r, bool refused, const char *why)
 	if (refused && !c->refusing)
 		courier_tell(c, "%s; what is refused is left out, and counted", why);
 	c->refusing |= refused;
-	if (r < 0 && !c->down)
-		courier_tell(c, "%s; trying again", why);
-	else if (r == 0 && c->down)
-		courier_tell(c, "delivers again");
-	c->down = r < 0;
+	if (!c->hurry) /* or it was given up */
+		tell_state(c, r < 0, why);
 	tell_drops(c);
 }
 

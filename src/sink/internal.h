@@ -31,9 +31,11 @@ struct courier {
 	struct batch batch;
 	/* The courier's thread alone: */
 	bool down, refusing;
+	bool is_told;               /* that it is down; the last time was: */
+	time_t told_down;
 	bool dropping;
 	uint64_t dropped, unreadable; /* that was told of */
-	time_t told;
+	time_t told;                /* of drops */
 	unsigned seed;
 	char name[];
 };

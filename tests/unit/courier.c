@@ -432,6 +432,28 @@ static void test_patience(void **state)
 	free(p);
 }
 
+/* A place that comes and goes is told of, but not each time. */
+static void test_flaps(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = courier_to(p, 1 << 20, NULL);
+	struct courier_counts n;
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		set_away(p, true);
+		put(c, 9, i * 50, 50);
+		usleep(50000);
+		set_away(p, false);
+		do
+			courier_count(c, &n);
+		while (n.waiting);
+	}
+	end(c, 1000, p, &n);
+	assert_string_equal(said, "nobody is there; trying again\ndelivers again\n");
+	free(p);
+}
+
 static void damage_all(const char *dir)
 {
 	char command[256];
@@ -534,6 +556,7 @@ int main(void)
 		cmocka_unit_test(test_hangs),
 		cmocka_unit_test(test_little_of_much),
 		cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_flaps),
 		cmocka_unit_test(test_spoilt_spool),
 		cmocka_unit_test(test_conserved_at_every_moment),
 	};
