@@ -1,15 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Records that go to other hosts: all of them arrive, once or told apart by their ids; those that do not are counted.
-set -u
-work=$(mktemp -d)
+. tests/run/common
 pids=()
 trap 'exec 3>&-; kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
-status=0
-fail() {
-	echo "$*"
-	status=1
-}
 
 expect() { # WHAT GOT WANTED
 	[ "$2" = "$3" ] || fail "$1: '$2', not '$3'"
@@ -125,6 +119,39 @@ if cc -o "$work/kafka_mock" tests/run/kafka_mock.c -lrdkafka 2>/dev/null && comm
 else
 	echo "no librdkafka or kcat: Kafka is left out"
 fi
+
+# --- what cannot be is said at once
+refused() { # PLACE WORD
+	replay one -o "$1"
+	expect "$1" $? 2
+	grep -q "$2" "$work/said" || fail "$1 is refused with: $(cat "$work/said")"
+	! grep -q secret "$work/said" || fail "$1: a secret is told"
+}
+refused "kafka://127.0.0.1" TOPIC
+refused "kafka:///t" HOST
+refused "kafka://127.0.0.1:port/t" HOST
+refused "kafka://127.0.0.1/to/pic" TOPIC
+refused "kafka://u:secret@127.0.0.1/t?no.such=1" no.such
+refused "kafka://127.0.0.1/t?acks=many" acks
+refused "elasticsearch://u:secret?@127.0.0.1/Index" "lower case"
+refused "elasticsearch://127.0.0.1/x?speed=1" speed
+refused "elasticsearch://127.0.0.1/x?queue=9k" queue
+refused "tcp://127.0.0.1" HOST:PORT
+refused "tcp://127.0.0.1:99999" HOST:PORT
+refused "tcp://127.0.0.1:1/path" HOST:PORT
+refused "unix://host/path" unix:///PATH
+refused "http://127.0.0.1/x" "unknown transport"
+refused "xml:tcp://127.0.0.1:1" "unknown output format"
+
+# --- every record of the golden captures: no field has two types, so that no mapping can be at odds
+serve "${bulk[@]}"
+for talk in tests/pcaps/*.talk; do
+	"$B/pcap-make" "$talk" "$work/golden.pcap"
+	replay golden --flows --body 1k -o "elasticsearch://127.0.0.1:$port/golden" || fail "$talk: $(cat "$work/said")"
+done
+expect "fields of two types" "$(report '.bad | join(", ")')" ""
+[ "$(report .ids)" -gt 400 ] || fail "only $(report .ids) golden records"
+stop
 
 # --- sockets: one that goes after some lines, and comes again
 serve python3 tests/run/line_server.py 0 "$work/lines" 777
