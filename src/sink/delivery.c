@@ -42,9 +42,10 @@ static void count_unreadable(struct courier *c)
 static void count_spooled(struct courier *c)
 {
 	struct batch *l = &c->batch;
-	size_t ours = batch_count(l, c->run);
+	size_t ours;
 
 	courier_lock(c);
+	ours = batch_count(l, c->run);
 	while (c->counts.spooled < ours && c->spooling)
 		pthread_cond_wait(&c->changed, &c->lock);
 	c->counts.spooled -= ours;

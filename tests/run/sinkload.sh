@@ -165,17 +165,16 @@ kafka() {
 		exec 3>"$work/orders"
 		await "$work/brokers"
 		brokers=$(cat "$work/brokers")
+		echo "rtt 200" >&3 # the mock keeps 5 MB of a partition: it must not get them faster than they are read
 		kcat -C -E -b "$brokers" -t perisco -q -u -o beginning -X fetch.wait.max.ms=20 -X max.partition.fetch.bytes=20000000 \
 			-f '%h\n' >"$work/messages" 2>/dev/null &
 		consumer=$!
 		pids+=($!)
 		if [ -n "$how" ]; then
-			echo "rtt 200" >&3
 			start all "kafka://$brokers/perisco" --spool "$work/spool"
 			until_true test -s "$work/messages"
 			echo down >&3
 			sleep 1
-			echo "rtt 0" >&3
 			echo up >&3
 		else
 			start all "kafka://$brokers/perisco"
@@ -186,7 +185,7 @@ kafka() {
 			start none "kafka://$brokers/perisco" --spool "$work/spool"
 			wait "$perisco"
 		fi
-		all_came() { [ "$(sort -u "$work/messages" | wc -l)" -ge "$total" ]; }
+		all_came() { sleep 0.2; [ "$(wc -l <"$work/messages")" -ge "$total" ] && [ "$(sort -u "$work/messages" | wc -l)" -ge "$total" ]; }
 		until_true all_came
 		kill -9 "$consumer" "$server" && wait "$consumer" "$server" 2>/dev/null
 		exec 3>&-

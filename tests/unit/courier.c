@@ -495,12 +495,13 @@ static void test_spoilt_spool(void **state)
 
 static void *watch_counts(void *arg)
 {
-	struct courier **c = arg;
+	struct courier *_Atomic *watched = arg;
+	struct courier *c;
 
-	while (*(struct courier *volatile *)c) {
+	while ((c = *watched)) {
 		struct courier_counts n;
 
-		courier_count(*c, &n);
+		courier_count(c, &n);
 		if (n.accepted + n.recovered != n.delivered + n.refused + n.dropped_full + n.dropped_spool + n.dropped_exit +
 						n.waiting + n.spooled || n.spooled > n.accepted || n.waiting > n.accepted + n.recovered)
 			return arg;
@@ -514,7 +515,8 @@ static void test_conserved_at_every_moment(void **state)
 {
 	char dir[] = "/tmp/perisco-courier-XXXXXX";
 	struct place *p = place_new();
-	struct courier *c, *watched;
+	struct courier *_Atomic watched;
+	struct courier *c;
 	struct courier_counts n;
 	struct spool *spool;
 	pthread_t watcher;
@@ -523,7 +525,7 @@ static void test_conserved_at_every_moment(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	open_spool(&spool, dir, 4 << 20);
-	c = watched = courier_to(p, 300000, spool);
+	watched = c = courier_to(p, 300000, spool);
 	assert_int_equal(pthread_create(&watcher, NULL, watch_counts, &watched), 0);
 	p->refuse_each = 11;
 	p->open_each = 13;

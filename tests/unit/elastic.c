@@ -22,12 +22,13 @@
 /* The server: one connection at a time. It gives the answer, but for the template, and remembers the last request. */
 static struct {
 	int listener;
+	pthread_mutex_t lock; /* held to change or use what follows */
 	unsigned port, requests;
 	int status;
 	const char *body;
 	size_t body_n;
 	char last[65536];
-} server;
+} server = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static bool read_request(FILE *f)
 {
@@ -51,11 +52,12 @@ static void *serve(void *arg)
 		FILE *in = fdopen(fd, "r"), *out = fdopen(dup(fd), "w");
 
 		while (read_request(in)) {
+			pthread_mutex_lock(&server.lock);
 			server.requests++;
 			fprintf(out, "HTTP/1.1 %d x\r\nContent-Length: %zu\r\n\r\n", server.status, server.body_n);
 			fwrite(server.body, 1, server.body_n, out);
-			if (fflush(out) != 0)
-				break;
+			fflush(out);
+			pthread_mutex_unlock(&server.lock);
 		}
 		fclose(in);
 		fclose(out);
@@ -80,10 +82,12 @@ static int start(void **state)
 
 static void answer(int status, const char *body, size_t n)
 {
+	pthread_mutex_lock(&server.lock);
 	server.status = status;
 	server.body = body;
 	server.body_n = n;
 	server.requests = 0;
+	pthread_mutex_unlock(&server.lock);
 }
 
 static struct carrier open_carrier(const char *options)
