@@ -80,6 +80,7 @@ static enum exit_code open_records(struct outlet *o, char *error, size_t n)
 	snprintf(error, n, "out of memory");
 	o->outputs_config = (struct outputs_config){
 		.view = &o->config->view,
+		.color = o->config->color,
 		.properties = (const char *const *)o->config->properties.v,
 		.n_properties = o->config->properties.n,
 		.spool = o->config->spool,

@@ -4,6 +4,7 @@
 #define PERISCO_CLI_CONFIG_H
 
 #include "capture/live.h"
+#include "output/output.h"
 #include "output/select.h"
 #include "output/view.h"
 
@@ -50,6 +51,7 @@ struct config {
 	struct select *select;     /* never NULL */
 	struct view view;
 	struct words outputs;      /* as in outputs_add */
+	enum color color;
 	struct words properties;   /* KEY=VALUE, of librdkafka */
 	char *spool;               /* NULL: records do not wait on disk */
 	uint64_t spool_max;        /* bytes, of each output */

@@ -192,6 +192,21 @@ static int set_hook(struct config *c, const struct opt *o, const char *value, ch
 	return -EINVAL;
 }
 
+static int set_color(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	static const char *const names[] = {[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"};
+
+	(void)o;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (strcmp(value, names[i]) == 0) {
+			c->color = (enum color)i;
+			return 0;
+		}
+	}
+	snprintf(error, n, "'%s' is none of auto, always, never", value);
+	return -EINVAL;
+}
+
 static int set_vantage(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
 {
 	static const char *const names[] = {[VANTAGE_UNKNOWN] = "first", [VANTAGE_CLIENT] = "client",
@@ -271,6 +286,7 @@ const struct opt opts[] = {
 	{"count", 'n', "COUNT", BOTH, OPT_SELECT, set_count, AT(count), false, "stop after so many exchanges"},
 
 	{"output", 'o', "FORMAT[:PLACE]", BOTH, OPT_SHOW, set_word, AT(outputs), true, "form and place of the records; default: text"},
+	{"color", 0, "WHEN", BOTH, OPT_SHOW, set_color, 0, false, "of text: always, never, or auto, on terminals"},
 	{"headers", 0, "WHICH", BOTH, OPT_SHOW, set_headers, 0, false, "all, none, or a list of names; default: all"},
 	{"show-secrets", 0, NULL, BOTH, OPT_SHOW, set_flag, AT(view.show_secrets), false, "do not blot out credentials and cookies"},
 	{"body", 0, "SIZE", BOTH, OPT_SHOW, set_body, AT(body), false, "keep the first bytes of each body; default: 0"},

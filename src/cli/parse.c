@@ -192,12 +192,22 @@ static bool to_stdout(const char *output)
 	return strcmp(output, "null") != 0 && (!path || !path[1] || strcmp(path, ":-") == 0);
 }
 
+/* Colours are for terminals that have them, and for who did not ask for none (https://no-color.org); git(1) does the same. */
+static bool wants_color(const struct parse *p)
+{
+	const char *term = variable(p->env, "TERM");
+
+	return !*variable(p->env, "NO_COLOR") && *term && strcmp(term, "dumb") != 0;
+}
+
 /* What options mean together: the default output, and one owner of standard output. */
 static int settle(struct parse *p)
 {
 	struct config *c = p->config;
 	bool packets = c->write && strcmp(c->write, "-") == 0;
 
+	if (c->color == COLOR_AUTO && !wants_color(p))
+		c->color = COLOR_NEVER;
 	if (c->cpu_budget_ns && (c->write || c->snaplen || c->vantage == VANTAGE_BOTH))
 		return complain(p, "--cpu-budget cannot be kept with %s, for which every packet is wanted",
 				c->write ? "--write" : c->snaplen ? "--snaplen" : "--vantage both");

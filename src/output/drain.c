@@ -224,6 +224,11 @@ bool drain_is_terminal(const struct drain *d)
 	return d->file && sink_is_terminal(d->file);
 }
 
+unsigned drain_columns(const struct drain *d)
+{
+	return d->file ? sink_columns(d->file) : 0;
+}
+
 bool drain_is_remote(const struct drain *d)
 {
 	return d->courier;

@@ -23,7 +23,7 @@ static const struct format *const formats[] = {
 	&format_null,
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
-_Static_assert(FORMATS <= STREAMS_MAX, "a place has room for all formats");
+_Static_assert(2 * FORMATS <= STREAMS_MAX, "a place has room for all formats, which look different on a terminal");
 
 struct marks {
 	struct mark *v;
@@ -33,9 +33,9 @@ struct marks {
 struct outputs {
 	struct place *place;
 	bool owner;
-	struct buf buf[FORMATS];     /* what each stream's format has written so far, ... */
-	struct marks marks[FORMATS]; /* ... where each record of it lies, ... */
-	void *state[FORMATS];        /* ... and what the format remembers */
+	struct buf buf[STREAMS_MAX];     /* what each stream's format has written so far, ... */
+	struct marks marks[STREAMS_MAX]; /* ... where each record of it lies, ... */
+	void *state[STREAMS_MAX];        /* ... and what the format remembers */
 };
 
 static struct outputs *outputs_at(struct place *place, bool owner)
@@ -46,7 +46,7 @@ static struct outputs *outputs_at(struct place *place, bool owner)
 		return NULL;
 	o->place = place;
 	o->owner = owner;
-	for (size_t i = 0; i < FORMATS; i++)
+	for (size_t i = 0; i < STREAMS_MAX; i++)
 		o->buf[i] = buf_of(RECORD_MAX);
 	return o;
 }
@@ -66,9 +66,13 @@ struct outputs *outputs_new(const struct outputs_config *config)
 	return o;
 }
 
-static void *state_new(const struct format *f)
+static void *state_new(const struct stream *s)
 {
-	return calloc(1, f->state_size + 1);
+	void *state = calloc(1, s->format->state_size + 1);
+
+	if (state && s->format->look)
+		s->format->look(state, &s->look);
+	return state;
 }
 
 struct outputs *outputs_share(struct outputs *o)
@@ -77,7 +81,7 @@ struct outputs *outputs_share(struct outputs *o)
 	struct outputs *ret = outputs_at(p, false);
 
 	for (size_t i = 0; ret && i < p->n_streams; i++) {
-		ret->state[i] = state_new(p->streams[i].format);
+		ret->state[i] = state_new(&p->streams[i]);
 		if (!ret->state[i]) {
 			outputs_close(ret);
 			return NULL;
@@ -105,18 +109,21 @@ static const struct format *format_find(struct slice name)
 	return NULL;
 }
 
-static struct stream *stream_of(struct outputs *o, const struct format *f)
+static struct stream *stream_of(struct outputs *o, const struct format *f, bool watched)
 {
+	enum color color = o->place->config->color;
 	struct place *p = o->place;
 	struct stream *s;
 
 	for (size_t i = 0; i < p->n_streams; i++)
-		if (p->streams[i].format == f)
+		if (p->streams[i].format == f && p->streams[i].watched == watched)
 			return &p->streams[i];
 	s = &p->streams[p->n_streams];
 	s->format = f;
-	s->known = state_new(f);
-	o->state[p->n_streams] = s->known ? state_new(f) : NULL;
+	s->watched = watched;
+	s->look.color = color == COLOR_ALWAYS || (color == COLOR_AUTO && watched);
+	s->known = state_new(s);
+	o->state[p->n_streams] = s->known ? state_new(s) : NULL;
 	if (!o->state[p->n_streams]) {
 		free(s->known);
 		return NULL;
@@ -139,7 +146,7 @@ static int outputs_attach(struct outputs *o, const struct format *f, struct spec
 	r = drain_open(&drain, spec, (uint64_t)1 << p->n_drains, p->config, error, n);
 	if (r < 0)
 		return r;
-	s = stream_of(o, f);
+	s = stream_of(o, f, f->look && drain_is_terminal(drain));
 	if (s) {
 		r = place_add(p, s, drain, error, n);
 	} else {
@@ -230,6 +237,22 @@ static __attribute__((noinline)) bool write_marked(struct outputs *o, size_t i, 
 	return true;
 }
 
+/* Terminals may have got another width since the last line; the narrowest one counts. */
+static __attribute__((noinline)) void look_again(struct outputs *o, size_t i)
+{
+	struct stream *s = &o->place->streams[i];
+	struct look look = s->look;
+
+	pthread_mutex_lock(&o->place->lock);
+	for (size_t k = 0; k < s->n_drains; k++) {
+		unsigned columns = s->drains[k] ? drain_columns(s->drains[k]) : 0;
+
+		look.columns = columns && (!look.columns || columns < look.columns) ? columns : look.columns;
+	}
+	pthread_mutex_unlock(&o->place->lock);
+	s->format->look(o->state[i], &look);
+}
+
 int outputs_write(struct outputs *o, const struct record *r)
 {
 	struct place *p = o->place;
@@ -239,6 +262,8 @@ int outputs_write(struct outputs *o, const struct record *r)
 	for (size_t i = 0; i < p->n_streams; i++) {
 		struct stream *s = &p->streams[i];
 
+		if (s->watched)
+			look_again(o, i);
 		if (s->marked)
 			done = write_marked(o, i, r, number);
 		else
@@ -295,7 +320,7 @@ int outputs_close(struct outputs *o)
 	r = outputs_flush(o);
 	if (o->owner)
 		r = place_close(o->place);
-	for (size_t i = 0; i < FORMATS; i++) {
+	for (size_t i = 0; i < STREAMS_MAX; i++) {
 		buf_release(&o->buf[i]);
 		free(o->marks[i].v);
 		free(o->state[i]);

@@ -15,9 +15,13 @@
 
 struct outputs;
 
+/* Colours: where somebody watches, everywhere, or nowhere. */
+enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
 /* What all outputs have in common. All of it is borrowed for life. */
 struct outputs_config {
 	const struct view *view;
+	enum color color;
 	const char *const *properties; /* KEY=VALUE, of librdkafka */
 	size_t n_properties;
 	const char *spool;             /* the directory where records wait for hosts that are away; NULL: none */

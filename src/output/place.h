@@ -14,6 +14,8 @@
 /* A format in use, and where what it writes goes. */
 struct stream {
 	const struct format *format;
+	struct look look;      /* at first, */
+	bool watched;          /* ... to be kept up with the terminals that all of it goes to */
 	void *known;           /* what the format remembers of all threads' records, with the lock */
 	struct drain **drains; /* NULL: it failed */
 	size_t n_drains;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -272,6 +273,13 @@ bool sink_same(const struct sink *a, const struct sink *b)
 bool sink_is_terminal(const struct sink *s)
 {
 	return s->terminal;
+}
+
+unsigned sink_columns(const struct sink *s)
+{
+	struct winsize size;
+
+	return s->terminal && ioctl(s->fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 const char *sink_name(const struct sink *s)

@@ -27,8 +27,9 @@ int sink_open(struct sink **ret, const char *path, const struct sink_rotation *r
 /* Do both write to the same file or stream? */
 bool sink_same(const struct sink *a, const struct sink *b);
 
-/* Is somebody watching, line by line? */
+/* Is somebody watching, line by line? And how wide is the terminal just now, in columns; 0: who knows. */
 bool sink_is_terminal(const struct sink *s);
+unsigned sink_columns(const struct sink *s);
 
 /*
  * Writes all of it, whole lines, and waits where it must; no line is cut by rotation. Returns 0 or a negative errno: -EPIPE

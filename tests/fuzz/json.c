@@ -61,6 +61,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK(slice_eq(found.n ? slice_of(back, json_bytes(found, back)) : found, reason));
 	for (size_t i = 0; i < lines.n; i++)
 		CHECK(lines.p[i] == '\n' ? i + 1 == lines.n : lines.p[i] >= ' ' && lines.p[i] < 0x7f);
+	lines.n = 0;
+	format_text.look(state, &(struct look){.columns = (unsigned)r.ts_ns});
+	CHECK(format_text.write(state, &view, &r, &lines));
+	CHECK(!r.ts_ns || lines.n <= (r.ts_ns < 60 ? 60 : r.ts_ns) + 1);
 	buf_release(&json);
 	buf_release(&lines);
 	free(state);

@@ -66,6 +66,7 @@ HOLDS(vantage, c->vantage == VANTAGE_SERVER)
 HOLDS(snaplen, c->snaplen == 96)
 HOLDS(count, c->count == 12)
 HOLDS(output, c->outputs.n == 1 && !strcmp(c->outputs.v[0], "json:/tmp/x"))
+HOLDS(color, c->color == COLOR_ALWAYS)
 HOLDS(headers, c->view.headers == HEADERS_NONE)
 HOLDS(show_secrets, c->view.show_secrets)
 HOLDS(body, c->body == 2048)
@@ -105,6 +106,7 @@ static const struct expect {
 	{"cidr", "10.1.0.0/16", "10.2.0.0/16", selects},
 	{"count", "12", "13", count_holds},
 	{"output", "json:/tmp/x", "null", output_holds},
+	{"color", "always", "auto", color_holds},
 	{"headers", "none", "all", headers_holds},
 	{"show-secrets", NULL, NULL, show_secrets_holds},
 	{"body", "2k", "0", body_holds},

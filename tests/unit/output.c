@@ -154,7 +154,7 @@ static void test_terminal(void **state)
 	assert_int_equal(fcntl(master, F_SETFL, O_NONBLOCK), 0);
 	assert_int_equal(outputs_write(o, &s.r), 0);
 	assert_true(read(master, line, sizeof(line) - 1) > 0);
-	assert_non_null(strstr(line, "GET /index.html  200  1.2ms  4.3kB"));
+	assert_non_null(strstr(line, "GET\x1b[0m /index.html  \x1b[32m200\x1b[0m  1.2ms  4.3kB\r\n"));
 	close(master);
 }
 
