@@ -39,7 +39,7 @@ uint8_t *escape_quoted(uint8_t *w, struct slice s, size_t max);
 /* The slow path: not all of it is plain. */
 uint8_t *escape_odd(uint8_t *w, struct slice s);
 
-static inline uint8_t *escape_json_within(uint8_t *w, struct slice s, const uint8_t *limit)
+static inline __attribute__((always_inline)) uint8_t *escape_json_within(uint8_t *w, struct slice s, const uint8_t *limit)
 {
 	return plain_copy(w, s, limit) ? w + s.n : escape_odd(w, s);
 }

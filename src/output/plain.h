@@ -84,25 +84,26 @@ static inline bool plain_short(uint8_t *w, struct slice s)
 	return true;
 }
 
+/* Two blocks at least, which may overlap. */
+static inline bool plain_long(uint8_t *w, struct slice s)
+{
+	for (size_t i = 0; s.n - i > PLAIN_BLOCK; i += PLAIN_BLOCK)
+		if (plain_block(w + i, s.p + i))
+			return false;
+	return plain_block(w + s.n - PLAIN_BLOCK, s.p + s.n - PLAIN_BLOCK) == 0;
+}
+
 /*
  * Copies `s` and says whether all of it is plain. The bytes from s.p up to `limit`, if it is further on than the end of
  * `s`, may be read; up to 15 bytes behind the copy may be written.
  */
-static inline bool plain_copy(uint8_t *w, struct slice s, const uint8_t *limit)
+static inline __attribute__((always_inline)) bool plain_copy(uint8_t *w, struct slice s, const uint8_t *limit)
 {
-	unsigned odd;
-
+	if (s.n > PLAIN_BLOCK)
+		return plain_long(w, s);
 	if (s.n < PLAIN_BLOCK && limit - s.p < PLAIN_BLOCK)
 		return plain_short(w, s);
-	odd = plain_block(w, s.p);
-	if (s.n <= PLAIN_BLOCK)
-		return (odd & ((1u << s.n) - 1)) == 0;
-	if (odd)
-		return false;
-	for (size_t i = PLAIN_BLOCK; s.n - i > PLAIN_BLOCK; i += PLAIN_BLOCK)
-		if (plain_block(w + i, s.p + i))
-			return false;
-	return plain_block(w + s.n - PLAIN_BLOCK, s.p + s.n - PLAIN_BLOCK) == 0;
+	return (plain_block(w, s.p) & ((1u << s.n) - 1)) == 0;
 }
 
 #endif

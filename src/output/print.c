@@ -47,8 +47,10 @@ uint8_t *print_u64(uint8_t *w, uint64_t v)
 {
 	if (v < 10000)
 		return print_short(w, (unsigned)v);
-	w = print_u64(w, v / 10000);
-	return print_four(w, v % 10000);
+	if (v < 100000000)
+		return print_four(print_short(w, (unsigned)(v / 10000)), (unsigned)(v % 10000));
+	w = print_u64(w, v / 100000000);
+	return print_four(print_four(w, (unsigned)(v / 10000 % 10000)), (unsigned)(v % 10000));
 }
 
 /* Spreads the eight digits of `v` over the bytes of a word, as ASCII, the first one on top. */

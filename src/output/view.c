@@ -4,26 +4,30 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Fields whose value is a secret: their names in lower case, by length. */
-#define SAME 5
-static const char *const secrets[][SAME] = {
-	[6] = {"cookie", "apikey"},
-	[7] = {"cookie2", "api-key"},
-	[9] = {"x-api-key", "job-token"},
-	[10] = {"set-cookie", "x-auth-key"},
-	[11] = {"set-cookie2", "x-api-token"},
-	[12] = {"x-auth-token", "x-csrf-token", "x-xsrf-token"},
-	[13] = {"authorization", "private-token", "x-vault-token"},
-	[14] = {"x-access-token", "x-consul-token", "x-goog-api-key"},
-	[15] = {"x-authorization", "x-client-secret", "x-functions-key", "x-registry-auth", "x-session-token"},
-	[16] = {"x-amzn-oidc-data"},
-	[19] = {"proxy-authorization"},
-	[20] = {"x-amz-security-token"},
-	[22] = {"x-shopify-access-token"},
-	[23] = {"cf-access-client-secret", "cf-access-jwt-assertion", "x-amzn-oidc-accesstoken", "x-ms-token-aad-id-token"},
-	[24] = {"x-forwarded-access-token", "x-goog-iap-jwt-assertion"},
-	[25] = {"ocp-apim-subscription-key"},
-	[27] = {"x-ms-token-aad-access-token"},
+/* Fields whose value is a secret: their names in lower case, by length, and the letters that these end with. */
+#define SAME   5
+#define END(c) (1u << ((c) & 31))
+static const struct {
+	uint32_t ends;
+	const char *names[SAME];
+} secrets[] = {
+	[6] = {END('e') | END('y'), {"cookie", "apikey"}},
+	[7] = {END('2') | END('y'), {"cookie2", "api-key"}},
+	[9] = {END('y') | END('n'), {"x-api-key", "job-token"}},
+	[10] = {END('e') | END('y'), {"set-cookie", "x-auth-key"}},
+	[11] = {END('2') | END('n'), {"set-cookie2", "x-api-token"}},
+	[12] = {END('n'), {"x-auth-token", "x-csrf-token", "x-xsrf-token"}},
+	[13] = {END('n'), {"authorization", "private-token", "x-vault-token"}},
+	[14] = {END('n') | END('y'), {"x-access-token", "x-consul-token", "x-goog-api-key"}},
+	[15] = {END('n') | END('t') | END('y') | END('h'), {"x-authorization", "x-client-secret", "x-functions-key", "x-registry-auth", "x-session-token"}},
+	[16] = {END('a'), {"x-amzn-oidc-data"}},
+	[19] = {END('n'), {"proxy-authorization"}},
+	[20] = {END('n'), {"x-amz-security-token"}},
+	[22] = {END('n'), {"x-shopify-access-token"}},
+	[23] = {END('t') | END('n'), {"cf-access-client-secret", "cf-access-jwt-assertion", "x-amzn-oidc-accesstoken", "x-ms-token-aad-id-token"}},
+	[24] = {END('n'), {"x-forwarded-access-token", "x-goog-iap-jwt-assertion"}},
+	[25] = {END('y'), {"ocp-apim-subscription-key"}},
+	[27] = {END('n'), {"x-ms-token-aad-access-token"}},
 };
 
 static int names_parse(struct view *v, const char *spec)
@@ -89,13 +93,12 @@ bool view_wants(const struct view *v, struct slice name)
 
 bool view_hides(const struct view *v, struct slice name)
 {
-	uint8_t last;
-
 	if (v->show_secrets || name.n == 0 || name.n >= sizeof(secrets) / sizeof(secrets[0]))
 		return false;
-	last = ascii_lower(name.p[name.n - 1]);
-	for (size_t i = 0; i < SAME && secrets[name.n][i]; i++)
-		if (secrets[name.n][i][name.n - 1] == last && slice_ieq(name, slice_of(secrets[name.n][i], name.n)))
+	if (!(secrets[name.n].ends & END(name.p[name.n - 1])))
+		return false;
+	for (size_t i = 0; i < SAME && secrets[name.n].names[i]; i++)
+		if (slice_ieq(name, slice_of(secrets[name.n].names[i], name.n)))
 			return true;
 	return false;
 }
