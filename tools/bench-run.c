@@ -98,6 +98,8 @@ static __attribute__((format(printf, 1, 2))) struct result measure(const char *f
 
 /* --- one capture --- */
 
+#define RECORDS "bench/records.json"
+
 static const struct program {
 	const char *name, *command, *heap; /* heap: how to count its calls for memory, or NULL */
 } programs[] = {
@@ -105,8 +107,9 @@ static const struct program {
 	{"llhttp alone", "./bench-floor llhttp", NULL},
 	{"-o null", "./perisco replay -o null", "./bench-heap null"},
 	{"-o json", "./perisco replay -o json", "./bench-heap json"},
+	{"json file", "./perisco replay -o json:" RECORDS, NULL},
 };
-enum { LIBPCAP, LLHTTP, PERISCO, PROGRAMS = 4 };
+enum { LIBPCAP, LLHTTP, PERISCO, JSON_FILE = 4, PROGRAMS };
 
 struct range {
 	double least, median, most;
@@ -192,12 +195,13 @@ static void show_heap(const char *kind, const struct program *p)
 		complain(kind, "calls for memory in the steady state", (double)r.calls, 0);
 }
 
-static void capture(const char *kind, unsigned n)
+/* Returns what records in a file cost, in what it takes to find them. */
+static struct range capture(const char *kind, unsigned n)
 {
 	static struct result r[ROUNDS_MAX][PROGRAMS];
 
 	for (unsigned i = 0; i < n; i++)
-		for (unsigned p = 0; p < PROGRAMS; p++)
+		for (unsigned p = 0; p < PROGRAMS; p++, unlink(RECORDS))
 			r[i][p] = measure("exec %s bench/%s.pcap", programs[p].command, kind);
 	for (unsigned p = 0; p < PROGRAMS; p++) {
 		show(kind, r, n, p);
@@ -206,6 +210,7 @@ static void capture(const char *kind, unsigned n)
 			complain(kind, "exchanges", (double)r[0][p].exchanges, (double)r[0][LLHTTP].exchanges);
 	}
 	fflush(stdout);
+	return ratio(r, n, JSON_FILE, PERISCO);
 }
 
 /* --- memory --- */
@@ -229,6 +234,7 @@ static void memory(void)
 int main(int argc, char **argv)
 {
 	static const char *const kinds[] = {"small", "pipelined", "short", "large"};
+	struct range json[sizeof kinds / sizeof *kinds];
 	unsigned rounds = argc == 3 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
 
 	if (rounds < 1 || rounds > ROUNDS_MAX)
@@ -238,7 +244,11 @@ int main(int argc, char **argv)
 	puts("capture    program      CPU ms   MB/s  exchanges/s  ns/packet  x libpcap  x llhttp       range  peak MiB  "
 	     "calls/packet");
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		capture(kinds[i], rounds);
+		json[i] = capture(kinds[i], rounds);
+	printf("\nJSON to a file, x -o null (small: at most 2):");
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		printf("%s %s %.2f (%.2f..%.2f)", i ? "," : "", kinds[i], json[i].median, json[i].least, json[i].most);
+	puts(".");
 	memory();
 	return broken;
 }
