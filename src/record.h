@@ -139,6 +139,7 @@ struct grpc_record {
 };
 
 struct exchange_record {
+	uint32_t number;       /* among those of its connection, in the order in which they began, from 1 on; 0: not known */
 	struct message request, response;
 	uint64_t latency_ns;   /* first byte of the final response minus first byte of the request; valid if both were seen */
 	uint64_t duration_ns;  /* last byte of the response minus first byte of the request; the same */
@@ -199,6 +200,14 @@ struct budget_record {
 	uint16_t one_in;                        /* of so many connections one is decoded; 1: all are */
 	uint64_t spent_ns, limit_ns;            /* CPU time a second that was taken, and that may be */
 	uint64_t lasted_ns;                     /* since the change before this one, or the start */
+};
+
+/* What a packet brought: bytes of a connection, and with them of these exchanges. */
+#define BROUGHT_MAX 16
+struct brought {
+	uint64_t flow_id;                       /* 0: of none that is known */
+	uint32_t n;                             /* exchanges; of more than BROUGHT_MAX only the first are here */
+	uint32_t exchange[BROUGHT_MAX];         /* see exchange_record.number */
 };
 
 enum record_kind { RECORD_EXCHANGE, RECORD_FLOW, RECORD_LOSS, RECORD_BUDGET };

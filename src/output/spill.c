@@ -19,6 +19,27 @@ static int spill_fail(struct spill *s, int err, const char *what)
 	return s->err;
 }
 
+/* What is it that was opened? */
+static void look(struct spill *s)
+{
+	struct stat st;
+
+	if (fstat(s->fd, &st) < 0)
+		return;
+	s->listened = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+	if (S_ISREG(st.st_mode)) {
+		s->device = st.st_dev;
+		s->inode = st.st_ino;
+	}
+}
+
+bool spill_was_moved(const struct spill *s, const char *path)
+{
+	struct stat st;
+
+	return s->inode && (stat(path, &st) < 0 || st.st_dev != s->device || st.st_ino != s->inode);
+}
+
 int spill_open(struct spill *s, const char *path)
 {
 	bool standard = strcmp(path, "-") == 0;
@@ -36,6 +57,7 @@ int spill_open(struct spill *s, const char *path)
 		snprintf(s->error, sizeof s->error, "%s is a terminal, which packets would spoil; name a file", s->name);
 		return s->err = -ENOTSUP;
 	}
+	look(s);
 	s->buf = malloc(SPILL_SIZE);
 	return s->buf ? 0 : spill_fail(s, -ENOMEM, "write to");
 }
@@ -85,9 +107,17 @@ static int spill_drain(struct spill *s, const uint8_t *p, size_t n)
 	return err;
 }
 
+/* Has whoever read a pipe or socket gone? */
+static bool is_left(const struct spill *s)
+{
+	struct pollfd p = {.fd = s->fd};
+
+	return s->listened && poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP);
+}
+
 int spill_flush(struct spill *s)
 {
-	int err = spill_drain(s, s->buf, s->used);
+	int err = s->used || s->err || !is_left(s) ? spill_drain(s, s->buf, s->used) : spill_fail(s, -EPIPE, "write to");
 
 	s->used = 0;
 	if (!err)

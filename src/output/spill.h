@@ -12,6 +12,8 @@ struct spill {
 	uint8_t *buf;
 	size_t used;
 	int fd;
+	bool listened;    /* somebody reads at the other end, who may go away */
+	uint64_t device, inode; /* of a file on disk; 0: it is none */
 	int err;          /* the first failure, a negative errno; nothing is written after it */
 	uint64_t written; /* bytes that the operating system took */
 	uint64_t whole;   /* of these, up to the end of the last whole record */
@@ -28,7 +30,16 @@ int spill_begin(struct spill *s, size_t n);
 /* Appends to the record. */
 int spill_put(struct spill *s, const void *p, size_t n);
 
-/* To be called between records. */
+/* What was put there, as far as it was not cut off. */
+static inline uint64_t spill_size(const struct spill *s)
+{
+	return s->written + s->used;
+}
+
+/* Is the file on disk not at `path` any more? False of anything else than a file on disk. */
+bool spill_was_moved(const struct spill *s, const char *path);
+
+/* To be called between records. Finds out that the reader has gone (-EPIPE) even when there is nothing to write. */
 int spill_flush(struct spill *s);
 
 /* Flushes and closes; 0 or the first failure. May be called again. */

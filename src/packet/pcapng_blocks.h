@@ -9,6 +9,7 @@ enum pcapng_block {
 	PCAPNG_INTERFACE = 1,
 	PCAPNG_OLD_PACKET = 2,
 	PCAPNG_SIMPLE_PACKET = 3,
+	PCAPNG_NAMES = 4,
 	PCAPNG_STATISTICS = 5,
 	PCAPNG_PACKET = 6,
 	PCAPNG_SECTION = 0x0a0d0d0a,
@@ -24,6 +25,10 @@ enum pcapng_option {
 	PCAPNG_IF_TSOFFSET = 14,
 	PCAPNG_PACKET_FLAGS = 2, /* its two lowest bits: 1 inbound, 2 outbound */
 	PCAPNG_PACKET_DROPCOUNT = 4,
+	PCAPNG_NAMES_IPV4 = 1,
+	PCAPNG_NAMES_IPV6 = 2,
+	PCAPNG_STATISTICS_START = 2,
+	PCAPNG_STATISTICS_END = 3,
 	PCAPNG_STATISTICS_IFRECV = 4,
 	PCAPNG_STATISTICS_IFDROP = 5,
 	PCAPNG_STATISTICS_OSDROP = 7,
@@ -41,5 +46,12 @@ enum pcapng_option {
  */
 #define PCAPNG_LOST_CAUSE "lost: cause="
 #define PCAPNG_LOST_BYTES " bytes="
+
+/*
+ * Comments on packets name what they belong to: "flow_id=0123456789abcdef" its connection, "exchange=3" an exchange of that, each
+ * in a comment of its own, as the members flow_id and exchange of the record have it.
+ */
+#define PCAPNG_FLOW_ID "flow_id="
+#define PCAPNG_EXCHANGE "exchange="
 
 #endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Where packets of one link type were captured, or lost: the interfaces of packet files. */
+#ifndef PERISCO_OUTPUT_PLACES_H
+#define PERISCO_OUTPUT_PLACES_H
+
+#include "output/ngblock.h"
+
+#define PLACE_BUCKETS 256
+
+struct place {
+	struct place *next; /* in its bucket */
+	struct iface iface; /* with the link type of the packets */
+	int64_t id;         /* of the interface in the pcapng file at hand; -1: it is not described there yet */
+	struct ngblock_seen seen; /* in this file */
+};
+
+struct places {
+	uint32_t ids;       /* interfaces that are described in the file at hand */
+	struct place *last; /* the one used last */
+	struct place *bucket[PLACE_BUCKETS];
+};
+
+/* A new one if need be, which stays where it is; `iface` NULL is unknown. NULL when out of memory. */
+struct place *places_find(struct places *p, const struct iface *iface, uint16_t link);
+
+/* That of an interface whose link type is not known: any, or a new one as if packets of Ethernet came there. NULL as above. */
+struct place *places_any(struct places *p, const struct iface *iface);
+
+/* Another file begins: nothing was described or seen in it yet. */
+void places_begin(struct places *p);
+
+void places_release(struct places *p);
+
+#endif
