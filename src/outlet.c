@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "run.h"
 #include "sink/spec.h"
@@ -19,7 +20,10 @@ static void wrote(struct outlet *o, int err, const char *complaint)
 {
 	int none = 0;
 
-	if (!err || !atomic_compare_exchange_strong(&o->err, &none, err) || err == -EPIPE)
+	if (!err || !atomic_compare_exchange_strong(&o->err, &none, err))
+		return;
+	o->done = true;
+	if (err == -EPIPE)
 		return;
 	say("%s", complaint);
 	o->complained = true;
@@ -32,12 +36,15 @@ static void wrote_records(struct outlet *o, int err)
 
 static void wrote_packets(struct outlet *o, int err)
 {
-	wrote(o, err, tap_error(o->tap));
+	if (err == -ECANCELED)
+		o->done = true;
+	else
+		wrote(o, err, tap_error(o->tap));
 }
 
 bool outlet_is_done(const struct outlet *o)
 {
-	return o->err || (o->config->count && o->shown >= o->config->count);
+	return o->done;
 }
 
 /* --- opening and closing -------------------------------------------------------------------------------------------- */
@@ -103,17 +110,31 @@ static enum exit_code open_records(struct outlet *o, char *error, size_t n)
 	return EXIT_FINE;
 }
 
+static bool packets_spare_inputs(const void *ctx, const char *path, char *error, size_t n)
+{
+	return spares_inputs(ctx, "--write", path, error, n);
+}
+
 static enum exit_code open_packets(struct outlet *o, size_t hold, char *error, size_t n)
 {
-	const char *path = o->config->write;
+	const struct config *c = o->config;
+	struct pcapwrite_config config = {.path = c->write, .rotation = c->rotation, .may = packets_spare_inputs, .ctx = c};
+	struct timespec now;
 
-	if (!path)
+	if (!c->write)
 		return EXIT_FINE;
-	if (!spares_inputs(o->config, "--write", path, error, n))
+	if (!spares_inputs(c, "--write", c->write, error, n))
 		return EXIT_USAGE;
+	if (c->command == COMMAND_WATCH && clock_gettime(CLOCK_REALTIME, &now) == 0)
+		config.rotation.begin_ns = (uint64_t)now.tv_sec * 1000000000u;
+	if (c->rotation.seconds && !strchr(c->write, '%'))
+		say("'%s' has no time in its name: each file takes the place of the one before", c->write);
 	o->tap_flows = hold > 0;
-	o->tap = tap_open(path, hold, error, n);
-	return o->tap ? EXIT_FINE : EXIT_OUTPUT;
+	o->tap = tap_open(&config, hold, error, n);
+	if (!o->tap)
+		return EXIT_OUTPUT;
+	o->tap_tells = tap_tells(o->tap) && (o->tap_flows || c->workers == 1);
+	return EXIT_FINE;
 }
 
 enum exit_code outlet_open(struct outlet *o, const struct config *config, size_t hold, char *error, size_t n)
@@ -143,32 +164,48 @@ void outlet_close(struct outlet *o)
 /* One more exchange, if it is not one too many. */
 static bool admit(struct outlet *o)
 {
-	uint64_t before = o->shown++;
+	uint64_t count = o->config->count, now = ++o->shown;
 
-	if (!o->config->count || before < o->config->count)
+	if (!count || now < count)
 		return true;
-	o->shown = o->config->count;
-	return false;
+	o->done = true;
+	if (now > count)
+		o->shown = count;
+	return now == count;
+}
+
+/* What the exchange says of packets. */
+static void tell_packets(struct outlet *o, const struct record *record)
+{
+	pthread_mutex_lock(&o->lock);
+	if (o->tap_tells)
+		wrote_packets(o, tap_exchange(o->tap, record));
+	if (o->tap_flows)
+		wrote_packets(o, tap_match(o->tap, record->ends.flow_id));
+	pthread_mutex_unlock(&o->lock);
 }
 
 void outlet_record(struct outlet *o, struct outputs *mine, const struct record *record)
 {
-	if (outlet_is_done(o) || !select_match(o->config->select, record))
+	if (o->err || (o->config->count && o->shown >= o->config->count) || !select_match(o->config->select, record))
 		return;
 	if (record->kind == RECORD_EXCHANGE && !record->exchange.progress && !admit(o))
 		return;
-	if (record->kind == RECORD_EXCHANGE && o->tap_flows) {
-		pthread_mutex_lock(&o->lock);
-		wrote_packets(o, tap_match(o->tap, record->ends.flow_id));
-		pthread_mutex_unlock(&o->lock);
-	}
+	if (record->kind == RECORD_EXCHANGE && (o->tap_flows || o->tap_tells))
+		tell_packets(o, record);
 	wrote_records(o, outputs_write(mine, record));
 }
 
 void outlet_reopen(struct outlet *o)
 {
-	if (!outlet_is_done(o))
-		wrote_records(o, outputs_reopen(o->outputs));
+	if (outlet_is_done(o))
+		return;
+	wrote_records(o, outputs_reopen(o->outputs));
+	if (!o->tap)
+		return;
+	pthread_mutex_lock(&o->lock);
+	wrote_packets(o, tap_reopen(o->tap));
+	pthread_mutex_unlock(&o->lock);
 }
 
 uint64_t outlet_dropped(const struct outlet *o)
@@ -184,7 +221,7 @@ uint64_t outlet_dropped(const struct outlet *o)
 
 bool outlet_can_reopen(const struct outlet *o)
 {
-	return outputs_can_reopen(o->outputs);
+	return outputs_can_reopen(o->outputs) || (o->tap && tap_can_reopen(o->tap));
 }
 
 void outlet_flush(struct outlet *o, struct outputs *mine)
@@ -194,12 +231,16 @@ void outlet_flush(struct outlet *o, struct outputs *mine)
 
 /* --- packets -------------------------------------------------------------------------------------------------------- */
 
-void outlet_segment(struct outlet *o, uint64_t flow_id, const struct packet *pkt)
+void outlet_segment(struct outlet *o, const struct packet *pkt, const struct brought *brought)
 {
-	if (outlet_is_done(o))
+	if (!o->tap_flows) {
+		o->brought = *brought;
+		return;
+	}
+	if (o->err)
 		return;
 	pthread_mutex_lock(&o->lock);
-	wrote_packets(o, tap_packet(o->tap, flow_id, pkt));
+	wrote_packets(o, tap_packet(o->tap, brought, pkt));
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -210,10 +251,24 @@ void outlet_flow_end(struct outlet *o, uint64_t flow_id)
 	pthread_mutex_unlock(&o->lock);
 }
 
-void outlet_packet(struct outlet *o, const struct packet *pkt)
+bool outlet_turn(struct outlet *o, const struct packet *pkt)
 {
 	if (o->tap && !o->tap_flows)
-		wrote_packets(o, tap_packet(o->tap, 0, pkt));
+		wrote_packets(o, tap_turn(o->tap, pkt->ts_ns));
+	return !outlet_is_done(o);
+}
+
+void outlet_packet(struct outlet *o, const struct packet *pkt)
+{
+	if (!o->tap || o->tap_flows)
+		return;
+	wrote_packets(o, tap_packet(o->tap, &o->brought, pkt));
+	o->brought.flow_id = 0;
+}
+
+bool outlet_wants_segments(const struct outlet *o)
+{
+	return o->tap_flows || o->tap_tells;
 }
 
 void outlet_loss(struct outlet *o, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname)

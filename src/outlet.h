@@ -18,8 +18,11 @@ struct outlet {
 	struct outputs *outputs;
 	struct tap *tap;         /* NULL: no packets are written */
 	bool tap_flows;          /* it gets the flows of selected exchanges, else every packet, which is for one thread alone */
+	bool tap_tells;          /* it is told what packets and exchanges teach, which two threads cannot without a lock */
+	struct brought brought;  /* by the packet at hand, in the thread that reads */
 	pthread_mutex_t lock;    /* held to use the tap, but by outlet_packet */
 	_Atomic uint64_t shown;  /* exchanges that were selected */
+	_Atomic bool done;       /* there is enough of exchanges or packet files, or no more can be written */
 	_Atomic int err;         /* the first failure; nothing is written after it */
 	bool complained;         /* of it */
 };
@@ -43,10 +46,15 @@ uint64_t outlet_dropped(const struct outlet *o);
 /* What is written of them is to be seen now. */
 void outlet_flush(struct outlet *o, struct outputs *mine);
 
-/* For the packet file: a packet of a flow; the flow is over. */
-void outlet_segment(struct outlet *o, uint64_t flow_id, const struct packet *pkt);
+/* For the packet file: does it want to know of flows? A packet of one; the flow is over. */
+bool outlet_wants_segments(const struct outlet *o);
+void outlet_segment(struct outlet *o, const struct packet *pkt, const struct brought *brought);
 void outlet_flow_end(struct outlet *o, uint64_t flow_id);
-/* For the packet file, in the thread that reads: any packet, if every one is wanted; a loss; what is written is to be seen now. */
+/*
+ * For the packet file, in the thread that reads: any packet, if every one is wanted, before and behind what the engine makes of it
+ * (false: it is not wanted any more, nor by the engine); a loss; what is written is to be seen now.
+ */
+bool outlet_turn(struct outlet *o, const struct packet *pkt);
 void outlet_packet(struct outlet *o, const struct packet *pkt);
 void outlet_loss(struct outlet *o, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
 void outlet_flush_packets(struct outlet *o);

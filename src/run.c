@@ -109,11 +109,11 @@ static void on_record(void *ctx, const struct record *record)
 	outlet_record(&d->run->outlet, d->outputs, record);
 }
 
-static void on_segment(void *ctx, uint64_t flow_id, const struct packet *pkt)
+static void on_segment(void *ctx, const struct packet *pkt, const struct brought *brought)
 {
 	struct desk *d = ctx;
 
-	outlet_segment(&d->run->outlet, flow_id, pkt);
+	outlet_segment(&d->run->outlet, pkt, brought);
 }
 
 static void on_flow_end(void *ctx, uint64_t flow_id)
@@ -144,15 +144,19 @@ static void on_rest(void *ctx)
 	outlet_flush(&d->run->outlet, d->outputs);
 }
 
-/* Not inlined: most runs have neither filter nor tap. Does the engine get the packet? */
+/* Not inlined, nor is the next one: most runs have neither filter nor tap. Does the engine get the packet? */
 static __attribute__((noinline)) bool pass(struct run *r, const struct packet *pkt)
 {
 	if (r->filter && !filter_match(r->filter, pkt)) {
 		r->filtered++;
 		return false;
 	}
+	return outlet_turn(&r->outlet, pkt);
+}
+
+static __attribute__((noinline)) void tap(struct run *r, const struct packet *pkt)
+{
 	outlet_packet(&r->outlet, pkt);
-	return true;
 }
 
 static int on_packet(void *ctx, const struct packet *pkt)
@@ -160,8 +164,10 @@ static int on_packet(void *ctx, const struct packet *pkt)
 	struct run *r = ctx;
 
 	if ((r->filter || r->outlet.tap) && !pass(r, pkt))
-		return 0;
+		return is_done(r) ? -ECANCELED : 0;
 	workers_packet(r->workers, pkt);
+	if (r->outlet.tap)
+		tap(r, pkt);
 	return is_done(r) ? -ECANCELED : 0;
 }
 
@@ -303,7 +309,7 @@ static int open_workers(struct run *r, size_t memory)
 	};
 	const struct engine_hooks hooks = {
 		.record = on_record,
-		.segment = r->outlet.tap_flows ? on_segment : NULL,
+		.segment = outlet_wants_segments(&r->outlet) ? on_segment : NULL,
 		.elide = may_elide(r) ? on_elide : NULL,
 		.elided = on_elided,
 		.flow_end = r->outlet.tap_flows ? on_flow_end : NULL,

@@ -57,7 +57,7 @@ static void capture(void)
 	struct packet pkt = {.ts_ns = now, .wire_len = (uint32_t)packet.n, .link = LINKTYPE_ETHERNET,
 			     .data = slice_of(packet.bytes, packet.n)};
 
-	if (pcapwrite_packet(out, 0, &pkt) < 0)
+	if (pcapwrite_packet(out, NULL, &pkt) < 0)
 		die(pcapwrite_error(out));
 	written += RECORD_HEADER + packet.n;
 	now += 5000;
@@ -298,7 +298,7 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		return fputs("usage: bench-make KIND MEGABYTES OUT\n", stderr), 2;
-	out = pcapwrite_open(argv[3], error, sizeof error);
+	out = pcapwrite_open(&(struct pcapwrite_config){.path = argv[3]}, error, sizeof error);
 	if (!out)
 		die(error);
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

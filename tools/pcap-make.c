@@ -17,7 +17,7 @@
 #include "packet/linktype.h"
 
 static const char help[] =
-	"usage: pcap-make SCRIPT OUT      (\"-\": standard input or output; OUT is pcapng if it ends in .pcapng)\n"
+	"usage: pcap-make SCRIPT OUT      (\"-\": standard input, or output as pcapng; OUT is pcapng if it ends in .pcapng)\n"
 	"\n"
 	"  conn 10.0.0.1:51234 -> 10.0.0.2:80      a connection, with its handshake\n"
 	"  c| GET / HTTP/1.1                       the client sends a line of text; CR LF is added\n"
@@ -463,7 +463,7 @@ int main(int argc, char **argv)
 	in = strcmp(t.name, "-") == 0 ? stdin : fopen(t.name, "r");
 	if (!in)
 		talk_die(&t, "%s", strerror(errno));
-	t.out = pcapwrite_open(argv[2], error, sizeof error);
+	t.out = pcapwrite_open(&(struct pcapwrite_config){.path = argv[2]}, error, sizeof error);
 	if (!t.out)
 		talk_die(&t, "%s", error);
 	while (getline(&line, &room, in) > 0)

@@ -19,7 +19,7 @@
 #include "packet/decode.h"
 
 static const char help[] =
-	"usage: pcap-shake [OPTION...] IN OUT    (\"-\": standard input or output; OUT is pcapng if it ends in .pcapng)\n"
+	"usage: pcap-shake [OPTION...] IN OUT    (\"-\": standard input, or output as pcapng; OUT is pcapng if it ends in .pcapng)\n"
 	"\n"
 	"  -s, --seed N         of the chances (1)\n"
 	"  -r, --reorder RATE   segments that are late, 0 to 1\n"
@@ -77,7 +77,7 @@ static unsigned distance(struct shake *s)
 
 static void put(struct shake *s, const struct packet *pkt)
 {
-	if (pcapwrite_packet(s->out, 0, pkt) < 0) {
+	if (pcapwrite_packet(s->out, NULL, pkt) < 0) {
 		fprintf(stderr, "pcap-shake: %s\n", pcapwrite_error(s->out));
 		exit(1);
 	}
@@ -353,7 +353,7 @@ int main(int argc, char **argv)
 	s.random = s.seed;
 	list_init(&s.held);
 	in = file_open((const char *const[]){argv[optind]}, 1, error, sizeof error);
-	s.out = in ? pcapwrite_open(argv[optind + 1], error, sizeof error) : NULL;
+	s.out = in ? pcapwrite_open(&(struct pcapwrite_config){.path = argv[optind + 1]}, error, sizeof error) : NULL;
 	s.decoder = pool ? decoder_new(pool, &stats) : NULL;
 	if (!s.out || !s.decoder) {
 		fprintf(stderr, "pcap-shake: %s\n", in && s.out ? "out of memory" : error);

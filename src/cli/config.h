@@ -5,6 +5,7 @@
 
 #include "capture/live.h"
 #include "output/output.h"
+#include "output/rotation.h"
 #include "output/select.h"
 #include "output/view.h"
 
@@ -28,6 +29,7 @@ enum exit_code {
 };
 
 #define WORKERS_MAX 64
+#define FILES_MAX   1000000
 
 /* A list of strings, owned. */
 struct words {
@@ -57,6 +59,7 @@ struct config {
 	uint64_t spool_max;        /* bytes, of each output */
 	bool strict;
 	char *write;               /* NULL: no packets are written */
+	struct rotation rotation;  /* of what is written: only its limits */
 	bool flows;
 	uint64_t stream_interval_ns; /* 0: no records of what goes on */
 	uint64_t body;             /* bytes to keep of each body */

@@ -130,6 +130,41 @@ static int set_spool_size(struct config *c, const struct opt *o, const char *val
 	return set_size(c, o, value, 1 << 20, UINT64_C(1) << 50, error, n);
 }
 
+/* As with tcpdump: millions of bytes, or with k, M or G what those are elsewhere. */
+static int set_file_size(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	uint64_t *size = &c->rotation.size;
+	bool plain = value_number(value, size);
+
+	(void)o;
+	if ((plain || value_size(value, size)) && *size && *size <= (plain ? UINT64_MAX / 1000000 : UINT64_MAX)) {
+		*size *= plain ? 1000000 : 1;
+		return 0;
+	}
+	snprintf(error, n, "'%s' is no size: write millions of bytes, or a number with k, M or G", value);
+	return -EINVAL;
+}
+
+static int set_file_time(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	uint64_t *seconds = &c->rotation.seconds;
+
+	(void)o;
+	if ((value_number(value, seconds) || value_seconds(value, seconds)) && *seconds && *seconds <= INT32_MAX)
+		return 0;
+	snprintf(error, n, "'%s' is no time: write seconds, or a number with m, h or d", value);
+	return -EINVAL;
+}
+
+static int set_file_count(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	(void)o;
+	if (value_number(value, &c->rotation.files) && c->rotation.files >= 1 && c->rotation.files <= FILES_MAX)
+		return 0;
+	snprintf(error, n, "'%s' is no number from 1 to %d", value, FILES_MAX);
+	return -EINVAL;
+}
+
 static int set_workers(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
 {
 	(void)o;
@@ -294,6 +329,9 @@ const struct opt opts[] = {
 	{"stream-interval", 0, "TIME", BOTH, OPT_SHOW, set_interval, AT(stream_interval_ns), false,
 	 "a record of what goes on, so often; default: none"},
 	{"write", 'w', "FILE", BOTH, OPT_SHOW, set_text, AT(write), false, "the packets, as pcap or, by its name, pcapng"},
+	{"file-size", 'C', "SIZE", BOTH, OPT_SHOW, set_file_size, 0, false, "of these, a new file each so many million bytes"},
+	{"file-time", 'G', "SECONDS", BOTH, OPT_SHOW, set_file_time, 0, false, "or after so long; strftime(3) in its name"},
+	{"file-count", 'W', "COUNT", BOTH, OPT_SHOW, set_file_count, 0, false, "keep so many by size, or stop after them"},
 
 	{"spool", 0, "DIR", BOTH, OPT_SEND, set_text, AT(spool), false, "records wait there for hosts that are away"},
 	{"spool-size", 0, "SIZE", BOTH, OPT_SEND, set_spool_size, AT(spool_max), false, "the most for each of them; default: 1G"},

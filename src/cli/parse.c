@@ -200,6 +200,24 @@ static bool wants_color(const struct parse *p)
 	return !*variable(p->env, "NO_COLOR") && *term && strcmp(term, "dumb") != 0;
 }
 
+/* Do the options that share packets out into files make sense? */
+static int settle_rotation(struct parse *p)
+{
+	const struct config *c = p->config;
+	const struct rotation *r = &c->rotation;
+	const char *name = r->size ? "size" : r->seconds ? "time" : "count";
+
+	if (!r->size && !r->seconds && !r->files)
+		return 0;
+	if (!c->write)
+		return complain(p, "--file-%s is for packets: name a file by '--write'", name);
+	if (strcmp(c->write, "-") == 0)
+		return complain(p, "--file-%s: standard output is but one file; name another by '--write'", name);
+	if (!r->size && !r->seconds)
+		return complain(p, "--file-count says how many files, but not when one ends: see '--file-size' and '--file-time'");
+	return 0;
+}
+
 /* What options mean together: the default output, and one owner of standard output. */
 static int settle(struct parse *p)
 {
@@ -211,6 +229,8 @@ static int settle(struct parse *p)
 	if (c->cpu_budget_ns && (c->write || c->snaplen || c->vantage == VANTAGE_BOTH))
 		return complain(p, "--cpu-budget cannot be kept with %s, for which every packet is wanted",
 				c->write ? "--write" : c->snaplen ? "--snaplen" : "--vantage both");
+	if (settle_rotation(p) < 0)
+		return -EINVAL;
 	if (c->outputs.n == 0)
 		return words_add(&c->outputs, packets ? "null" : "text", 4);
 	for (size_t i = 0; i < c->outputs.n && packets; i++)

@@ -25,7 +25,7 @@ struct engine *engine_new(const struct engine_config *config, const struct engin
 		goto fail;
 	e->env = (struct conn_env){.pool = e->pool, .stats = &e->stats, .body_keep = config->body_keep,
 				   .stream_interval_ns = config->stream_interval_ns, .ctx = e, .reclaim = engine_reclaim,
-				   .emit = engine_emit, .skip = engine_skip};
+				   .emit = engine_emit, .skip = engine_skip, .brought = &e->brought};
 	return e;
 fail:
 	engine_free(e);

@@ -34,10 +34,10 @@ struct engine_hooks {
 	/* A record is complete. */
 	void (*record)(void *ctx, const struct record *r);
 	/*
-	 * A packet belongs to this flow; called for each TCP packet before its bytes are decoded, so before any record that
-	 * it completes. `pkt` is the packet as captured, or the reassembled datagram when it came in fragments.
+	 * What a packet brought; called for each TCP packet of a flow when its bytes are decoded, so behind any record that it
+	 * completes. `pkt` is the packet as captured, or the reassembled datagram when it came in fragments.
 	 */
-	void (*segment)(void *ctx, uint64_t flow_id, const struct packet *pkt);
+	void (*segment)(void *ctx, const struct packet *pkt, const struct brought *brought);
 	/*
 	 * Payload of one direction is not wanted: see struct source_ops. Tunnelled connections are never left out. Both are NULL
 	 * when all of it comes anyway. The same records are made, but that less is known of what came twice.

@@ -35,6 +35,8 @@ struct engine {
 	struct ignored ignored[IGNORED_MAX]; /* why == NULL: not used */
 	uint64_t expired_ns;          /* when tcp_expire last looked */
 	bool reclaiming;
+	struct brought brought;       /* by the packet at hand, ... */
+	const struct packet *bringing;/* ... which is this one, if there is hooks.segment; or NULL */
 	struct born born[256];        /* by hash of the segment */
 };
 

@@ -226,32 +226,11 @@ static enum flow_phase phase_of(const struct flow *f)
 	return f->side[0].bytes || f->side[1].bytes ? FLOW_ACTIVE : FLOW_EMBRYO;
 }
 
-void tcp_segment(struct engine *e, const struct packet *pkt, const struct segment *seg)
+/* A segment of the flow, and the packet's copy that counts. */
+static void take(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg, uint32_t n)
 {
-	uint32_t hash, n = (uint32_t)seg->payload.n + seg->cut;
 	uint64_t ack = OFFSET_UNKNOWN;
-	struct flow *f = replace(e, flow_find(&e->table, &seg->key, &hash), seg);
 
-	if (!f && (seg->flags & TCP_RST) && !n)
-		return;
-	if (!f)
-		f = flow_new(e, pkt, seg, hash);
-	if (!f) {
-		e->stats.flows_evicted++;
-		e->stats.lost_memory += n;
-		return;
-	}
-	e->current = f;
-	if (e->hooks.segment)
-		e->hooks.segment(e->hooks.ctx, f->id, pkt);
-	if (!point_owns(e, f, pkt, seg)) {
-		e->stats.copies += n;
-		if (f->alias)
-			handle_alias(e, f, pkt, seg);
-		flow_touch(&e->table, f, f->alias ? FLOW_ACTIVE : (enum flow_phase)f->phase);
-		e->current = NULL;
-		return;
-	}
 	if ((pkt->counted ? f->counted != 3 : f->counted >> seg->side & 1) && !f->closed)
 		flow_counting(e, f, pkt, seg);
 	f->side[seg->side].segments++;
@@ -277,7 +256,56 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	flow_touch(&e->table, f, phase_of(f));
 	if (is_over(f) && !f->reset)
 		flow_close(e, f, ENDED_CLOSED, f->closed_by);
+}
+
+/* ... or one that does not. */
+static void take_copy(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg, uint32_t n)
+{
+	e->stats.copies += n;
+	if (f->alias)
+		handle_alias(e, f, pkt, seg);
+	flow_touch(&e->table, f, f->alias ? FLOW_ACTIVE : (enum flow_phase)f->phase);
+}
+
+/* What does the packet bring? Not inlined, nor is the next one: most runs do not ask. */
+static __attribute__((noinline)) void ask(struct engine *e, struct flow *f, const struct packet *pkt)
+{
+	e->brought = (struct brought){.flow_id = f->id};
+	e->bringing = pkt;
+	e->env.bringing = &f->conn;
+}
+
+static __attribute__((noinline)) void tell(struct engine *e)
+{
+	e->env.bringing = NULL;
+	e->hooks.segment(e->hooks.ctx, e->bringing, &e->brought);
+	e->bringing = NULL;
+}
+
+void tcp_segment(struct engine *e, const struct packet *pkt, const struct segment *seg)
+{
+	uint32_t hash, n = (uint32_t)seg->payload.n + seg->cut;
+	struct flow *f = replace(e, flow_find(&e->table, &seg->key, &hash), seg);
+
+	if (!f && (seg->flags & TCP_RST) && !n)
+		return;
+	if (!f)
+		f = flow_new(e, pkt, seg, hash);
+	if (!f) {
+		e->stats.flows_evicted++;
+		e->stats.lost_memory += n;
+		return;
+	}
+	e->current = f;
+	if (__builtin_expect(e->hooks.segment != NULL, false))
+		ask(e, f, pkt);
+	if (point_owns(e, f, pkt, seg))
+		take(e, f, pkt, seg, n);
+	else
+		take_copy(e, f, pkt, seg, n);
 	e->current = NULL;
+	if (__builtin_expect(e->bringing != NULL, false))
+		tell(e);
 }
 
 void tcp_expire_now(struct engine *e)

@@ -13,11 +13,12 @@ struct block {
 };
 _Static_assert(sizeof(struct block) == BLOCK_SIZE, "nothing between");
 
-/* Stands before the bytes of each packet, not aligned. */
+/* Stands before what is known of each packet's exchanges, and its bytes; not aligned. */
 struct entry {
 	uint64_t ts_ns;
 	const struct iface *iface;
 	uint32_t captured, wire_len;
+	uint32_t exchanges; /* as in struct brought */
 	uint16_t link;
 	uint8_t dir;
 };
@@ -194,6 +195,19 @@ static struct entry log_entry(struct hold *h, struct hold_flow *f)
 	return e;
 }
 
+static size_t exchanges_size(uint32_t n)
+{
+	return (n < BROUGHT_MAX ? n : BROUGHT_MAX) * sizeof(uint32_t);
+}
+
+/* Drops the oldest packet. */
+static void log_drop(struct hold *h, struct hold_flow *f)
+{
+	struct entry e = log_entry(h, f);
+
+	log_read(h, f, NULL, exchanges_size(e.exchanges) + e.captured);
+}
+
 /* Drops a packet to make room. False when none is held. */
 static bool let_go(struct hold *h)
 {
@@ -202,7 +216,7 @@ static bool let_go(struct hold *h)
 	if (!h->ranked)
 		return false;
 	f = container_of(h->ranks[31 - __builtin_clz(h->ranked)].next, struct hold_flow, rank);
-	log_read(h, f, NULL, log_entry(h, f).captured);
+	log_drop(h, f);
 	h->let_go++;
 	return true;
 }
@@ -259,7 +273,7 @@ size_t hold_forget(struct hold *h, struct hold_flow *f)
 	size_t packets = f->packets;
 
 	while (f->packets)
-		log_read(h, f, NULL, log_entry(h, f).captured);
+		log_drop(h, f);
 	while (*at != f)
 		at = &(*at)->next;
 	*at = f->next;
@@ -292,17 +306,18 @@ static bool scratch_fits(struct hold *h, size_t n)
 	return true;
 }
 
-void hold_put(struct hold *h, struct hold_flow *f, const struct packet *pkt)
+void hold_put(struct hold *h, struct hold_flow *f, const struct packet *pkt, const struct brought *brought)
 {
 	const struct entry e = {
 		.ts_ns = pkt->ts_ns,
 		.iface = pkt->iface,
 		.captured = (uint32_t)pkt->data.n,
 		.wire_len = pkt->wire_len,
+		.exchanges = brought->n,
 		.link = pkt->link,
 		.dir = pkt->dir,
 	};
-	size_t n = sizeof e + pkt->data.n;
+	size_t n = sizeof e + exchanges_size(brought->n) + pkt->data.n;
 	bool fits = n <= h->blocks * BLOCK_ROOM && scratch_fits(h, pkt->data.n);
 
 	while (fits && log_needs(f, n) > h->free)
@@ -312,18 +327,21 @@ void hold_put(struct hold *h, struct hold_flow *f, const struct packet *pkt)
 		return;
 	}
 	log_write(h, f, &e, sizeof e);
+	log_write(h, f, brought->exchange, exchanges_size(brought->n));
 	log_write(h, f, pkt->data.p, pkt->data.n);
 	f->packets++;
 	h->packets++;
 }
 
-bool hold_take(struct hold *h, struct hold_flow *f, struct packet *ret)
+bool hold_take(struct hold *h, struct hold_flow *f, struct packet *ret, struct brought *brought)
 {
 	struct entry e;
 
 	if (!f->packets)
 		return false;
 	e = log_entry(h, f);
+	*brought = (struct brought){.flow_id = f->id, .n = e.exchanges};
+	log_read(h, f, brought->exchange, exchanges_size(e.exchanges));
 	log_read(h, f, h->scratch, e.captured);
 	*ret = (struct packet){
 		.ts_ns = e.ts_ns,

@@ -7,7 +7,7 @@
 #ifndef PERISCO_OUTPUT_HOLD_H
 #define PERISCO_OUTPUT_HOLD_H
 
-#include "packet/packet.h"
+#include "record.h"
 
 struct hold;
 
@@ -24,11 +24,11 @@ struct hold_flow *hold_find(const struct hold *h, uint64_t flow_id);
 /* The flow, from now on known. NULL when the flows alone take all the memory. */
 struct hold_flow *hold_add(struct hold *h, uint64_t flow_id);
 
-/* Copies the packet behind those of its flow. Its iface is borrowed for as long as the packet is held. */
-void hold_put(struct hold *h, struct hold_flow *f, const struct packet *pkt);
+/* Copies the packet, and what it brought, behind those of its flow. Its iface is borrowed for as long as the packet is held. */
+void hold_put(struct hold *h, struct hold_flow *f, const struct packet *pkt, const struct brought *brought);
 
 /* Takes the flow's oldest packet out; *ret borrows until the next call. False when there is none. */
-bool hold_take(struct hold *h, struct hold_flow *f, struct packet *ret);
+bool hold_take(struct hold *h, struct hold_flow *f, struct packet *ret, struct brought *brought);
 
 /* The flow is decided: a mark for the caller. */
 void hold_decide(struct hold_flow *f);

@@ -107,8 +107,9 @@ static uint8_t *iface(struct buf *b, uint8_t *w, const struct endpoints *e)
 	return CLOSE(w);
 }
 
-static uint8_t *where(struct buf *b, uint8_t *w, const struct endpoints *e)
+static uint8_t *where(struct buf *b, uint8_t *w, const struct record *r)
 {
+	const struct endpoints *e = &r->ends;
 	unsigned server = !e->other_client;
 
 	w = iface(b, w, e);
@@ -116,6 +117,8 @@ static uint8_t *where(struct buf *b, uint8_t *w, const struct endpoints *e)
 		w = print_hex64(PRINT(w, "\"flow_id\":\""), e->flow_id);
 		w = PRINT(w, "\",");
 	}
+	if (w && r->kind == RECORD_EXCHANGE && r->exchange.number)
+		w = NUMBER(w, "exchange", r->exchange.number);
 	if (w && e->translated) {
 		w = quoted_ip(KEY(OPEN(w, "backend"), "ip"), &e->other, server);
 		w = CLOSE(NUMBER(w, "port", e->other.port[server]));
@@ -148,7 +151,7 @@ static bool json_write(void *state, const struct view *view, const struct record
 		w = json_exchange(out, w, view, &r->exchange);
 	w = room(out, w, 0);
 	if (w)
-		w = where(out, w, &r->ends);
+		w = where(out, w, r);
 	if (!w)
 		return false;
 	if (r->kind == RECORD_EXCHANGE)

@@ -2,214 +2,83 @@
 #include "output/pcapwrite.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "output/spill.h"
+#include "output/hostnames.h"
+#include "output/places.h"
 #include "packet/linktype.h"
-#include "packet/pcapng_blocks.h"
 
-enum { SNAPLEN = 262144, PLACE_BUCKETS = 256 };
-
-/* Where packets of one link type were captured, or lost. */
-struct place {
-	struct place *next;
-	struct iface iface;
-	int64_t id; /* of the interface in a pcapng file; -1: it is not described there yet */
-	uint64_t packets, last_ns;
-	struct loss_record lost; /* all together, for the last cause */
-};
+enum { SNAPLEN = 262144 };
 
 struct pcapwrite {
-	struct spill spill;
+	struct pcapwrite_config config;
+	struct rotation rotation;
+	struct spill spill; /* its buf is NULL when no file is open */
+	struct places places;
+	struct hostnames *names; /* of pcapng */
 	bool ng;
-	int32_t link;       /* of a pcap file; -1: not known yet */
-	uint32_t ids;       /* interfaces described */
-	struct place *last; /* the one used last */
-	struct place *places[PLACE_BUCKETS];
-	char error[256]; /* of a packet that could not be taken */
+	int err;             /* why there is no file any more, a negative errno */
+	int32_t link;        /* of a pcap file; -1: not known yet */
+	char path[PATH_MAX]; /* of the file at hand */
+	char error[256];     /* of what is not of the file */
 };
 
-/* --- places --- */
-
-static bool place_is(const struct place *p, const struct iface *iface, uint16_t link)
-{
-	return p->iface.index == iface->index && p->iface.link == link && strcmp(p->iface.name, iface->name) == 0;
-}
-
-static struct place *place_find(struct pcapwrite *w, const struct iface *iface, uint16_t link)
-{
-	static const struct iface nowhere;
-	struct place **bucket, *p = w->last;
-
-	if (!iface)
-		iface = &nowhere;
-	if (p && place_is(p, iface, link))
-		return p;
-	bucket = &w->places[iface->index % PLACE_BUCKETS];
-	for (p = *bucket; p && !place_is(p, iface, link); p = p->next)
-		;
-	if (!p) {
-		p = calloc(1, sizeof *p);
-		if (!p)
-			return NULL;
-		*p = (struct place){.next = *bucket, .iface = *iface, .id = -1};
-		p->iface.link = link;
-		*bucket = p;
-	}
-	return w->last = p;
-}
-
-const struct iface *pcapwrite_iface(struct pcapwrite *w, const struct packet *pkt)
-{
-	struct place *p = place_find(w, pkt->iface, pkt->link);
-
-	return p ? &p->iface : NULL;
-}
-
-/* --- blocks of a pcapng file, in the byte order of this machine --- */
-
-/* A block in the making, or a part of one: small, all but the bytes of a packet. */
-struct block {
-	uint8_t bytes[256];
-	uint32_t n;
-};
-
-static void block_u32(struct block *b, uint32_t v)
-{
-	memcpy(b->bytes + b->n, &v, sizeof v);
-	b->n += sizeof v;
-}
-
-/* 64 bits, the upper half first: a time stamp. */
-static void block_time(struct block *b, uint64_t ns)
-{
-	block_u32(b, (uint32_t)(ns >> 32));
-	block_u32(b, (uint32_t)ns);
-}
-
-static uint32_t padded(size_t n)
-{
-	return (uint32_t)((n + 3) / 4 * 4);
-}
-
-static void block_option(struct block *b, uint16_t code, const void *value, size_t n)
-{
-	uint16_t head[2] = {code, (uint16_t)n};
-
-	memset(b->bytes + b->n, 0, sizeof head + padded(n));
-	memcpy(b->bytes + b->n, head, sizeof head);
-	memcpy(b->bytes + b->n + sizeof head, value, n);
-	b->n += (uint32_t)sizeof head + padded(n);
-}
-
-static struct block block_of(enum pcapng_block type)
-{
-	struct block b;
-
-	b.n = 0;
-	block_u32(&b, type);
-	block_u32(&b, 0); /* the length, known at the end */
-	return b;
-}
-
-static int block_write(struct spill *s, struct block *b)
-{
-	uint32_t total = b->n + 4;
-
-	memcpy(b->bytes + 4, &total, sizeof total);
-	block_u32(b, total);
-	return spill_begin(s, total) ?: spill_put(s, b->bytes, total);
-}
-
-static int write_section(struct spill *s)
-{
-	static const char application[] = "perisco " PERISCO_VERSION;
-	struct block b = block_of(PCAPNG_SECTION);
-
-	block_u32(&b, PCAPNG_BYTE_ORDER);
-	block_u32(&b, 1); /* version 1.0: two numbers of 16 bits */
-	memcpy(b.bytes + 12, (uint16_t[]){1, 0}, 4);
-	block_time(&b, UINT64_MAX); /* the length of the section: not known */
-	block_option(&b, PCAPNG_SECTION_APPLICATION, application, sizeof application - 1);
-	block_option(&b, PCAPNG_END, "", 0);
-	return block_write(s, &b);
-}
+/* --- pcapng --------------------------------------------------------------------------------------------------------- */
 
 /* Describes an interface before the file speaks of it for the first time. */
-static int write_interface(struct pcapwrite *w, struct place *p)
+static int describe(struct pcapwrite *w, struct place *p)
 {
-	struct block b = block_of(PCAPNG_INTERFACE);
-	char index[32];
-
 	if (p->id >= 0)
 		return 0;
-	p->id = w->ids++;
-	block_u32(&b, 0);
-	memcpy(b.bytes + 8, &p->iface.link, sizeof p->iface.link);
-	block_u32(&b, 0); /* no snapshot length */
-	if (p->iface.name[0])
-		block_option(&b, PCAPNG_IF_NAME, p->iface.name, strlen(p->iface.name));
-	block_option(&b, PCAPNG_IF_DESCRIPTION, index,
-		     (size_t)snprintf(index, sizeof index, PCAPNG_IFINDEX "%u", p->iface.index));
-	block_option(&b, PCAPNG_IF_TSRESOL, "\x09", 1); /* nanoseconds */
-	block_option(&b, PCAPNG_END, "", 0);
-	return block_write(&w->spill, &b);
+	p->id = w->places.ids++;
+	return ngblock_interface(&w->spill, &p->iface);
 }
 
-static int write_statistics(struct pcapwrite *w, const struct place *p)
+static int out_of_memory(struct pcapwrite *w)
 {
-	uint64_t received = p->packets + p->lost.packets;
-	struct block b = block_of(PCAPNG_STATISTICS);
-	char comment[64];
-
-	block_u32(&b, (uint32_t)p->id);
-	block_time(&b, p->last_ns);
-	if (p->lost.packets)
-		block_option(&b, PCAPNG_COMMENT, comment,
-			     (size_t)snprintf(comment, sizeof comment, PCAPNG_LOST_CAUSE "%.8s" PCAPNG_LOST_BYTES "%llu",
-					      p->lost.cause, (unsigned long long)p->lost.bytes));
-	block_option(&b, PCAPNG_STATISTICS_IFRECV, &received, sizeof received);
-	block_option(&b, PCAPNG_STATISTICS_IFDROP, &p->lost.packets, sizeof p->lost.packets);
-	block_option(&b, PCAPNG_END, "", 0);
-	return block_write(&w->spill, &b);
+	snprintf(w->error, sizeof w->error, "out of memory for one more interface in %s", w->spill.name);
+	return -ENOMEM;
 }
 
-static void packet_options(struct block *b, uint64_t flow_id, const struct packet *pkt)
+static int write_pcapng(struct pcapwrite *w, const struct brought *brought, const struct packet *pkt)
 {
-	uint32_t flags = pkt->dir == DIRECTION_IN ? 1 : pkt->dir == DIRECTION_OUT ? 2 : 0;
-	char comment[32];
+	struct place *p = places_find(&w->places, pkt->iface, pkt->link);
 
-	if (flags)
-		block_option(b, PCAPNG_PACKET_FLAGS, &flags, sizeof flags);
-	if (flow_id)
-		block_option(b, PCAPNG_COMMENT, comment,
-			     (size_t)snprintf(comment, sizeof comment, "flow_id=%016llx", (unsigned long long)flow_id));
-	if (b->n)
-		block_option(b, PCAPNG_END, "", 0);
+	if (!p)
+		return out_of_memory(w);
+	p->seen.packets++;
+	if (!p->seen.first_ns || pkt->ts_ns < p->seen.first_ns)
+		p->seen.first_ns = pkt->ts_ns;
+	if (pkt->ts_ns > p->seen.last_ns)
+		p->seen.last_ns = pkt->ts_ns;
+	return describe(w, p) ?: ngblock_packet(&w->spill, (uint32_t)p->id, pkt, brought);
 }
 
-static int write_pcapng(struct pcapwrite *w, struct place *p, uint64_t flow_id, const struct packet *pkt)
+static int write_name(struct pcapwrite *w, const struct hostname *e)
 {
-	uint32_t captured = (uint32_t)pkt->data.n, pad = padded(captured) - captured, total;
-	struct block head = block_of(PCAPNG_PACKET), tail;
-	struct spill *s = &w->spill;
-	int err = write_interface(w, p);
-
-	tail.n = 0;
-	packet_options(&tail, flow_id, pkt);
-	block_u32(&head, (uint32_t)p->id);
-	block_time(&head, pkt->ts_ns);
-	block_u32(&head, captured);
-	block_u32(&head, pkt->wire_len);
-	total = head.n + captured + pad + tail.n + 4;
-	memcpy(head.bytes + 4, &total, sizeof total);
-	block_u32(&tail, total);
-	return err ?: spill_begin(s, total) ?: spill_put(s, head.bytes, head.n) ?: spill_put(s, pkt->data.p, captured) ?:
-	       spill_put(s, "\0\0\0", pad) ?: spill_put(s, tail.bytes, tail.n);
+	return ngblock_name(&w->spill, e->version, e->addr, e->name);
 }
 
-/* --- pcap --- */
+/* Wireshark shows the name that it read last: that is to be the address's first one. */
+static int write_new_name(struct pcapwrite *w, const struct hostname *e)
+{
+	const struct hostname *first = &w->names->entry[e->first];
+
+	return write_name(w, e) ?: e == first ? 0 : write_name(w, first);
+}
+
+static int begin_pcapng(struct pcapwrite *w)
+{
+	int err = ngblock_section(&w->spill);
+
+	for (uint32_t i = w->names->n; i > 0 && !err; i--)
+		err = write_name(w, &w->names->entry[i - 1]);
+	return err;
+}
+
+/* --- pcap ----------------------------------------------------------------------------------------------------------- */
 
 static int write_header(struct pcapwrite *w, uint16_t link)
 {
@@ -264,88 +133,32 @@ static int write_pcap(struct pcapwrite *w, const struct packet *pkt)
 	       spill_put(s, pkt->data.p, pkt->data.n);
 }
 
-/* --- both --- */
+/* --- files ---------------------------------------------------------------------------------------------------------- */
 
-static bool ends_in(const char *path, const char *ending)
+static bool is_stdout(const struct pcapwrite *w)
 {
-	size_t n = strlen(path), m = strlen(ending);
-
-	return n >= m && strcmp(path + n - m, ending) == 0;
+	return strcmp(w->config.path, "-") == 0;
 }
 
-struct pcapwrite *pcapwrite_open(const char *path, char *error, size_t n)
+static int open_named(struct pcapwrite *w)
 {
-	struct pcapwrite *w = calloc(1, sizeof *w);
+	int err;
 
-	if (!w) {
-		snprintf(error, n, "out of memory");
-		return NULL;
-	}
+	if (w->config.may && !w->config.may(w->config.ctx, w->path, w->error, sizeof w->error))
+		return -EEXIST;
+	err = spill_open(&w->spill, w->path);
+	return err ? err : w->ng ? begin_pcapng(w) : 0;
+}
+
+/* Opens the file that it is the turn of. */
+static int open_file(struct pcapwrite *w)
+{
 	w->link = -1;
-	w->ng = ends_in(path, ".pcapng") || ends_in(path, ".ntar");
-	if (spill_open(&w->spill, path) == 0 && (!w->ng || write_section(&w->spill) == 0))
-		return w;
-	snprintf(error, n, "%s", w->spill.error);
-	pcapwrite_close(w);
-	return NULL;
-}
-
-static int out_of_memory(struct pcapwrite *w)
-{
-	snprintf(w->error, sizeof w->error, "out of memory for one more interface in %s", w->spill.name);
-	return -ENOMEM;
-}
-
-int pcapwrite_packet(struct pcapwrite *w, uint64_t flow_id, const struct packet *pkt)
-{
-	struct place *p;
-
-	if (!w->ng)
-		return write_pcap(w, pkt);
-	p = place_find(w, pkt->iface, pkt->link);
-	if (!p)
-		return out_of_memory(w);
-	p->packets++;
-	p->last_ns = pkt->ts_ns;
-	return write_pcapng(w, p, flow_id, pkt);
-}
-
-/* The loss is told of the interface, whatever its link type; one without any packet is described for it. */
-static struct place *place_of_loss(struct pcapwrite *w, uint32_t index, const char *name)
-{
-	struct iface iface = {.index = index};
-	struct place *p = w->places[index % PLACE_BUCKETS];
-
-	snprintf(iface.name, sizeof iface.name, "%s", name ? name : "");
-	while (p && !place_is(p, &iface, p->iface.link))
-		p = p->next;
-	return p ? p : place_find(w, &iface, w->last ? w->last->iface.link : LINKTYPE_ETHERNET);
-}
-
-int pcapwrite_loss(struct pcapwrite *w, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname)
-{
-	struct place *p;
-
-	if (!w->ng)
-		return 0;
-	p = place_of_loss(w, ifindex, ifname);
-	if (!p)
-		return out_of_memory(w);
-	p->last_ns = ts_ns;
-	p->lost.cause = loss->cause;
-	p->lost.packets += loss->packets;
-	p->lost.bytes += loss->bytes;
-	return write_interface(w, p) ?: write_statistics(w, p);
-}
-
-int pcapwrite_flush(struct pcapwrite *w)
-{
-	return spill_flush(&w->spill);
-}
-
-const char *pcapwrite_error(const struct pcapwrite *w)
-{
-	return w->spill.error[0] ? w->spill.error : w->error;
+	places_begin(&w->places);
+	if (rotation_name(&w->rotation, w->config.path, w->path, sizeof w->path))
+		return w->err = open_named(w);
+	snprintf(w->error, sizeof w->error, "'%.100s' makes no name of a file", w->config.path);
+	return w->err = -ENAMETOOLONG;
 }
 
 /* What is left to be said, at the end: the statistics of all interfaces, or the header of a pcap file without packets. */
@@ -354,9 +167,138 @@ static void write_end(struct pcapwrite *w)
 	if (!w->ng && w->link < 0)
 		write_header(w, LINKTYPE_ETHERNET);
 	for (size_t i = 0; i < PLACE_BUCKETS; i++)
-		for (struct place *p = w->places[i]; p; p = p->next)
+		for (struct place *p = w->places.bucket[i]; p; p = p->next)
 			if (p->id >= 0)
-				write_statistics(w, p);
+				ngblock_statistics(&w->spill, (uint32_t)p->id, &p->seen);
+}
+
+static int close_file(struct pcapwrite *w)
+{
+	if (w->spill.buf)
+		write_end(w);
+	return spill_close(&w->spill);
+}
+
+static int turn(struct pcapwrite *w, enum rotation_turn how)
+{
+	int err = how == ROTATION_STAY ? 0 : close_file(w);
+
+	if (err || how == ROTATION_STAY)
+		return err;
+	return how == ROTATION_OVER ? (w->err = -ECANCELED) : open_file(w);
+}
+
+int pcapwrite_turn(struct pcapwrite *w, uint64_t ts_ns)
+{
+	bool begins = w->rotation.seconds && !w->rotation.begin_ns;
+	enum rotation_turn how;
+
+	if (w->err)
+		return w->err;
+	how = rotation_time(&w->rotation, ts_ns);
+	return begins ? open_file(w) : turn(w, how);
+}
+
+/* --- both ----------------------------------------------------------------------------------------------------------- */
+
+static bool ends_in(const char *path, const char *ending)
+{
+	size_t n = strlen(path), m = strlen(ending);
+
+	return n >= m && strcmp(path + n - m, ending) == 0;
+}
+
+const char *pcapwrite_error(const struct pcapwrite *w)
+{
+	return w->spill.error[0] ? w->spill.error : w->error;
+}
+
+bool pcapwrite_is_ng(const struct pcapwrite *w)
+{
+	return w->ng;
+}
+
+struct pcapwrite *pcapwrite_open(const struct pcapwrite_config *config, char *error, size_t n)
+{
+	struct pcapwrite *w = calloc(1, sizeof *w);
+
+	if (w) {
+		w->config = *config;
+		w->config.path = strdup(config->path);
+		w->rotation = config->rotation;
+		w->spill.fd = -1;
+		w->ng = strcmp(config->path, "-") == 0 || ends_in(config->path, ".pcapng") || ends_in(config->path, ".ntar");
+		w->names = w->ng ? calloc(1, sizeof *w->names) : NULL;
+	}
+	if (!w || !w->config.path || (w->ng && !w->names)) {
+		snprintf(error, n, "out of memory");
+		pcapwrite_close(w);
+		return NULL;
+	}
+	if ((w->rotation.seconds && !w->rotation.begin_ns) || open_file(w) == 0)
+		return w;
+	snprintf(error, n, "%s", pcapwrite_error(w));
+	pcapwrite_close(w);
+	return NULL;
+}
+
+const struct iface *pcapwrite_iface(struct pcapwrite *w, const struct packet *pkt)
+{
+	struct place *p = places_find(&w->places, pkt->iface, pkt->link);
+
+	return p ? &p->iface : NULL;
+}
+
+int pcapwrite_packet(struct pcapwrite *w, const struct brought *brought, const struct packet *pkt)
+{
+	int err = pcapwrite_turn(w, pkt->ts_ns) ?: turn(w, rotation_size(&w->rotation, spill_size(&w->spill)));
+
+	if (err)
+		return err;
+	return w->ng ? write_pcapng(w, brought, pkt) : write_pcap(w, pkt);
+}
+
+int pcapwrite_loss(struct pcapwrite *w, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname)
+{
+	struct iface iface = {.index = ifindex};
+	struct place *p;
+	int err = w->ng ? pcapwrite_turn(w, ts_ns) : 0;
+
+	if (!w->ng || err)
+		return err;
+	snprintf(iface.name, sizeof iface.name, "%s", ifname ? ifname : "");
+	p = places_any(&w->places, &iface);
+	if (!p)
+		return out_of_memory(w);
+	p->seen.last_ns = ts_ns;
+	p->seen.lost.cause = loss->cause;
+	p->seen.lost.packets += loss->packets;
+	p->seen.lost.bytes += loss->bytes;
+	return describe(w, p) ?: ngblock_statistics(&w->spill, (uint32_t)p->id, &p->seen);
+}
+
+int pcapwrite_name(struct pcapwrite *w, const struct record *exchange)
+{
+	const struct hostname *e = w->ng ? hostnames_learn(w->names, exchange) : NULL;
+
+	return e && w->spill.buf ? write_new_name(w, e) : 0;
+}
+
+int pcapwrite_flush(struct pcapwrite *w)
+{
+	return w->spill.buf ? spill_flush(&w->spill) : w->spill.err;
+}
+
+bool pcapwrite_can_reopen(const struct pcapwrite *w)
+{
+	return !is_stdout(w);
+}
+
+int pcapwrite_reopen(struct pcapwrite *w)
+{
+	if (!w->spill.buf || !spill_was_moved(&w->spill, w->path))
+		return 0;
+	return close_file(w) ?: open_file(w);
 }
 
 int pcapwrite_close(struct pcapwrite *w)
@@ -365,14 +307,10 @@ int pcapwrite_close(struct pcapwrite *w)
 
 	if (!w)
 		return 0;
-	if (w->spill.buf)
-		write_end(w);
-	err = spill_close(&w->spill);
-	for (size_t i = 0; i < PLACE_BUCKETS; i++)
-		for (struct place *p = w->places[i], *next; p; p = next) {
-			next = p->next;
-			free(p);
-		}
+	err = close_file(w);
+	places_release(&w->places);
+	free(w->names);
+	free((char *)w->config.path);
 	free(w);
 	return err;
 }

@@ -1,23 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes packets as pcap (nanoseconds) or pcapng, buffered. What was flushed is a valid file at any time; when a write fails
- * the file is cut behind its last whole packet, and every later call returns the same errno.
+ * Writes packets as pcap (nanoseconds) or pcapng, buffered, into one file or one after the other. What was flushed is a valid
+ * file at any time; when a write fails the file is cut behind its last whole packet, and every later call returns the same errno.
  */
 #ifndef PERISCO_OUTPUT_PCAPWRITE_H
 #define PERISCO_OUTPUT_PCAPWRITE_H
 
+#include "output/rotation.h"
 #include "record.h"
 
 struct pcapwrite;
 
-/* Opens `path` ("-": standard output); pcapng when it ends in ".pcapng" or ".ntar". NULL with a line in `error`. */
-struct pcapwrite *pcapwrite_open(const char *path, char *error, size_t n);
+struct pcapwrite_config {
+	/* pcapng when it ends in ".pcapng" or ".ntar", or is "-": standard output; else pcap. See rotation_name. */
+	const char *path;
+	/* Its limits, and when the first file begins: 0 is the time of its first packet, where that matters. */
+	struct rotation rotation;
+	/* May a file be written? Else with a line in `error`. May be NULL. */
+	bool (*may)(const void *ctx, const char *path, char *error, size_t n);
+	const void *ctx;
+};
+
+/* The config is copied, with its path. NULL with a line in `error`. */
+struct pcapwrite *pcapwrite_open(const struct pcapwrite_config *config, char *error, size_t n);
+
+/* Is it pcapng, with room for more than packets? */
+bool pcapwrite_is_ng(const struct pcapwrite *w);
+
+/* A packet of this time comes next: begins the next file, if it is time. -ECANCELED: as many were written as were asked for. */
+int pcapwrite_turn(struct pcapwrite *w, uint64_t ts_ns);
 
 /*
- * Writes a packet; `flow_id` goes into a comment of a pcapng file, when it is not 0. A pcap file has the link type of its
- * first packet; a bare IP packet in a file of Ethernet gets a header, any other one is -EINVAL. 0 or a negative errno.
+ * Writes a packet; what it brought goes into comments of a pcapng file; NULL when that is not known. A pcap file has the link
+ * type of its first packet; a bare IP packet in a file of Ethernet gets a header, any other one is -EINVAL. 0 or a negative
+ * errno, as pcapwrite_turn.
  */
-int pcapwrite_packet(struct pcapwrite *w, uint64_t flow_id, const struct packet *pkt);
+int pcapwrite_packet(struct pcapwrite *w, const struct brought *brought, const struct packet *pkt);
 
 /* The packet's interface as a copy that lives as long as the writer; what is not known is 0 and "". NULL: out of memory. */
 const struct iface *pcapwrite_iface(struct pcapwrite *w, const struct packet *pkt);
@@ -25,8 +43,15 @@ const struct iface *pcapwrite_iface(struct pcapwrite *w, const struct packet *pk
 /* Says in a pcapng file that the interface lost more packets, up to here. `ifname` may be NULL. */
 int pcapwrite_loss(struct pcapwrite *w, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
 
+/* Says in a pcapng file, and each that follows, what the exchange teaches of names: see hostnames.h. */
+int pcapwrite_name(struct pcapwrite *w, const struct record *exchange);
+
 /* Hands what is buffered to the operating system. */
 int pcapwrite_flush(struct pcapwrite *w);
+
+/* Somebody moved the file at hand away, or not: then completes it and begins it anew. Can that be? */
+int pcapwrite_reopen(struct pcapwrite *w);
+bool pcapwrite_can_reopen(const struct pcapwrite *w);
 
 /* What failed last, one line; "" when nothing did. */
 const char *pcapwrite_error(const struct pcapwrite *w);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "output/hold.h"
-#include "output/pcapwrite.h"
 
 struct tap {
 	struct pcapwrite *file;
@@ -16,7 +15,7 @@ struct tap {
 	const char *error; /* static; NULL: see the file's */
 };
 
-struct tap *tap_open(const char *path, size_t hold, char *error, size_t n)
+struct tap *tap_open(const struct pcapwrite_config *config, size_t hold, char *error, size_t n)
 {
 	struct tap *t = calloc(1, sizeof *t);
 
@@ -26,7 +25,7 @@ struct tap *tap_open(const char *path, size_t hold, char *error, size_t n)
 	if (hold)
 		t->hold = hold_new(hold);
 	if (!hold || t->hold)
-		t->file = pcapwrite_open(path, error, n);
+		t->file = pcapwrite_open(config, error, n);
 	if (t->file)
 		return t;
 	tap_close(t);
@@ -41,9 +40,9 @@ static void tap_count(struct tap *t)
 	t->counts.let_go = hold_let_go(t->hold) + t->refused;
 }
 
-static int tap_write(struct tap *t, uint64_t flow_id, const struct packet *pkt)
+static int tap_write(struct tap *t, const struct brought *brought, const struct packet *pkt)
 {
-	int err = pcapwrite_packet(t->file, flow_id, pkt);
+	int err = pcapwrite_packet(t->file, brought, pkt);
 
 	if (!err) {
 		t->counts.written++;
@@ -53,7 +52,7 @@ static int tap_write(struct tap *t, uint64_t flow_id, const struct packet *pkt)
 }
 
 /* Keeps the packet, with an interface that lives as long as the file. */
-static int tap_keep(struct tap *t, struct hold_flow *f, const struct packet *pkt)
+static int tap_keep(struct tap *t, struct hold_flow *f, const struct brought *brought, const struct packet *pkt)
 {
 	struct packet kept = *pkt;
 
@@ -62,24 +61,24 @@ static int tap_keep(struct tap *t, struct hold_flow *f, const struct packet *pkt
 		t->error = "out of memory";
 		return -ENOMEM;
 	}
-	hold_put(t->hold, f, &kept);
+	hold_put(t->hold, f, &kept, brought);
 	return 0;
 }
 
-int tap_packet(struct tap *t, uint64_t flow_id, const struct packet *pkt)
+int tap_packet(struct tap *t, const struct brought *brought, const struct packet *pkt)
 {
 	struct hold_flow *f;
 	int err = 0;
 
 	if (!t->hold)
-		return tap_write(t, flow_id, pkt);
-	if (!flow_id)
+		return tap_write(t, brought, pkt);
+	if (!brought->flow_id)
 		return 0;
-	f = hold_add(t->hold, flow_id);
+	f = hold_add(t->hold, brought->flow_id);
 	if (f && hold_is_decided(f))
-		return tap_write(t, flow_id, pkt);
+		return tap_write(t, brought, pkt);
 	if (f)
-		err = tap_keep(t, f, pkt);
+		err = tap_keep(t, f, brought, pkt);
 	else
 		t->refused++;
 	tap_count(t);
@@ -89,6 +88,7 @@ int tap_packet(struct tap *t, uint64_t flow_id, const struct packet *pkt)
 int tap_match(struct tap *t, uint64_t flow_id)
 {
 	struct hold_flow *f = t->hold && flow_id ? hold_add(t->hold, flow_id) : NULL;
+	struct brought brought;
 	struct packet pkt;
 	int err = 0;
 
@@ -98,8 +98,8 @@ int tap_match(struct tap *t, uint64_t flow_id)
 	}
 	if (f)
 		hold_decide(f);
-	while (f && !err && hold_take(t->hold, f, &pkt))
-		err = tap_write(t, flow_id, &pkt);
+	while (f && !err && hold_take(t->hold, f, &pkt, &brought))
+		err = tap_write(t, &brought, &pkt);
 	tap_count(t);
 	return err;
 }
@@ -116,6 +116,31 @@ void tap_forget(struct tap *t, uint64_t flow_id)
 void tap_loss(struct tap *t, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname)
 {
 	pcapwrite_loss(t->file, ts_ns, loss, ifindex, ifname);
+}
+
+int tap_turn(struct tap *t, uint64_t ts_ns)
+{
+	return pcapwrite_turn(t->file, ts_ns);
+}
+
+int tap_exchange(struct tap *t, const struct record *exchange)
+{
+	return pcapwrite_name(t->file, exchange);
+}
+
+bool tap_tells(const struct tap *t)
+{
+	return pcapwrite_is_ng(t->file);
+}
+
+int tap_reopen(struct tap *t)
+{
+	return pcapwrite_reopen(t->file);
+}
+
+bool tap_can_reopen(const struct tap *t)
+{
+	return pcapwrite_can_reopen(t->file);
 }
 
 const struct tap_counts *tap_counts(const struct tap *t)

@@ -8,7 +8,7 @@
 #ifndef PERISCO_OUTPUT_TAP_H
 #define PERISCO_OUTPUT_TAP_H
 
-#include "record.h"
+#include "output/pcapwrite.h"
 
 struct tap;
 
@@ -20,16 +20,26 @@ struct tap_counts {
 };
 
 /*
- * Opens `path` for writing ("-": standard output): pcapng when it ends in ".pcapng" or ".ntar", else pcap with nanoseconds.
- * A pcap file has one link type, that of its first packet; a packet of another one is -EINVAL (but a bare IP packet fits into
- * a file of Ethernet). A pcapng file tells each packet's interface, direction and, in a comment, flow_id; see also
- * PCAPNG_IFINDEX. When a write fails, the file is cut behind its last whole packet and every later call fails too.
+ * Opens a file, or the first of many; see pcapwrite.h. A pcap file has one link type, that of its first packet; a packet of
+ * another one is -EINVAL (but a bare IP packet fits into a file of Ethernet). A pcapng file tells each packet's interface,
+ * direction and, in comments, what it brought; see also pcapng_blocks.h. When a write fails, the file is cut behind its last
+ * whole packet and every later call fails too.
  * `hold` is 0 to write everything, else the bytes that undecided packets may take. NULL with a line in `error`.
  */
-struct tap *tap_open(const char *path, size_t hold, char *error, size_t n);
+struct tap *tap_open(const struct pcapwrite_config *config, size_t hold, char *error, size_t n);
 
-/* A packet; flow_id 0 when it is of no flow (then it is written only without selection). 0 or a negative errno. */
-int tap_packet(struct tap *t, uint64_t flow_id, const struct packet *pkt);
+/*
+ * A packet; its flow is 0 when it is of none (then it is written only without selection). 0, a negative errno, or -ECANCELED: as
+ * many files were written as were asked for.
+ */
+int tap_packet(struct tap *t, const struct brought *brought, const struct packet *pkt);
+
+/* A packet of this time will come: the next file begins, if it is time for it. Returns as tap_packet does. */
+int tap_turn(struct tap *t, uint64_t ts_ns);
+
+/* Does the file tell what packets brought, and names? If so, what this exchange teaches of names is told. */
+bool tap_tells(const struct tap *t);
+int tap_exchange(struct tap *t, const struct record *exchange);
 
 /* The flow is wanted: what is held of it goes out now, in the order it came, and its later packets go out at once. */
 int tap_match(struct tap *t, uint64_t flow_id);
@@ -42,6 +52,10 @@ void tap_forget(struct tap *t, uint64_t flow_id);
  * loss at the same place. `ifname` may be NULL.
  */
 void tap_loss(struct tap *t, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
+
+/* Begins the file anew if somebody moved it away; can that be? 0 or a negative errno. */
+int tap_reopen(struct tap *t);
+bool tap_can_reopen(const struct tap *t);
 
 const struct tap_counts *tap_counts(const struct tap *t);
 const char *tap_error(const struct tap *t);

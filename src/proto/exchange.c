@@ -18,7 +18,7 @@ static void set_room(struct draft *d, struct room *room)
 	d->fields_size = FIELDS_FIRST;
 }
 
-struct exchange *exchange_new(struct conn *c)
+struct exchange *exchange_scratch(struct conn *c)
 {
 	struct exchange *x = conn_alloc(c, sizeof(*x));
 
@@ -33,6 +33,30 @@ struct exchange *exchange_new(struct conn *c)
 	x->response.text = (uint8_t *)none.text;
 	x->response.fields = (struct field *)none.fields;
 	return x;
+}
+
+struct exchange *exchange_new(struct conn *c)
+{
+	struct exchange *x = exchange_scratch(c);
+
+	if (x)
+		x->number = ++c->numbered;
+	return x;
+}
+
+void exchange_note(const struct conn *c, const struct exchange *x)
+{
+	struct brought *b = c->env->brought;
+	uint32_t n = b->n < BROUGHT_MAX ? b->n : BROUGHT_MAX;
+
+	if (!x)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		if (b->exchange[i] == x->number)
+			return;
+	if (n < BROUGHT_MAX)
+		b->exchange[n] = x->number;
+	b->n = n + 1;
 }
 
 static void draft_release(struct conn *c, struct exchange *x, struct draft *d)
@@ -267,6 +291,7 @@ static void fill_record(struct conn *c, struct exchange *x, struct record *r)
 {
 	struct exchange_record *e = &r->exchange;
 
+	e->number = x->number;
 	e->turned = x->turned;
 	e->pushed = x->pushed;
 	e->stream_id = x->stream_id;

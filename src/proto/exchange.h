@@ -53,11 +53,12 @@ struct exchange {
 	struct exchange *next;        /* the next request on the connection */
 	uint64_t request_off;         /* where the request begins in the client's stream */
 	uint64_t expected_off;        /* how far the client had received the server's stream when it sent it */
-	bool contiguous;              /* nothing is missing between it and the request before it */
-	bool unsure;                  /* whether a response is its own can not be told */
+	bool contiguous : 1;          /* nothing is missing between it and the request before it */
+	bool unsure : 1;              /* whether a response is its own can not be told */
+	bool was_reset : 1, pushed : 1; /* see struct exchange_record */
 	uint8_t turned;               /* enum turned */
-	bool was_reset, pushed;       /* see struct exchange_record */
 	int8_t reset_by;              /* side of the flow */
+	uint32_t number;              /* see struct exchange_record */
 	uint32_t stream_id, reset_code;
 	struct grpc *grpc;            /* of a call whose messages are counted, or NULL */
 	uint64_t reset_ns;            /* when it was, if it was */
@@ -72,8 +73,10 @@ struct exchange {
 
 _Static_assert(sizeof(struct exchange) <= 1536 && sizeof(struct room) <= 1024, "it takes blocks of 1536 and 1024 bytes");
 
-/* An empty exchange, or NULL. */
+/* An empty exchange, the next one of its connection; or NULL. */
 struct exchange *exchange_new(struct conn *c);
+/* The same, but that it is none of the connection's: only room to draft in. */
+struct exchange *exchange_scratch(struct conn *c);
 /* Gives everything back. NULL is allowed. */
 void exchange_free(struct conn *c, struct exchange *x);
 /* Emits the record and frees the exchange. `by`: the side (of the flow) that ended it early, or -1. */
@@ -93,6 +96,18 @@ void exchange_elided(struct conn *c, struct exchange *x, unsigned side, uint64_t
 
 /* More of it was seen: a progress record, when it is time for one. */
 void exchange_progress(struct conn *c, struct exchange *x, uint64_t now_ns);
+
+/* Bytes of it came: says so of the packet at hand, if somebody asks. NULL is allowed. */
+void exchange_note(const struct conn *c, const struct exchange *x);
+static inline bool exchange_asked(const struct conn *c)
+{
+	return __builtin_expect(c->env->bringing == c, false);
+}
+static inline void exchange_touch(const struct conn *c, const struct exchange *x)
+{
+	if (exchange_asked(c))
+		exchange_note(c, x);
+}
 
 /* A place in the text, as far as it was kept. */
 static inline struct slice draft_place(const struct draft *d, uint32_t at, uint32_t n)

@@ -204,7 +204,7 @@ static bool begin_response(struct conn *c, struct http1_side *s, unsigned status
 	if (!x && !s->interim)
 		h->trouble[1] = off + 1;
 	if (!x || s->interim)
-		x = exchange_new(c);
+		x = s->interim ? exchange_scratch(c) : exchange_new(c);
 	s->x = x;
 	s->draft = x ? &x->response : NULL;
 	return x != NULL;

@@ -15,10 +15,18 @@ void http1_content(struct http1_side *s, struct slice data)
 	exchange_content(s->conn, s->x, s->role, data);
 }
 
+/* Bytes of the message came, which tell of its exchange. */
+static __attribute__((noinline)) void note(const struct http1_side *s)
+{
+	exchange_note(s->conn, s->role && s->interim ? s->announced : s->x);
+}
+
 void http1_count(struct http1_side *s, const struct chunk *ch, size_t n)
 {
 	s->draft->wire_bytes += n;
 	draft_seen(s->draft, ch->ts_ns);
+	if (exchange_asked(s->conn))
+		note(s);
 }
 
 static bool begin(struct conn *c, struct http1_side *s, const struct startline *line, const struct chunk *ch, size_t at)
@@ -250,6 +258,8 @@ size_t http1_feed(struct conn *c, struct http1_side *s, const struct chunk *ch)
 	else if (ended_in_hole(c, s, ch))
 		http1_lose(c, s);
 	n = feed_all(c, s, ch);
+	if (n < ch->data.n && s->x && exchange_asked(c))
+		note(s);
 	if (s->x && in_content(s)) {
 		exchange_progress(c, s->x, ch->ts_ns);
 		skip_content(c, s, ch->off + n);

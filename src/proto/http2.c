@@ -100,6 +100,7 @@ static inline struct h2stream *data_begin(struct conn *c, struct http2 *h, struc
 	if (!st)
 		return NULL;
 	d = exchange_side(st->x, role);
+	exchange_touch(c, st->x);
 	if (!d->seen && !f->length)
 		return st;
 	if (!d->seen)
@@ -114,6 +115,7 @@ static inline void data(struct conn *c, struct http2 *h, struct exchange *x, uns
 
 	draft_seen(d, h->now_ns);
 	d->wire_bytes += in.n;
+	exchange_touch(c, x);
 	exchange_content(c, x, role, in);
 	exchange_progress(c, x, h->now_ns);
 }
@@ -153,6 +155,7 @@ static void rst_stream(struct conn *c, struct http2 *h, struct h2side *s, unsign
 
 	if (!st || st->x->was_reset)
 		return;
+	exchange_touch(c, st->x);
 	/* NO_ERROR after a whole response only says: stop sending (RFC 9113 section 8.1) */
 	st->x->was_reset = !st->ended[1] || code != H2_NO_ERROR;
 	st->x->reset_code = code;

@@ -92,6 +92,7 @@ void http2_block_begin(struct conn *c, struct http2 *h, struct h2side *s, unsign
 	s->block_x = st->x;
 	s->block = exchange_side(st->x, !request);
 	draft_prefetch(s->block);
+	exchange_touch(c, st->x);
 	if (st->headers[!request] || s->block->body_bytes)
 		draft_trailers(s->block);
 	http2_touch(h, s, s->block);
@@ -202,6 +203,7 @@ void http2_block_feed(struct conn *c, struct http2 *h, unsigned side, struct sli
 	if (s->block) {
 		s->block->wire_bytes += in.n;
 		draft_seen(s->block, h->now_ns);
+		exchange_touch(c, s->block_x);
 	}
 	if (!s->block_broken && (!table_ready(c, s) || !read_fields(c, h, s, in, last)))
 		block_break(c, s);

@@ -26,6 +26,8 @@ struct conn_env {
 	/* Bytes of this side before stream offset `until` need not come any more. */
 	void (*skip)(void *ctx, struct conn *c, unsigned side, uint64_t until);
 	enum detail detail;           /* what may be left out */
+	const struct conn *bringing;  /* whose packet is at hand; NULL: nobody asks what it brings, which is ... */
+	struct brought *brought;      /* ... this */
 };
 
 struct conn {
@@ -45,6 +47,7 @@ struct conn {
 	void *handed;                 /* what the decoder hands to the next one, which owns it then; or NULL */
 	uint64_t begin[2];            /* offset of the first byte of what is spoken now */
 	uint32_t exchanges;           /* emitted */
+	uint32_t numbered;            /* and begun */
 };
 
 enum verdict { VERDICT_NO, VERDICT_MORE, VERDICT_YES };

@@ -73,6 +73,9 @@ HOLDS(body, c->body == 2048)
 HOLDS(flows, c->flows)
 HOLDS(stream_interval, c->stream_interval_ns == 30000000000)
 HOLDS(write, c->write && !strcmp(c->write, "x.pcap"))
+HOLDS(file_size, c->rotation.size == 5000000)
+HOLDS(file_time, c->rotation.seconds == 600)
+HOLDS(file_count, c->rotation.files == 7)
 HOLDS(spool, c->spool && !strcmp(c->spool, "/var/spool/x"))
 HOLDS(spool_size, c->spool_max == UINT64_C(2) << 30)
 HOLDS(strict, c->strict)
@@ -113,6 +116,9 @@ static const struct expect {
 	{"flows", NULL, NULL, flows_holds},
 	{"stream-interval", "30s", "0", stream_interval_holds},
 	{"write", "x.pcap", "y.pcap", write_holds},
+	{"file-size", "5", "5M", file_size_holds},
+	{"file-time", "10m", "10", file_time_holds},
+	{"file-count", "7", "8", file_count_holds},
 	{"spool", "/var/spool/x", "/y", spool_holds},
 	{"spool-size", "2G", "1G", spool_size_holds},
 	{"strict", NULL, NULL, strict_holds},
@@ -138,6 +144,8 @@ static const struct expect *expect_of(const struct opt *o)
 
 static const char *command_line(const struct opt *o)
 {
+	if (strncmp(o->name, "file-", 5) == 0)
+		return strcmp(o->name, "file-time") == 0 ? "replay|x.pcap|-w|y.pcap|-C|1" : "replay|x.pcap|-w|y.pcap|-G|1";
 	return o->commands & COMMAND_REPLAY ? "replay|x.pcap" : "watch";
 }
 
@@ -342,6 +350,13 @@ static void test_errors(void **state)
 		{NULL, "watch|--min-latency|soon", "--min-latency: "},
 		{NULL, "watch|--cidr|10.0.0.0/99", "--cidr: "},
 		{NULL, "watch|-f|tcp|port|80", "'port': a filter is given by '--filter' already"},
+		{NULL, "watch|-w|x|-C|0", "--file-size: '0' is no size: write millions of bytes, or a number with k, M or G"},
+		{NULL, "watch|-w|x|-C|99999999999999", "--file-size: '99999999999999' is no size"},
+		{NULL, "watch|-w|x|-G|0", "--file-time: '0' is no time: write seconds, or a number with m, h or d"},
+		{NULL, "watch|-w|x|-G|1|-W|0", "--file-count: '0' is no number from 1 to 1000000"},
+		{NULL, "watch|-w|x|-W|2", "--file-count says how many files, but not when one ends"},
+		{NULL, "watch|-C|1", "--file-size is for packets: name a file by '--write'"},
+		{NULL, "watch|-G|1|-w|-", "--file-time: standard output is but one file"},
 		{NULL, "watch|-w|-|-o|text", "--output: 'text' and the packets of '--write -'"},
 		{NULL, "watch|-w|-|-o|json:-", "--output: 'json:-' and"},
 		{"PERISCO_COUNT=no", "watch", "PERISCO_COUNT: 'no' is no number"},

@@ -42,6 +42,16 @@ static const char *file(const char *name)
 	return path;
 }
 
+static struct tap *open_tap(const char *path, size_t hold)
+{
+	return tap_open(&(struct pcapwrite_config){.path = path}, hold, error, sizeof error);
+}
+
+static int put(struct tap *t, uint64_t flow_id, const struct packet *pkt)
+{
+	return tap_packet(t, &(struct brought){.flow_id = flow_id}, pkt);
+}
+
 /* A packet whose bytes say which it is: its length and content depend on `n`. */
 static struct packet packet(uint32_t n, const struct iface *iface)
 {
@@ -137,7 +147,7 @@ static void pcapng_round(void **state)
 	const struct iface one = {.index = 7, .link = LINKTYPE_ETHERNET, .name = "veth1"},
 			   two = {.index = 263, .link = LINKTYPE_ETHERNET, .name = "veth1"};
 	const struct iface *ifaces[] = {&one, NULL, &two, &one};
-	struct tap *t = tap_open(file("x.pcapng"), 0, error, sizeof error);
+	struct tap *t = open_tap(file("x.pcapng"), 0);
 	struct packet p;
 	struct back *b;
 
@@ -145,12 +155,12 @@ static void pcapng_round(void **state)
 	assert_non_null(t);
 	for (uint32_t i = 0; i < 4; i++) {
 		p = packet(i, ifaces[i]);
-		assert_int_equal(tap_packet(t, i, &p), 0);
+		assert_int_equal(put(t, i, &p), 0);
 	}
 	tap_loss(t, 5, &(struct loss_record){"ring", 5, 500, 0}, 7, "veth1");
 	p = packet(4, &one);
 	p.link = LINKTYPE_RAW;
-	assert_int_equal(tap_packet(t, 0, &p), 0);
+	assert_int_equal(put(t, 0, &p), 0);
 	tap_loss(t, 6, &(struct loss_record){"file", 6, 0, 0}, 99, NULL);
 	assert_int_equal(tap_counts(t)->written, 5);
 	assert_int_equal(tap_close(t), 0);
@@ -189,13 +199,13 @@ static void pcapng_loss_in_place(void **state)
 	s = file_open(paths, 1, error, sizeof error);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fds[1]);
 	assert_int_equal(symlink(path, file("pipe.pcapng")), 0);
-	t = tap_open(file("pipe.pcapng"), 0, error, sizeof error);
+	t = open_tap(file("pipe.pcapng"), 0);
 	assert_non_null(t);
 	close(fds[1]);
 	for (uint32_t i = 0; i < 4; i++) {
 		struct packet p = packet(i, &iface);
 
-		tap_packet(t, 0, &p);
+		put(t, 0, &p);
 		if (i == 1)
 			tap_loss(t, 1234, &(struct loss_record){"ring", 10, 100, 0}, 3, "lo");
 		if (i == 2)
@@ -222,14 +232,14 @@ static void pcapng_loss_in_place(void **state)
 
 static void pcap_round(void **state)
 {
-	struct tap *t = tap_open(file("x.pcap"), 0, error, sizeof error);
+	struct tap *t = open_tap(file("x.pcap"), 0);
 	struct back *b;
 	struct packet p;
 
 	(void)state;
 	for (uint32_t i = 0; i < 500; i++) {
 		p = packet(i, NULL);
-		assert_int_equal(tap_packet(t, 0, &p), 0);
+		assert_int_equal(put(t, 0, &p), 0);
 	}
 	assert_int_equal(tap_close(t), 0);
 	b = read_back(file("x.pcap"));
@@ -243,17 +253,17 @@ static void pcap_round(void **state)
 static void pcap_links(void **state)
 {
 	static const uint8_t ip[40] = {0x45};
-	struct tap *t = tap_open(file("x.pcap"), 0, error, sizeof error);
+	struct tap *t = open_tap(file("x.pcap"), 0);
 	struct packet p = packet(1, NULL);
 	struct back *b;
 
 	(void)state;
-	assert_int_equal(tap_packet(t, 0, &p), 0);
+	assert_int_equal(put(t, 0, &p), 0);
 	p.link = LINKTYPE_LINUX_SLL;
-	assert_int_equal(tap_packet(t, 0, &p), -EINVAL);
+	assert_int_equal(put(t, 0, &p), -EINVAL);
 	assert_non_null(strstr(tap_error(t), "link type 113 does not fit into '/tmp/tap."));
 	p = (struct packet){.ts_ns = 1, .wire_len = 50, .link = LINKTYPE_RAW, .data = slice_of(ip, sizeof ip)};
-	assert_int_equal(tap_packet(t, 0, &p), 0);
+	assert_int_equal(put(t, 0, &p), 0);
 	assert_int_equal(tap_close(t), 0);
 	b = read_back(file("x.pcap"));
 	assert_int_equal(b->end, 0);
@@ -269,7 +279,7 @@ static void no_packets(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		struct tap *t = tap_open(file(names[i]), i == 1 ? 1 << 20 : 0, error, sizeof error);
+		struct tap *t = open_tap(file(names[i]), i == 1 ? 1 << 20 : 0);
 		struct back *b;
 
 		assert_int_equal(tap_close(t), 0);
@@ -286,14 +296,14 @@ static void no_packets(void **state)
 static void held_until_matched(void **state)
 {
 	static const uint32_t expect[] = {1, 4, 7, 10, 11, 12};
-	struct tap *t = tap_open(file("x.pcapng"), 1 << 20, error, sizeof error);
+	struct tap *t = open_tap(file("x.pcapng"), 1 << 20);
 	struct packet p;
 	struct back *b;
 
 	(void)state;
 	for (uint32_t i = 0; i < 12; i++) { /* flows 1, 2 and 3 in turn, and one of no flow */
 		p = packet(i, NULL);
-		assert_int_equal(tap_packet(t, i == 9 ? 0 : 1 + (i + 2) % 3, &p), 0);
+		assert_int_equal(put(t, i == 9 ? 0 : 1 + (i + 2) % 3, &p), 0);
 	}
 	assert_int_equal(tap_counts(t)->held, 11);
 	assert_int_equal(tap_counts(t)->written, 0);
@@ -305,13 +315,13 @@ static void held_until_matched(void **state)
 	assert_int_equal(tap_counts(t)->forgotten, 4);
 	assert_int_equal(tap_counts(t)->held, 3);
 	p = packet(11, NULL);
-	assert_int_equal(tap_packet(t, 1, &p), 0);
+	assert_int_equal(put(t, 1, &p), 0);
 	assert_int_equal(tap_match(t, 4), 0); /* matched before its first packet */
 	p = packet(12, NULL);
-	assert_int_equal(tap_packet(t, 4, &p), 0);
+	assert_int_equal(put(t, 4, &p), 0);
 	tap_forget(t, 1);
 	p = packet(13, NULL);
-	assert_int_equal(tap_packet(t, 1, &p), 0); /* another flow of this number: undecided */
+	assert_int_equal(put(t, 1, &p), 0); /* another flow of this number: undecided */
 	assert_int_equal(tap_counts(t)->written, 6);
 	assert_int_equal(tap_counts(t)->let_go, 0);
 	assert_int_equal(tap_close(t), 0);
@@ -325,7 +335,7 @@ static void held_until_matched(void **state)
 /* Memory is full: the flow that holds most loses its oldest packets, the small ones nothing. */
 static void largest_loses(void **state)
 {
-	struct tap *t = tap_open(file("x.pcap"), 256 << 10, error, sizeof error);
+	struct tap *t = open_tap(file("x.pcap"), 256 << 10);
 	uint32_t small = 0;
 	struct packet p;
 	struct back *b;
@@ -336,7 +346,7 @@ static void largest_loses(void **state)
 
 		p = packet(i, NULL);
 		small += is_small;
-		assert_int_equal(tap_packet(t, is_small ? 2 : 1, &p), 0);
+		assert_int_equal(put(t, is_small ? 2 : 1, &p), 0);
 	}
 	assert_int_equal(tap_counts(t)->held + tap_counts(t)->let_go, PACKETS);
 	assert_in_range(tap_counts(t)->held, 100, 256);
@@ -355,21 +365,21 @@ static void largest_loses(void **state)
 
 static void too_large(void **state)
 {
-	struct tap *t = tap_open(file("x.pcap"), 16 << 10, error, sizeof error);
+	struct tap *t = open_tap(file("x.pcap"), 16 << 10);
 	static uint8_t bytes[64 << 10];
 	struct packet p = packet(1, NULL);
 
 	(void)state;
 	p.data.n = p.wire_len = 60;
-	assert_int_equal(tap_packet(t, 1, &p), 0);
+	assert_int_equal(put(t, 1, &p), 0);
 	p.data = slice_of(bytes, sizeof bytes);
 	p.wire_len = sizeof bytes;
-	assert_int_equal(tap_packet(t, 1, &p), 0);
+	assert_int_equal(put(t, 1, &p), 0);
 	assert_int_equal(tap_counts(t)->let_go, 1);
 	assert_int_equal(tap_counts(t)->held, 1);
 	p = packet(0, NULL);
 	p.data.n = p.wire_len = 0;
-	assert_int_equal(tap_packet(t, 2, &p), 0); /* nothing captured at all */
+	assert_int_equal(put(t, 2, &p), 0); /* nothing captured at all */
 	assert_int_equal(tap_match(t, 2), 0);
 	assert_int_equal(tap_counts(t)->written, 1);
 	tap_close(t);
@@ -379,23 +389,33 @@ static void too_large(void **state)
 /* Decided flows stay known; when they alone fill the memory there is no more. */
 static void flows_fill_memory(void **state)
 {
-	struct tap *t = tap_open(file("x.pcap"), 16 << 10, error, sizeof error);
+	struct tap *t = open_tap(file("x.pcap"), 16 << 10);
 	struct packet p = packet(1, NULL);
 	uint64_t id = 1;
 
 	(void)state;
-	assert_int_equal(tap_packet(t, UINT64_MAX, &p), 0);
+	assert_int_equal(put(t, UINT64_MAX, &p), 0);
 	while (tap_match(t, id) == 0 && id < 1000)
 		id++;
 	assert_in_range(id, 100, 999);
 	assert_non_null(strstr(tap_error(t), "--memory"));
-	assert_int_equal(tap_packet(t, 5000, &p), 0);
+	assert_int_equal(put(t, 5000, &p), 0);
 	assert_int_equal(tap_counts(t)->let_go, 2);
 	for (uint64_t i = 1; i < id; i++)
 		tap_forget(t, i);
 	assert_int_equal(tap_match(t, 5000), 0);
 	tap_close(t);
 	unlink(file("x.pcap"));
+}
+
+/* Of a packet that it is told by. */
+static struct brought brought_by(uint64_t flow_id, uint32_t n)
+{
+	struct brought b = {.flow_id = flow_id, .n = n % (BROUGHT_MAX + 3)};
+
+	for (uint32_t i = 0; i < b.n && i < BROUGHT_MAX; i++)
+		b.exchange[i] = n * 31 + i;
+	return b;
 }
 
 /* Against a plain model: with room enough nothing is missing, else each flow keeps its newest packets, in order. */
@@ -405,6 +425,7 @@ static void hold_model(size_t memory, bool complete)
 	struct hold *h = hold_new(memory);
 	size_t n[FLOWS] = {0}, taken[FLOWS] = {0}, held = 0;
 	uint64_t random = 7, gone = 0;
+	struct brought b, expect;
 	struct hold_flow *f;
 	struct packet p;
 
@@ -419,7 +440,7 @@ static void hold_model(size_t memory, bool complete)
 			held -= hold_forget(h, f);
 			taken[id - 1] = n[id - 1];
 			assert_null(hold_find(h, id));
-		} else if (what < 3 && hold_take(h, f, &p)) {
+		} else if (what < 3 && hold_take(h, f, &p, &b)) {
 			uint32_t which;
 
 			memcpy(&which, p.data.p, 4);
@@ -428,9 +449,12 @@ static void hold_model(size_t memory, bool complete)
 				assert_true(++taken[id - 1] < n[id - 1]);
 			assert_int_equal(kept[id - 1][taken[id - 1]++], which);
 			assert_memory_equal(p.data.p, packet(which, NULL).data.p, p.data.n);
+			expect = brought_by(id, which);
+			assert_memory_equal(&b, &expect, sizeof b);
 		} else {
 			p = packet(i, NULL);
-			hold_put(h, f, &p);
+			b = brought_by(id, i);
+			hold_put(h, f, &p, &b);
 			kept[id - 1][n[id - 1]++] = i;
 			held += 1 - (hold_let_go(h) - gone);
 			gone = hold_let_go(h);
@@ -453,15 +477,15 @@ static void hold_against_model(void **state)
 
 static void full_disk(void **state)
 {
-	struct tap *t = tap_open("/dev/full", 0, error, sizeof error);
+	struct tap *t = open_tap("/dev/full", 0);
 	struct packet p = packet(1, NULL);
 
 	(void)state;
 	assert_non_null(t);
-	assert_int_equal(tap_packet(t, 0, &p), 0);
+	assert_int_equal(put(t, 0, &p), 0);
 	assert_int_equal(tap_flush(t), -ENOSPC);
 	assert_string_equal(tap_error(t), "cannot write to '/dev/full': No space left on device");
-	assert_int_equal(tap_packet(t, 0, &p), -ENOSPC);
+	assert_int_equal(put(t, 0, &p), -ENOSPC);
 	assert_int_equal(tap_close(t), -ENOSPC);
 }
 
@@ -469,7 +493,7 @@ static void full_disk(void **state)
 static void cut_behind_whole(void **state)
 {
 	struct rlimit limit, low;
-	struct tap *t = tap_open(file("x.pcapng"), 0, error, sizeof error);
+	struct tap *t = open_tap(file("x.pcapng"), 0);
 	struct back *b;
 	int err = 0;
 
@@ -481,7 +505,7 @@ static void cut_behind_whole(void **state)
 	for (uint32_t i = 0; i < PACKETS && !err; i++) {
 		struct packet p = packet(i, NULL);
 
-		err = tap_packet(t, 0, &p);
+		err = put(t, 0, &p);
 	}
 	assert_int_equal(err, -EFBIG);
 	assert_int_equal(tap_close(t), -EFBIG);
@@ -504,9 +528,9 @@ static void gone_reader(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(pipe(fds), 0);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fds[1]);
-	t = tap_open(path, 0, error, sizeof error);
+	t = open_tap(path, 0);
 	close(fds[0]);
-	assert_int_equal(tap_packet(t, 0, &p), 0);
+	assert_int_equal(put(t, 0, &p), 0);
 	assert_int_equal(tap_flush(t), -EPIPE);
 	assert_int_equal(tap_close(t), -EPIPE);
 	close(fds[1]);
@@ -515,9 +539,9 @@ static void gone_reader(void **state)
 static void refusals(void **state)
 {
 	(void)state;
-	assert_null(tap_open("/nowhere/at/all.pcap", 0, error, sizeof error));
+	assert_null(open_tap("/nowhere/at/all.pcap", 0));
 	assert_string_equal(error, "cannot write to '/nowhere/at/all.pcap': No such file or directory");
-	assert_null(tap_open("/tmp", 1 << 20, error, sizeof error));
+	assert_null(open_tap("/tmp", 1 << 20));
 	assert_string_equal(error, "cannot write to '/tmp': Is a directory");
 }
 
