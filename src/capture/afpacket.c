@@ -264,6 +264,7 @@ static void afpacket_counts(struct source *s, struct counts *ret)
 	struct afpacket *a = (struct afpacket *)s;
 
 	*ret = a->counts;
+	ret->ring = a->frames.map_n;
 	for (size_t i = 0; i < a->nics.n; i++) {
 		ret->interfaces += !a->nics.v[i].gone_ns && !a->nics.v[i].failed;
 		ret->failed += !a->nics.v[i].gone_ns && a->nics.v[i].failed;

@@ -40,6 +40,8 @@ struct counts {
 	uint64_t unread, oversize;       /* of these, for the causes "copy" and "size"; all others for "ring" */
 	const uint64_t *by_cpu;          /* packets dropped, by CPU: as long as the source lives; NULL: not known */
 	unsigned cpus;
+	uint64_t ring, ring_used;        /* bytes of the buffer from the kernel, and of these, filled now; used 0: not known */
+	uint64_t ring_peak;              /* the most that was filled */
 	uint64_t copies, copy_bytes;     /* not offered, because another interface showed them: packets, and their payload */
 	uint64_t elided, elided_bytes;   /* not offered, because they were not wanted: packets, and payload of packets */
 };

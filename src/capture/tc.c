@@ -42,6 +42,7 @@ struct tc {
 	uint64_t stepped;     /* boot time; a program was attached, or taken off */
 	uint64_t told;        /* boot time; losses were */
 	uint64_t lost;        /* shared.lost when they were */
+	uint64_t ring_peak;   /* bytes that lay in the ring, at most */
 	int epoll;            /* the bell, and news of interfaces */
 	bool idle;            /* the last look was in vain */
 	bool more;            /* the last batch left something in the ring */
@@ -113,6 +114,7 @@ static int drain(struct tc *t, packet_fn fn, void *ctx)
 static int wait_for_packets(struct tc *t, int timeout_ms)
 {
 	struct epoll_event ready[2];
+	unsigned long filled;
 	int n;
 
 	if (t->more || t->stopped || follow_waits(&t->follow))
@@ -122,9 +124,14 @@ static int wait_for_packets(struct tc *t, int timeout_ms)
 	ring_free(&t->ring);
 	if (timeout_ms)
 		__atomic_exchange_n(&t->load.shared->want_wake, t->idle ? WAKE_ANY : WAKE_BIG, __ATOMIC_SEQ_CST);
-	if (ring_end(&t->ring) - t->ring.at > (t->idle ? 0 : t->load.shared->nap_room)) /* the bell, if it rang, was before */
+	filled = ring_end(&t->ring) - t->ring.at;
+	if (filled > (t->idle ? 0 : t->load.shared->nap_room)) /* the bell, if it rang, was before */
 		timeout_ms = 0;
 	n = epoll_wait(t->epoll, ready, 2, timeout_ms);
+	if (timeout_ms)
+		filled = ring_end(&t->ring) - t->ring.at;
+	if (filled > t->ring_peak)
+		t->ring_peak = filled;
 	__atomic_store_n(&t->load.shared->want_wake, WAKE_NOT, __ATOMIC_RELAXED); /* awake: no bell, nor a look for one */
 	if (n < 0)
 		return 0;
@@ -270,6 +277,9 @@ static void tc_counts(struct source *s, struct counts *ret)
 
 	ports_count(&t->follow.ports, ret);
 	ret->waiting = t->follow.waiting;
+	ret->ring = t->load.ring_size;
+	ret->ring_used = ring_end(&t->ring) - t->ring.at;
+	ret->ring_peak = t->ring_peak;
 	ret->filtered = gate_refused(&t->gate);
 }
 

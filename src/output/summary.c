@@ -120,7 +120,7 @@ static const struct counter {
 	const char *help;
 	size_t at;
 } counters[] = {
-#define X(name, help) {help, offsetof(struct stats, name)},
+#define X(name, unit, help) {help, offsetof(struct stats, name)},
 	PERISCO_STATS(X)
 #undef X
 };

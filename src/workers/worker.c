@@ -153,6 +153,8 @@ static void publish(struct worker *w)
 	pthread_mutex_lock(&w->lock);
 	w->told.stats = *engine_stats(w->engine);
 	w->told.ignoreds = engine_ignored(w->engine, w->told.ignored);
+	w->told.flows = engine_flows(w->engine);
+	w->told.memory = engine_memory(w->engine);
 	pthread_mutex_unlock(&w->lock);
 }
 

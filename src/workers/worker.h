@@ -13,6 +13,7 @@ struct worker_told {
 	struct stats stats;
 	struct ignored ignored[IGNORED_MAX];
 	unsigned ignoreds;
+	size_t flows, memory;
 };
 
 struct worker {

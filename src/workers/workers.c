@@ -173,7 +173,7 @@ void workers_finish(struct workers *w)
 
 static void add_stats(struct stats *sum, const struct stats *s)
 {
-#define X(name, help) sum->name += s->name;
+#define X(name, unit, help) sum->name += s->name;
 	PERISCO_STATS(X)
 #undef X
 }
@@ -215,4 +215,22 @@ unsigned workers_ignored(struct workers *w, struct ignored ret[IGNORED_MAX])
 			n = add_ignored(ret, n, &told.ignored[k]);
 	}
 	return n;
+}
+
+size_t workers_flows(struct workers *w)
+{
+	size_t sum = engine_flows(w->engine);
+
+	for (unsigned i = 0; i < w->n; i++)
+		sum += worker_told(&w->worker[i]).flows;
+	return sum;
+}
+
+size_t workers_memory(struct workers *w)
+{
+	size_t sum = engine_memory(w->engine);
+
+	for (unsigned i = 0; i < w->n; i++)
+		sum += worker_told(&w->worker[i]).memory;
+	return sum;
 }

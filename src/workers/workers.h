@@ -47,5 +47,7 @@ void workers_finish(struct workers *w);
 /* As engine.h has them: of all together, as far as they are. */
 struct stats workers_stats(struct workers *w);
 unsigned workers_ignored(struct workers *w, struct ignored ret[IGNORED_MAX]);
+size_t workers_flows(struct workers *w);
+size_t workers_memory(struct workers *w);
 
 #endif
