@@ -41,11 +41,11 @@ ARCH     := $(if $(filter x86_64,$(shell uname -m)),-march=x86-64-v2)
 ALL_CFLAGS = -std=gnu17 -pthread $(WARN) $(CFLAGS) $(ARCH) $(SANFLAGS) -D_GNU_SOURCE -Isrc -Ibpf -I$B/gen $(LLHTTP_CFLAGS) \
              $(if $(HAVE_TC),-DHAVE_TC $(shell pkg-config --cflags libnl-3.0)) -DPERISCO_VERSION='"$(VERSION)"'
 VERSION  := $(shell cat VERSION)
-LDLIBS   := -lpcap -lnghttp2 -lz -lcurl -ljansson -lrdkafka -lzstd $(LLHTTP_LIBS) $(if $(HAVE_TC),$(shell pkg-config --libs libxdp libbpf libnl-3.0 libnl-route-3.0))
+LDLIBS   := -lpcap -lnghttp2 -lz -lcurl -ljansson -lrdkafka -lzstd -lmicrohttpd $(LLHTTP_LIBS) $(if $(HAVE_TC),$(shell pkg-config --libs libxdp libbpf libnl-3.0 libnl-route-3.0))
 
 TC_SRC   := $(wildcard src/capture/tc*.c src/capture/link.c) src/capture/live.c
 CORE_SRC := $(wildcard src/base/*.c src/packet/*.c src/reassembly/*.c src/proto/*.c src/engine/*.c)
-EDGE_SRC := $(filter-out $(TC_SRC),$(wildcard src/capture/*.c src/output/*.c src/sink/*.c src/cli/*.c src/workers/*.c)) $(if $(HAVE_TC),$(TC_SRC))
+EDGE_SRC := $(filter-out $(TC_SRC),$(wildcard src/capture/*.c src/output/*.c src/sink/*.c src/metrics/*.c src/cli/*.c src/workers/*.c)) $(if $(HAVE_TC),$(TC_SRC))
 BPF_SRC  := $(if $(HAVE_TC),$(wildcard bpf/*/*.bpf.c))
 TOOL_SRC := $(wildcard tools/*.c)
 UNIT_SRC := $(filter-out $(if $(HAVE_TC),,tests/unit/tc_%.c),$(wildcard tests/unit/*.c))
@@ -61,7 +61,7 @@ UNITS := $(UNIT_SRC:tests/unit/%.c=$B/unit/%)
 CORPUS:= $(FUZZ_SRC:tests/fuzz/%.c=$B/corpus/%)
 FUZZ  := $(FUZZ_SRC:tests/fuzz/%.c=$B/fuzz/%)
 
-.PHONY: all tests check live-check fuzz bench live-bench compat install clean help
+.PHONY: all tests check live-check fuzz bench live-bench compat metrics-doc install clean help
 .SECONDARY:
 all: $B/perisco $(TOOLS)
 
@@ -115,6 +115,10 @@ live-bench: all
 	B=$B scripts/live-bench
 compat: all
 	B=$B scripts/compat
+
+# The list in doc/metrics.md is the program's own.
+metrics-doc: $B/perisco
+	sed -i '/^| metric /,$$d' doc/metrics.md && $B/perisco help metrics >>doc/metrics.md
 
 install: all
 	install -D -m 755 $B/perisco $(DESTDIR)$(PREFIX)/bin/perisco

@@ -15,7 +15,8 @@ may() {
 	identity) echo base packet identity ;;
 	sink) echo base sink ;;
 	output) echo base packet record.h sink output ;;
-	cli) echo base packet record.h capture sink output cli ;;
+	metrics) echo base packet record.h capture/source.h sink/courier.h output metrics ;;
+	cli) echo base packet record.h capture sink output metrics/address.h cli ;;
 	*) echo none ;;
 	esac
 }

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "metrics/metrics.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "metrics/page.h"
+#include "metrics/server.h"
+
+#define TELL_EVERY_MS 500
+#define STUCK_MS      10000 /* without a turn */
+
+struct metrics {
+	struct traffic *traffic;
+	struct server *server;
+	_Atomic uint64_t turned_ms; /* CLOCK_MONOTONIC */
+	uint64_t told_ms;           /* the run's own, */
+	struct told next;           /* ... as is this, which becomes */
+	pthread_mutex_t lock;
+	struct told told;           /* ... this, with the lock */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* --- the pages --- */
+
+static bool write_page(struct metrics *m, struct page *p, struct told *told)
+{
+	struct traffic_view view;
+
+	if (!told || !traffic_view(m->traffic, &view))
+		return false;
+	pthread_mutex_lock(&m->lock);
+	*told = m->told;
+	pthread_mutex_unlock(&m->lock);
+	page_traffic(p, &view);
+	traffic_view_release(&view);
+	page_told(p, told);
+	page_process(p);
+	return page_end(p);
+}
+
+static struct reply words(unsigned status, const char *text)
+{
+	char *copy = strdup(text);
+
+	return (struct reply){status, (uint8_t *)copy, copy ? strlen(copy) : 0};
+}
+
+static struct reply metrics_page(struct metrics *m)
+{
+	struct told *told = malloc(sizeof *told);
+	struct page p;
+	bool done;
+
+	page_begin(&p);
+	done = write_page(m, &p, told);
+	free(told);
+	if (done)
+		return (struct reply){200, p.buf.p, p.buf.n};
+	page_release(&p);
+	return words(500, "out of memory\n");
+}
+
+static struct reply health(struct metrics *m)
+{
+	if (now_ms() - m->turned_ms < STUCK_MS)
+		return words(200, "ok\n");
+	return words(503, "nothing was read, nor waited for, for 10 seconds\n");
+}
+
+static struct reply readiness(struct metrics *m)
+{
+	bool ready;
+
+	pthread_mutex_lock(&m->lock);
+	ready = m->told.ready;
+	pthread_mutex_unlock(&m->lock);
+	return ready ? words(200, "ok\n") : words(503, "not all that is there is attached to\n");
+}
+
+static struct reply answer(void *ctx, const char *path)
+{
+	static const struct {
+		const char *path;
+		struct reply (*reply)(struct metrics *m);
+	} pages[] = {{"/metrics", metrics_page}, {"/healthz", health}, {"/readyz", readiness}};
+
+	for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+		if (strcmp(pages[i].path, path) == 0)
+			return pages[i].reply(ctx);
+	return (struct reply){0};
+}
+
+/* --- the run's side --- */
+
+int metrics_open(struct metrics **ret, const struct address *at, char name[ADDRESS_MAX], char *error, size_t n)
+{
+	struct metrics *m = calloc(1, sizeof *m);
+	uint64_t seed = 0;
+	int fd;
+
+	*ret = m;
+	snprintf(error, n, "out of memory");
+	if (!m)
+		return -ENOMEM;
+	pthread_mutex_init(&m->lock, NULL);
+	m->turned_ms = now_ms();
+	if (getrandom(&seed, sizeof seed, 0) == sizeof seed)
+		m->traffic = traffic_new(seed);
+	fd = m->traffic ? address_listen(at, name, error, n) : -ENOMEM;
+	m->server = fd >= 0 ? server_new(fd, answer, m) : NULL;
+	if (m->server)
+		return 0;
+	if (fd >= 0)
+		snprintf(error, n, "--metrics: out of memory or of threads");
+	metrics_close(m);
+	*ret = NULL;
+	return fd < 0 ? fd : -ENOMEM;
+}
+
+void metrics_record(struct metrics *m, const struct record *r)
+{
+	traffic_record(m->traffic, r);
+}
+
+struct told *metrics_turn(struct metrics *m)
+{
+	uint64_t now = now_ms();
+
+	m->turned_ms = now;
+	if (m->told_ms && now - m->told_ms < TELL_EVERY_MS)
+		return NULL;
+	m->told_ms = now;
+	memset(&m->next, 0, sizeof m->next);
+	return &m->next;
+}
+
+void metrics_tell(struct metrics *m)
+{
+	pthread_mutex_lock(&m->lock);
+	m->told = m->next;
+	pthread_mutex_unlock(&m->lock);
+}
+
+void metrics_close(struct metrics *m)
+{
+	if (!m)
+		return;
+	server_free(m->server);
+	traffic_free(m->traffic);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
