@@ -7,6 +7,7 @@
 
 #include "cli/help.h"
 #include "cli/parse.h"
+#include "metrics/table.h"
 #include "run.h"
 
 /* A standard stream that is closed must not become a file of ours. */
@@ -55,6 +56,9 @@ static enum exit_code obey(const struct config *c)
 		break;
 	case ASK_ENVIRONMENT:
 		help_environment(stdout);
+		break;
+	case ASK_METRICS:
+		metrics_help(stdout);
 		break;
 	case ASK_VERSION:
 		puts("perisco " PERISCO_VERSION);

@@ -137,11 +137,12 @@ static enum exit_code open_packets(struct outlet *o, size_t hold, char *error, s
 	return EXIT_FINE;
 }
 
-enum exit_code outlet_open(struct outlet *o, const struct config *config, size_t hold, char *error, size_t n)
+enum exit_code outlet_open(struct outlet *o, const struct config *config, struct metrics *metrics, size_t hold, char *error,
+			   size_t n)
 {
 	enum exit_code code;
 
-	*o = (struct outlet){.config = config};
+	*o = (struct outlet){.config = config, .metrics = metrics};
 	pthread_mutex_init(&o->lock, NULL);
 	code = open_records(o, error, n);
 	return code ? code : open_packets(o, hold, error, n);
@@ -191,6 +192,8 @@ void outlet_record(struct outlet *o, struct outputs *mine, const struct record *
 		return;
 	if (record->kind == RECORD_EXCHANGE && !record->exchange.progress && !admit(o))
 		return;
+	if (o->metrics)
+		metrics_record(o->metrics, record);
 	if (record->kind == RECORD_EXCHANGE && (o->tap_flows || o->tap_tells))
 		tell_packets(o, record);
 	wrote_records(o, outputs_write(mine, record));

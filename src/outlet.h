@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "cli/config.h"
+#include "metrics/metrics.h"
 #include "output/output.h"
 #include "output/tap.h"
 
@@ -16,6 +17,7 @@ struct outlet {
 	const struct config *config;
 	struct outputs_config outputs_config;
 	struct outputs *outputs;
+	struct metrics *metrics; /* NULL: nobody wants any */
 	struct tap *tap;         /* NULL: no packets are written */
 	bool tap_flows;          /* it gets the flows of selected exchanges, else every packet, which is for one thread alone */
 	bool tap_tells;          /* it is told what packets and exchanges teach, which two threads cannot without a lock */
@@ -28,10 +30,12 @@ struct outlet {
 };
 
 /*
- * Opens the outputs and the packet file that are asked for. `hold` is the memory for packets of flows that are not decided yet; 0:
- * every packet is wanted. EXIT_FINE, or another with a line in `error`; close it in both cases.
+ * Opens the outputs and the packet file that are asked for; what is selected is counted in `metrics`, which may be NULL. `hold` is
+ * the memory for packets of flows that are not decided yet; 0: every packet is wanted. EXIT_FINE, or another with a line in `error`;
+ * close it in both cases.
  */
-enum exit_code outlet_open(struct outlet *o, const struct config *config, size_t hold, char *error, size_t n);
+enum exit_code outlet_open(struct outlet *o, const struct config *config, struct metrics *metrics, size_t hold, char *error,
+			   size_t n);
 
 /* Is enough written, or can no more be? */
 bool outlet_is_done(const struct outlet *o);

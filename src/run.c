@@ -18,6 +18,7 @@
 #include "degrade.h"
 #include "outlet.h"
 #include "output/summary.h"
+#include "tell.h"
 #include "workers/workers.h"
 
 #define POLL_MS       100
@@ -29,6 +30,7 @@ struct run {
 	struct source *source;
 	struct filter *filter;   /* NULL: every packet */
 	bool attaching;          /* programs are still to be attached, which was said */
+	struct metrics *metrics; /* NULL: nobody wants any */
 	struct outlet outlet;
 	struct desk *desk;       /* this thread's, then those of the workers' threads */
 	unsigned desks;
@@ -247,10 +249,27 @@ static int open_source(struct run *r)
 	return r->source ? 0 : fail(r, code, error);
 }
 
+/* First of all: whoever asks for a page learns that we are not ready yet. */
+static int open_metrics(struct run *r)
+{
+	const struct config *c = r->config;
+	char error[512] = "", name[ADDRESS_MAX];
+	struct address address;
+
+	if (!c->metrics)
+		return 0;
+	address_parse(&address, c->metrics);
+	if (metrics_open(&r->metrics, &address, name, error, sizeof error) < 0)
+		return fail(r, EXIT_OUTPUT, error);
+	if (!c->quiet)
+		say("metrics: http://%s/metrics", name);
+	return 0;
+}
+
 static int open_outlet(struct run *r, size_t hold)
 {
 	char error[512] = "";
-	enum exit_code code = outlet_open(&r->outlet, r->config, hold, error, sizeof error);
+	enum exit_code code = outlet_open(&r->outlet, r->config, r->metrics, hold, error, sizeof error);
 
 	return code ? fail(r, code, error) : 0;
 }
@@ -332,7 +351,9 @@ static int open_all(struct run *r)
 	const struct config *c = r->config;
 	size_t hold = c->write && select_any(c->select) ? c->memory / 4 : 0;
 
-	return open_source(r) || open_outlet(r, hold) || open_desks(r) || open_workers(r, c->memory - hold) ? -1 : 0;
+	if (open_metrics(r) || open_source(r) || open_outlet(r, hold))
+		return -1;
+	return open_desks(r) || open_workers(r, c->memory - hold) ? -1 : 0;
 }
 
 static struct summary summarise(struct run *r)
@@ -384,6 +405,18 @@ static void tell_progress(struct run *r)
 		summary_progress(&s, stderr);
 	}
 	r->progress = now.tv_sec + PROGRESS_SECS;
+}
+
+static void tell_metrics(struct run *r)
+{
+	struct told *t = metrics_turn(r->metrics);
+
+	if (!t)
+		return;
+	t->summary = summarise(r);
+	t->memory_limit = r->config->memory;
+	tell(t, r->source, r->workers, r->outlet.outputs);
+	metrics_tell(r->metrics);
 }
 
 static void flush(struct run *r)
@@ -451,6 +484,8 @@ static void rest(struct run *r)
 		say_attached(r);
 	if (r->config->verbose)
 		tell_progress(r);
+	if (r->metrics)
+		tell_metrics(r);
 }
 
 /* Takes packets until there are no more, or somebody had enough. Returns 0 or the source's negative errno. */
@@ -475,6 +510,13 @@ static int pump(struct run *r)
 	return rc < 0 && !interrupted && !is_done(r) ? rc : 0;
 }
 
+/* When no thread has records any more. */
+static void close_metrics(struct run *r)
+{
+	metrics_close(r->metrics);
+	r->metrics = NULL;
+}
+
 static void finish(struct run *r, int err)
 {
 	const char *why = r->source->error;
@@ -488,6 +530,7 @@ static void finish(struct run *r, int err)
 		fail(r, err == -EBADMSG ? EXIT_BROKEN : is_live(r) ? EXIT_OTHER : EXIT_INPUT, *why ? why : strerror(-err));
 	s = summarise(r);
 	close_desks(r);
+	close_metrics(r);
 	outlet_close(&r->outlet);
 	if (!r->config->quiet && r->outlet.err != -EPIPE)
 		summary_print(&s, r->config->verbose, stderr);
@@ -507,6 +550,7 @@ enum exit_code run(const struct config *config)
 	}
 	workers_free(r.workers);
 	close_desks(&r);
+	close_metrics(&r);
 	outlet_close(&r.outlet);
 	filter_free(r.filter);
 	if (r.source)

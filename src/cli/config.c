@@ -41,6 +41,7 @@ void config_release(struct config *c)
 	free(c->filter);
 	words_release(&c->properties);
 	free(c->spool);
+	free(c->metrics);
 	free(c->write);
 	select_free(c->select);
 	view_release(&c->view);

@@ -42,7 +42,7 @@ int words_add(struct words *w, const char *s, size_t n);
 void words_release(struct words *w);
 
 struct config {
-	enum { ASK_RUN, ASK_USAGE, ASK_HELP, ASK_ENVIRONMENT, ASK_VERSION } ask;
+	enum { ASK_RUN, ASK_USAGE, ASK_HELP, ASK_ENVIRONMENT, ASK_METRICS, ASK_VERSION } ask;
 	unsigned command;          /* an enum command; 0 only when help is asked for and no command was named */
 	struct words files;        /* of replay */
 	struct words interfaces;   /* of watch: names and globs; none: every veth */
@@ -58,6 +58,7 @@ struct config {
 	char *spool;               /* NULL: records do not wait on disk */
 	uint64_t spool_max;        /* bytes, of each output */
 	bool strict;
+	char *metrics;             /* where the page for Prometheus is served, as address_parse has it; NULL: nowhere */
 	char *write;               /* NULL: no packets are written */
 	struct rotation rotation;  /* of what is written: only its limits */
 	bool flows;

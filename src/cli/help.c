@@ -58,7 +58,8 @@ static void print_perisco(FILE *out)
 	for (size_t i = 0; i < commands_n; i++)
 		fprintf(out, "\n  perisco %s %s\n\n%s\n", commands[i].name, commands[i].synopsis, commands[i].help);
 	fputs("\n'perisco help watch' and 'perisco help replay' list the options; 'perisco help\n"
-	      "environment' lists the variables that may stand for them.\n"
+	      "environment' lists the variables that may stand for them, 'perisco help metrics'\n"
+	      "what --metrics tells.\n"
 	      "\nExit status:\n",
 	      out);
 #define X(name, number, help) fprintf(out, "  %d  %s\n", number, help);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/value.h"
+#include "metrics/address.h"
 #include "output/duration.h"
 
 static void *field(struct config *c, const struct opt *o)
@@ -60,6 +61,16 @@ static int set_text(struct config *c, const struct opt *o, const char *value, ch
 	free(*text);
 	*text = copy;
 	return 0;
+}
+
+static int set_address(struct config *c, const struct opt *o, const char *value, char *error, size_t n)
+{
+	struct address address;
+
+	if (address_parse(&address, value))
+		return set_text(c, o, value, error, n);
+	snprintf(error, n, "'%s' is no address: write 9090, 0.0.0.0:9090 or [::1]:9090", value);
+	return -EINVAL;
 }
 
 /* Each value stands for itself, or several in one are separated by commas. */
@@ -337,6 +348,8 @@ const struct opt opts[] = {
 	{"spool-size", 0, "SIZE", BOTH, OPT_SEND, set_spool_size, AT(spool_max), false, "the most for each of them; default: 1G"},
 	{"strict", 0, NULL, BOTH, OPT_SEND, set_flag, AT(strict), false, "do not start while one of them is away"},
 	{"property", 'X', "KEY=VALUE", BOTH, OPT_SEND, set_word, AT(properties), true, "of librdkafka: acks=1"},
+	{"metrics", 0, "[HOST:]PORT", BOTH, OPT_SEND, set_address, AT(metrics), false,
+	 "serve a page for Prometheus; HOST: 127.0.0.1"},
 
 	{"memory", 0, "SIZE", BOTH, OPT_LIMITS, set_memory, AT(memory), false, "the most to use; default: 256M"},
 	{"cpu-budget", 0, "SHARE", WATCH, OPT_LIMITS, set_share, AT(cpu_budget_ns), false,

@@ -249,8 +249,10 @@ static int parse_help(struct parse *p, const char *topic)
 		p->config->command = info->command;
 	else if (topic && strcmp(topic, "environment") == 0)
 		p->config->ask = ASK_ENVIRONMENT;
+	else if (topic && strcmp(topic, "metrics") == 0)
+		p->config->ask = ASK_METRICS;
 	else if (topic && strcmp(topic, "help") != 0)
-		return complain(p, "no help on '%s'; there is 'perisco help [watch|replay|environment]'", topic);
+		return complain(p, "no help on '%s'; there is 'perisco help [watch|replay|environment|metrics]'", topic);
 	return 0;
 }
 
@@ -293,7 +295,8 @@ static bool is_opt(const char *name)
 const char *cli_stray(char *const *env, size_t *at, char name[CLI_STRAY_MAX])
 {
 	/* The last is the name that container images give to what they carry. */
-	static const char *const others[] = {"PERISCO_SERVICE_*", "PERISCO_PORT", "PERISCO_PORT_*", "PERISCO_VERSION"};
+	static const char *const others[] = {"PERISCO_SERVICE_*", "PERISCO_PORT", "PERISCO_PORT_*", "PERISCO_METRICS_SERVICE_*",
+					     "PERISCO_METRICS_PORT", "PERISCO_METRICS_PORT_*", "PERISCO_VERSION"};
 
 	for (const char *var; (var = env[*at]);) {
 		bool known;

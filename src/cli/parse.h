@@ -15,7 +15,7 @@ int cli_parse(struct config *c, int argc, char **argv, char *const *env, char *e
 /*
  * The next variable of the environment that looks like an option and is none, from *at on, which the call moves on: a
  * mistyped name should not be passed over in silence. NULL when there are no more. Names that Kubernetes makes for a service
- * called perisco (PERISCO_PORT_80_TCP, ...) are left out. `name` gets the name and is returned.
+ * called perisco (PERISCO_PORT_80_TCP, ...) or perisco-metrics are left out. `name` gets the name and is returned.
  */
 #define CLI_STRAY_MAX 64
 const char *cli_stray(char *const *env, size_t *at, char name[CLI_STRAY_MAX]);

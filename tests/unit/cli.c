@@ -80,6 +80,7 @@ HOLDS(spool, c->spool && !strcmp(c->spool, "/var/spool/x"))
 HOLDS(spool_size, c->spool_max == UINT64_C(2) << 30)
 HOLDS(strict, c->strict)
 HOLDS(property, c->properties.n == 1 && !strcmp(c->properties.v[0], "acks=1"))
+HOLDS(metrics, c->metrics && !strcmp(c->metrics, "[::1]:9090"))
 HOLDS(memory, c->memory == 64 << 20)
 HOLDS(ring, c->ring == 1 << 20)
 HOLDS(workers, c->workers == 4)
@@ -123,6 +124,7 @@ static const struct expect {
 	{"spool-size", "2G", "1G", spool_size_holds},
 	{"strict", NULL, NULL, strict_holds},
 	{"property", "acks=1", "acks=all", property_holds},
+	{"metrics", "[::1]:9090", "9090", metrics_holds},
 	{"memory", "64M", "1G", memory_holds},
 	{"cpu-budget", "1.25%", "0", cpu_budget_holds},
 	{"ring", "1MiB", "128k", ring_holds},
@@ -302,6 +304,7 @@ static void test_asking(void **state)
 	check_ask("replay|--help", ASK_HELP, COMMAND_REPLAY);
 	check_ask("--version", ASK_VERSION, 0);
 	check_ask("watch|-V", ASK_VERSION, COMMAND_WATCH);
+	check_ask("help|metrics", ASK_METRICS, 0);
 }
 
 /* Each wrong line is refused with one line that holds these words: on what, and what to do. */
@@ -330,6 +333,8 @@ static void test_errors(void **state)
 		{NULL, "watch|--memory|much", "--memory: 'much' is no size"},
 		{NULL, "watch|--memory|1k", "--memory: 1k is out of range"},
 		{NULL, "watch|--memory|17179869184G", "--memory: '17179869184G'"},
+		{NULL, "watch|--metrics|x", "--metrics: 'x' is no address: write 9090"},
+		{NULL, "watch|--metrics|::1:9090", "--metrics: '::1:9090' is no address"},
 		{NULL, "watch|--workers|0", "--workers: '0' is no number from 1 to 64"},
 		{NULL, "watch|--workers|65", "--workers: '65' is no number from 1 to 64"},
 		{NULL, "watch|--workers|all", "--workers: 'all' is no number"},

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "tell.h"
+
+#include <stdio.h>
+
+/* Options may hold secrets. Two outputs that are the same without them are told apart by their place. */
+static void name_output(struct told *t, struct told_output *o, const char *name)
+{
+	size_t most = sizeof o->name - 8;
+
+	for (size_t i = 0; i < most && name[i] && name[i] != '?'; i++)
+		o->name[i] = name[i] > ' ' && name[i] < 0x7f ? name[i] : '_';
+	for (const struct told_output *other = t->output; other < o; other++)
+		if (strcmp(other->name, o->name) == 0) {
+			snprintf(o->name + strlen(o->name), 6, "#%u", t->outputs + 1);
+			return;
+		}
+}
+
+static void tell_outputs(struct told *t, const struct outputs *outputs)
+{
+	const char *name;
+
+	while (t->outputs < TOLD_OUTPUTS && outputs_count(outputs, t->outputs, &name, &t->output[t->outputs].counts)) {
+		name_output(t, &t->output[t->outputs], name);
+		t->outputs++;
+	}
+}
+
+static void tell_capture(struct told *t, struct source *source)
+{
+	const struct counts *c = &t->counts;
+
+	source->ops->counts(source, &t->counts);
+	t->cpus = !c->by_cpu ? 0 : c->cpus < TOLD_CPUS ? c->cpus : TOLD_CPUS;
+	for (unsigned i = 0; c->by_cpu && i < c->cpus; i++)
+		t->dropped[i < TOLD_CPUS ? i : TOLD_CPUS - 1] += c->by_cpu[i];
+}
+
+void tell(struct told *t, struct source *source, struct workers *workers, const struct outputs *outputs)
+{
+	if (source->ops->counts)
+		tell_capture(t, source);
+	tell_outputs(t, outputs);
+	t->summary.stats.filtered = t->summary.filtered;
+	t->connections = workers_flows(workers);
+	t->memory = workers_memory(workers);
+	t->ready = !t->counts.waiting;
+}
