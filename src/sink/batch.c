@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool batch_has_room(const struct batch *l)
+bool batch_has_room(const struct batch *l, size_t most)
 {
-	return l->n_parcels < BATCH_PARCELS && l->bytes < BATCH_BYTES;
+	return l->n_parcels < BATCH_PARCELS && l->bytes < most;
 }
 
 static bool reserve(struct batch *l, size_t n)

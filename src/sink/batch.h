@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a courier has under way: some parcels, and those of their records that are still to be delivered. One thread at a time. */
+/* What a courier has under way: some parcels, and those of their records that are still open. One thread at a time. */
 #ifndef PERISCO_SINK_BATCH_H
 #define PERISCO_SINK_BATCH_H
 
@@ -8,7 +8,6 @@
 #include "sink/parcel.h"
 
 #define BATCH_PARCELS 64
-#define BATCH_BYTES   ((size_t)4 << 20) /* at once, but one parcel at least */
 
 /* What became of a record. */
 enum fate { FATE_OPEN, FATE_DELIVERED, FATE_REFUSED };
@@ -30,9 +29,10 @@ struct batch {
 	bool spooled; /* it came from the spool, and is still there */
 };
 
-bool batch_has_room(const struct batch *l);
+/* Is it to get another parcel, when `most` bytes are enough? */
+bool batch_has_room(const struct batch *l, size_t most);
 
-/* Adds the records that bear the bit, and becomes a holder in the caller's place. False when out of memory: then it does not. */
+/* Adds the records that bear the bit, and becomes a holder in the caller's place; not so when out of memory: false. */
 bool batch_add(struct batch *l, struct parcel *p, uint64_t bit);
 
 /* Leaves only what is open, in order, and says how many had which fate. */

@@ -8,14 +8,21 @@
 #define DELAY_FIRST  100u   /* milliseconds until the second try */
 #define DELAY_MOST   30000u
 #define DELAY_AT_END 500u   /* at most, when there is not much time left */
+#define BATCH_BYTES  ((size_t)4 << 20)
 #define TELL_EVERY   10     /* seconds between words about the same */
 
 /* --- what to deliver --- */
 
+/* So many bytes are brought at once, but one parcel at least. What is left of a small queue goes to the spool meanwhile. */
+static size_t batch_most(const struct courier *c)
+{
+	return c->config.queue / 4 < BATCH_BYTES ? c->config.queue / 4 : BATCH_BYTES;
+}
+
 /* Under the lock. */
 static void batch_from_queue(struct courier *c)
 {
-	while (c->n && batch_has_room(&c->batch)) {
+	while (c->n && batch_has_room(&c->batch, batch_most(c))) {
 		struct parcel *p = courier_pop(c);
 
 		if (batch_add(&c->batch, p, c->config.bit))
@@ -63,7 +70,8 @@ static void tell_unreadable(struct courier *c)
 	uint64_t bytes = spool_unreadable(c->config.spool);
 
 	if (bytes > c->unreadable)
-		courier_tell(c, "%llu bytes of the spool could not be read: they are left out", (unsigned long long)(bytes - c->unreadable));
+		courier_tell(c, "%llu bytes of the spool could not be read: they are left out",
+			     (unsigned long long)(bytes - c->unreadable));
 	c->unreadable = bytes;
 }
 
@@ -73,7 +81,7 @@ static int batch_from_spool(struct courier *c)
 	struct parcel *p = NULL;
 	int r = 0;
 
-	while (batch_has_room(&c->batch)) {
+	while (batch_has_room(&c->batch, batch_most(c))) {
 		r = spool_take(c->config.spool, c->config.bit, &p);
 		if (r < 0 || !p)
 			break;

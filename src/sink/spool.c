@@ -100,11 +100,8 @@ static int survey(struct spool *s, uint64_t *first, uint64_t *last)
 	uint64_t segment;
 	struct stat st;
 
-	if (!dir) {
-		length = -errno;
-		close_fd(&fd);
-		return length;
-	}
+	if (!dir)
+		return close_fd(&fd), -ENOMEM;
 	while ((entry = readdir(dir))) {
 		length = 0;
 		if (sscanf(entry->d_name, "%16" SCNx64 ".spool%n", &segment, &length) != 1 || length != 22 ||
@@ -184,10 +181,8 @@ int spool_open(struct spool **ret, const char *path, uint64_t max, char *error, 
 	int r;
 
 	*ret = NULL;
-	if (!s) {
-		snprintf(error, n, "out of memory");
-		return -ENOMEM;
-	}
+	if (!s)
+		return snprintf(error, n, "out of memory"), -ENOMEM;
 	pthread_mutex_init(&s->lock, NULL);
 	s->dir = s->mark = s->out = s->in = -1;
 	s->max = max;
