@@ -264,7 +264,7 @@ static void test_spool_loses_nothing(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	open_spool(&spool, dir, 1 << 30);
-	c = courier_to(p, 1 << 20, spool);
+	c = patient_courier_to(p, 1 << 20, spool, 10000); /* the spooler may be late on a loaded host */
 	for (unsigned i = 0; i < 1000; i++) {
 		set_away(p, i % 500 >= 200);
 		put(c, 9, i * 50, 50);
