@@ -194,6 +194,9 @@ kafka() {
 	done
 }
 
+lines_came() {
+	[ "$(wc -l <"$work/lines")" -ge "$total" ]
+}
 # lines PLACE-FORMAT ADDRESS HOW...: to a server that ends after a third of the lines, and comes again
 lines() {
 	rm -f "$work/lines"
@@ -201,6 +204,7 @@ lines() {
 	# shellcheck disable=SC2059
 	start all "$(printf "$1" "$port")"
 	finish
+	until_true lines_came
 	expect "lines" "$(wc -l <"$work/lines")" "$total"
 	accounted
 	report
@@ -218,6 +222,7 @@ lines() {
 	# shellcheck disable=SC2059
 	start none "$(printf "$1" "$port")" --spool "$work/spool"
 	wait "$perisco"
+	until_true lines_came
 	expect "lines, told apart" "$(sort -u "$work/lines" | wc -l)" "$total"
 	report "$(($(wc -l <"$work/lines") - total)) came twice"
 	stop

@@ -167,5 +167,9 @@ tail -n +778 "$work/lines" >"$work/later"
 [ "$(jq -s 'map(.l7.request.Record.Http.url) | unique | length' "$work/lines")" -ge $((total - 5000)) ] || fail "lines are lost"
 serve python3 tests/run/line_server.py "$work/socket" "$work/unix"
 replay all -o "text:unix://$work/socket"
+for _ in {1..50}; do
+	[ "$(wc -l <"$work/unix")" -lt $total ] || break
+	sleep 0.1
+done
 expect "lines to a Unix socket" "$(wc -l <"$work/unix")" $total
 exit $status

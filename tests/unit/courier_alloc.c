@@ -19,13 +19,13 @@
 
 static atomic_uint calls, fail_at; /* 0: never */
 
+/* glibc's own, under the names that nothing else takes; a sanitizer has others, and is left alone. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 static bool fails(void)
 {
 	return atomic_fetch_add(&calls, 1) + 1 == fail_at;
 }
 
-/* glibc's own, under the names that nothing else takes; a sanitizer has others, and is left alone. */
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 extern void *__libc_malloc(size_t n), *__libc_calloc(size_t n, size_t size), *__libc_realloc(void *p, size_t n);
 
 void *malloc(size_t n)
