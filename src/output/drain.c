@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct drain {
 	struct sink *file;       /* this one, ... */
 	struct courier *courier; /* ... or that one */
 	struct select *select;   /* NULL: all are wanted */
+	atomic_bool failed;      /* the file gets no more */
 	uint64_t bit;
 	bool quiet;
 	void (*say)(const char *line);
@@ -256,7 +258,7 @@ uint64_t drain_wants(const struct drain *d, const struct record *r)
 	return !d->select || select_match(d->select, r) ? d->bit : 0;
 }
 
-int drain_write(struct drain *d, const struct lines *l)
+static int write_wanted(struct drain *d, const struct lines *l)
 {
 	uint64_t from = 0, to = 0; /* wanted, and not written yet */
 	int r = 0;
@@ -277,14 +279,26 @@ int drain_write(struct drain *d, const struct lines *l)
 	return r ? r : sink_write(d->file, l->p + from, to - from);
 }
 
+static int file_did(struct drain *d, int r)
+{
+	if (r < 0)
+		d->failed = true;
+	return r;
+}
+
+int drain_write(struct drain *d, const struct lines *l)
+{
+	return d->failed ? 0 : file_did(d, write_wanted(d, l));
+}
+
 bool drain_can_reopen(const struct drain *d)
 {
-	return d->file && sink_can_reopen(d->file);
+	return d->file && !d->failed && sink_can_reopen(d->file);
 }
 
 int drain_reopen(struct drain *d)
 {
-	return sink_reopen(d->file);
+	return file_did(d, sink_reopen(d->file));
 }
 
 void drain_send(struct drain *d, struct parcel *p, size_t n)

@@ -40,8 +40,8 @@ uint64_t drain_bit(const struct drain *d);
 uint64_t drain_wants(const struct drain *d, const struct record *r);
 
 /*
- * To a file: writes those lines that are wanted, and waits where it must; one thread at a time. 0 or a negative errno: then no
- * more are to come.
+ * To a file: writes those lines that are wanted, and waits where it must; one thread at a time. 0, or a negative errno the first
+ * time that it fails: from then on it takes no more.
  */
 int drain_write(struct drain *d, const struct lines *l);
 

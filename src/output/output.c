@@ -221,7 +221,7 @@ static __attribute__((noinline)) bool write_marked(struct outputs *o, size_t i, 
 	uint64_t sinks = 0;
 
 	for (size_t k = 0; k < s->n_drains; k++)
-		sinks |= s->drains[k] ? drain_wants(s->drains[k], r) : 0;
+		sinks |= drain_wants(s->drains[k], r);
 	if (!sinks)
 		return true;
 	if (!marks_reserve(m) || !s->format->write(o->state[i], o->place->config->view, r, &o->buf[i]))
@@ -245,7 +245,7 @@ static __attribute__((noinline)) void look_again(struct outputs *o, size_t i)
 
 	pthread_mutex_lock(&o->place->lock);
 	for (size_t k = 0; k < s->n_drains; k++) {
-		unsigned columns = s->drains[k] ? drain_columns(s->drains[k]) : 0;
+		unsigned columns = drain_columns(s->drains[k]);
 
 		look.columns = columns && (!look.columns || columns < look.columns) ? columns : look.columns;
 	}

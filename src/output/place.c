@@ -13,7 +13,7 @@ static bool is_taken(const struct place *p, const struct drain *drain)
 {
 	for (size_t i = 0; i < p->n_streams; i++)
 		for (size_t k = 0; k < p->streams[i].n_drains; k++)
-			if (p->streams[i].drains[k] && drain_same(p->streams[i].drains[k], drain))
+			if (drain_same(p->streams[i].drains[k], drain))
 				return true;
 	return false;
 }
@@ -64,14 +64,9 @@ static void stream_write(struct place *p, struct stream *s, const struct lines *
 	int r;
 
 	for (size_t i = 0; i < s->n_drains; i++) {
-		if (!s->drains[i] || drain_is_remote(s->drains[i]))
-			continue;
-		r = drain_write(s->drains[i], l);
-		if (r == 0)
-			continue;
-		fail(p, r, drain_name(s->drains[i]));
-		drain_close(s->drains[i]);
-		s->drains[i] = NULL;
+		r = drain_is_remote(s->drains[i]) ? 0 : drain_write(s->drains[i], l);
+		if (r < 0)
+			fail(p, r, drain_name(s->drains[i]));
 	}
 }
 
@@ -96,7 +91,7 @@ static void stream_send(const struct place *p, struct stream *s, const struct li
 		memcpy(parcel->bytes, l->p, l->n);
 	}
 	for (size_t i = 0; i < s->n_drains; i++)
-		if (s->drains[i] && drain_is_remote(s->drains[i]))
+		if (drain_is_remote(s->drains[i]))
 			drain_send(s->drains[i], parcel, parcel ? 0 : lines_for(l, s->drains[i]));
 	parcel_drop(parcel);
 }
@@ -112,41 +107,31 @@ void place_push(struct place *p, struct stream *s, void *state, const struct lin
 		stream_send(p, s, l);
 }
 
-static struct drain *can_reopen(const struct place *p, size_t i, size_t k)
-{
-	struct drain *d = p->streams[i].drains[k];
-
-	return d && drain_can_reopen(d) ? d : NULL;
-}
-
 bool place_can_reopen(const struct place *p)
 {
 	for (size_t i = 0; i < p->n_streams; i++)
 		for (size_t k = 0; k < p->streams[i].n_drains; k++)
-			if (can_reopen(p, i, k))
+			if (drain_can_reopen(p->streams[i].drains[k]))
 				return true;
 	return false;
 }
 
 /* With the lock. */
-static void reopen(struct place *p, struct stream *s, size_t k)
+static void stream_reopen(struct place *p, struct stream *s)
 {
-	int r = drain_reopen(s->drains[k]);
+	for (size_t i = 0; i < s->n_drains; i++) {
+		int r = drain_can_reopen(s->drains[i]) ? drain_reopen(s->drains[i]) : 0;
 
-	if (r == 0)
-		return;
-	fail(p, r, drain_name(s->drains[k]));
-	drain_close(s->drains[k]);
-	s->drains[k] = NULL;
+		if (r < 0)
+			fail(p, r, drain_name(s->drains[i]));
+	}
 }
 
 void place_reopen(struct place *p)
 {
 	pthread_mutex_lock(&p->lock);
 	for (size_t i = 0; i < p->n_streams; i++)
-		for (size_t k = 0; k < p->streams[i].n_drains; k++)
-			if (can_reopen(p, i, k))
-				reopen(p, &p->streams[i], k);
+		stream_reopen(p, &p->streams[i]);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -179,8 +164,6 @@ static void stream_close(struct place *p, struct stream *s)
 		char name[256];
 		int r;
 
-		if (!s->drains[i])
-			continue;
 		snprintf(name, sizeof(name), "%s", drain_name(s->drains[i]));
 		r = drain_close(s->drains[i]);
 		if (r < 0)

@@ -17,7 +17,7 @@ struct stream {
 	struct look look;      /* at first, */
 	bool watched;          /* ... to be kept up with the terminals that all of it goes to */
 	void *known;           /* what the format remembers of all threads' records, with the lock */
-	struct drain **drains; /* NULL: it failed */
+	struct drain **drains;
 	size_t n_drains;
 	bool prompt;           /* one of them is a terminal, */
 	bool marked;           /* ... wants to know where each record lies, */
