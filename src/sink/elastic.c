@@ -59,7 +59,10 @@ static size_t prefix_of(const struct elastic *e)
 	return strcspn(e->index, "%");
 }
 
-/* The mapping of fields of messages. NULL with a line in `why` when nobody answers. */
+/*
+ * The mapping of fields of messages. NULL with a line in `why` when nobody answers. Who may write documents need not be let in to
+ * see what is asked here: then it is taken for Elasticsearch.
+ */
 static const char *flat_type(struct elastic *e, const atomic_bool *hurry, char *why, size_t n)
 {
 	const struct http_request ask = {.method = "GET", .path = "/"};
@@ -68,11 +71,11 @@ static const char *flat_type(struct elastic *e, const atomic_bool *hurry, char *
 
 	if (status < 0)
 		return NULL;
-	if (status != 200) {
+	if (status / 100 == 5 || status == 401 || status == 429) {
 		snprintf(why, n, "GET /, for the index template, is answered with %d (template=no leaves it out)", status);
 		return NULL;
 	}
-	return strstr(answer, "opensearch") ? flat_object : flattened;
+	return status == 200 && strstr(answer, "opensearch") ? flat_object : flattened;
 }
 
 static int put_template(struct elastic *e, const char *type, const atomic_bool *hurry, char *why, size_t n)

@@ -171,6 +171,8 @@ static void test_answers(void **state)
 	assert_int_equal(server.requests, 7);
 	assert_fates(no, 400, "bad", "rrrr");
 	assert_fates("", 403, "no template for you", "oooo");
+	assert_int_equal(server.requests, 2);
+	assert_fates("", 503, "not yet", "oooo");
 	assert_int_equal(server.requests, 1);
 }
 
