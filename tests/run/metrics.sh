@@ -56,11 +56,11 @@ for talk in tests/pcaps/grpc-{unary,streams,errors,cancel,deadline,gap,web,mid}.
 done
 mergecap -w "$work/all.pcapng" "$work"/talk.*.pcapng || exit 1
 
-begin -o "json:$work/out" -o "tcp://user:secret@127.0.0.1:1?queue=1M" -o "tcp://127.0.0.1:1?queue=2M"
+begin -o "json:$work/out" -o "elasticsearch://user:secret@127.0.0.1:1/x?queue=1M" -o "tcp://127.0.0.1:1?queue=2M"
 cat "$work/all.pcapng" >&3
 packets=$(capinfos -Mc "$work/all.pcapng" | sed -n 's/.*packets: *//p')
 until_ 10 says 'perisco_packets_total ' "$packets" || fail "$packets packets are not on the page"
-until_ 10 says 'perisco_output_records_total{output="tcp://user@127.0.0.1:1"}' "$(wc -l <"$work/out")" || fail "records of an output"
+until_ 10 says 'perisco_output_records_total{output="elasticsearch://user@127.0.0.1:1/x"}' "$(wc -l <"$work/out")" || fail "records of an output"
 record_counts "$work/out" >"$work/wanted"
 page_counts "$work/page" >"$work/counted"
 [ "$(grep -c ' grpc ' "$work/wanted")" -gt 10 ] && [ "$(grep -c ' http ' "$work/wanted")" -gt 10 ] || fail "not much to compare"
