@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "capture/file.h"
 #include "capture/filter.h"
-#include "capture/live.h"
 #include "degrade.h"
+#include "inlet.h"
 #include "outlet.h"
 #include "output/summary.h"
+#include "signals.h"
 #include "tell.h"
 #include "workers/workers.h"
 
@@ -46,44 +45,6 @@ struct desk {
 	struct run *run;
 	struct outputs *outputs;
 };
-
-static volatile sig_atomic_t interrupted, moved;
-
-static void on_signal(int signal)
-{
-	interrupted = signal;
-}
-
-static void on_hangup(int signal)
-{
-	(void)signal;
-	moved = true;
-}
-
-/*
- * The first interrupt asks for a clean end, the second one ends at once. A hangup is one, unless nohup(1) said otherwise, or it is to
- * say that files were moved away: see may_reopen.
- */
-static void catch_signals(void)
-{
-	const struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND}, ignore = {.sa_handler = SIG_IGN};
-	struct sigaction hangup;
-
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
-		sigaction(SIGHUP, &stop, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
-}
-
-/* Who writes files and talks to no terminal is told by a hangup that they were moved away, as logrotate does. */
-static void may_reopen(const struct run *r)
-{
-	const struct sigaction again = {.sa_handler = on_hangup};
-
-	if (outlet_can_reopen(&r->outlet) && !isatty(STDERR_FILENO))
-		sigaction(SIGHUP, &again, NULL);
-}
 
 /* Complains; the first complaint decides the exit status. */
 static int fail(struct run *r, enum exit_code code, const char *complaint)
@@ -186,67 +147,12 @@ static int on_loss(void *ctx, const struct loss *loss)
 	return 0;
 }
 
-static void say_line(void *ctx, const char *line)
-{
-	(void)ctx;
-	say("%s", line);
-}
-
-/* Is every packet of every point wanted, so that nothing may be left out? */
-static bool takes_all(const struct config *c)
-{
-	return c->write || c->snaplen || c->vantage == VANTAGE_BOTH;
-}
-
-static struct source *open_live(struct run *r, enum exit_code *code, char *error, size_t n)
-{
-	const struct config *c = r->config;
-	const struct live_config live = {
-		.patterns = (const char *const *)c->interfaces.v,
-		.n_patterns = c->interfaces.n,
-		.ring = c->ring,
-		.hook = c->hook,
-		.whole = takes_all(c),
-		.last = c->vantage == VANTAGE_SERVER,
-		.snaplen = (uint32_t)c->snaplen,
-		.metered = c->cpu_budget_ns > 0,
-		.filter = r->filter,
-		.verbose = (int)c->verbose,
-		.say = say_line,
-	};
-	int err = 0;
-	struct source *source = live_open(&live, &err, error, n);
-
-	switch (err) {
-	case -EPERM:
-		*code = EXIT_RIGHT;
-		break;
-	case -EOPNOTSUPP:
-	case -EPFNOSUPPORT:
-		*code = EXIT_KERNEL;
-		break;
-	default:
-		*code = err == -ENODEV ? EXIT_INPUT : EXIT_OTHER;
-	}
-	return source;
-}
-
 static int open_source(struct run *r)
 {
-	const struct config *c = r->config;
-	enum exit_code code = EXIT_INPUT;
 	char error[512] = "";
+	enum exit_code code = inlet_open(&r->source, &r->filter, r->config, error, sizeof error);
 
-	if (c->filter) {
-		r->filter = filter_new(c->filter, error, sizeof error);
-		if (!r->filter)
-			return fail(r, EXIT_USAGE, error);
-	}
-	if (c->command == COMMAND_WATCH)
-		r->source = open_live(r, &code, error, sizeof error);
-	else
-		r->source = file_open((const char *const *)c->files.v, c->files.n, error, sizeof error);
-	return r->source ? 0 : fail(r, code, error);
+	return code ? fail(r, code, error) : 0;
 }
 
 /* First of all: whoever asks for a page learns that we are not ready yet. */
@@ -310,7 +216,7 @@ static void go_first(void)
 /* May the kernel leave out what is not wanted of a connection? */
 static bool may_elide(const struct run *r)
 {
-	return r->source->ops->elide && !takes_all(r->config) && (!r->filter || filter_is_plain(r->filter));
+	return r->source->ops->elide && !inlet_takes_all(r->config) && (!r->filter || filter_is_plain(r->filter));
 }
 
 static int open_workers(struct run *r, size_t memory)
@@ -358,36 +264,11 @@ static int open_all(struct run *r)
 
 static struct summary summarise(struct run *r)
 {
-	struct summary s = {
-		.stats = workers_stats(r->workers),
-		.filtered = r->filtered,
-		.shown = r->outlet.shown,
-		.dropped = outlet_dropped(&r->outlet),
-		.file_lost = r->file_lost,
-		.live = is_live(r),
-		.budget = r->degrade.told,
-		.write = r->outlet.tap ? r->config->write : NULL,
-		.tap = outlet_tap_counts(&r->outlet),
-	};
-	struct counts counts;
+	struct summary s = tell_summary(r->source, r->workers, &r->outlet);
 
-	s.ignoreds = workers_ignored(r->workers, s.ignored);
-	if (s.live) {
-		r->source->ops->counts(r->source, &counts);
-		s.interfaces = counts.interfaces;
-		s.unattached = counts.failed;
-		s.filtered += counts.filtered;
-		s.filtered_early = counts.filtered;
-		s.ring_lost = counts.dropped - counts.unread - counts.oversize;
-		s.unread_lost = counts.unread;
-		s.oversize_lost = counts.oversize;
-		s.lost_bytes = counts.dropped_bytes;
-		s.lost_by_cpu = counts.by_cpu;
-		s.cpus = counts.cpus;
-		s.copies = counts.copies;
-		s.elided = counts.elided;
-		s.elided_bytes = counts.elided_bytes;
-	}
+	s.filtered += r->filtered;
+	s.file_lost = r->file_lost;
+	s.budget = r->degrade.told;
 	return s;
 }
 
@@ -494,12 +375,10 @@ static int pump(struct run *r)
 	const struct source_ops *ops = r->source->ops;
 	int rc = 1;
 
-	while (rc > 0 && !interrupted && !is_done(r)) {
+	while (rc > 0 && !signals_end() && !is_done(r)) {
 		rc = ops->poll(r->source, POLL_MS, on_packet, r);
-		if (moved) {
-			moved = false;
+		if (signals_moved())
 			outlet_reopen(&r->outlet);
-		}
 		rest(r);
 	}
 	if (ops->stop && rc > 0 && !is_done(r)) {
@@ -507,7 +386,7 @@ static int pump(struct run *r)
 		while (rc > 0 && !is_done(r))
 			rc = ops->poll(r->source, POLL_MS, on_packet, r);
 	}
-	return rc < 0 && !interrupted && !is_done(r) ? rc : 0;
+	return rc < 0 && !signals_end() && !is_done(r) ? rc : 0;
 }
 
 /* When no thread has records any more. */
@@ -540,9 +419,10 @@ enum exit_code run(const struct config *config)
 {
 	struct run r = {.config = config};
 
-	catch_signals();
+	signals_catch();
 	if (open_all(&r) == 0) {
-		may_reopen(&r);
+		if (outlet_can_reopen(&r.outlet) && !isatty(STDERR_FILENO)) /* of a terminal a hangup is the end */
+			signals_take_hangup();
 		degrade_init(&r.degrade, r.source, config->cpu_budget_ns, may_elide(&r));
 		if (is_live(&r) && !config->quiet)
 			say_watching(&r);

@@ -47,3 +47,40 @@ void tell(struct told *t, struct source *source, struct workers *workers, const 
 	t->memory = workers_memory(workers);
 	t->ready = !t->counts.waiting;
 }
+
+static void summarise_capture(struct summary *s, struct source *source)
+{
+	struct counts counts;
+
+	source->ops->counts(source, &counts);
+	s->interfaces = counts.interfaces;
+	s->unattached = counts.failed;
+	s->filtered = counts.filtered;
+	s->filtered_early = counts.filtered;
+	s->ring_lost = counts.dropped - counts.unread - counts.oversize;
+	s->unread_lost = counts.unread;
+	s->oversize_lost = counts.oversize;
+	s->lost_bytes = counts.dropped_bytes;
+	s->lost_by_cpu = counts.by_cpu;
+	s->cpus = counts.cpus;
+	s->copies = counts.copies;
+	s->elided = counts.elided;
+	s->elided_bytes = counts.elided_bytes;
+}
+
+struct summary tell_summary(struct source *source, struct workers *workers, struct outlet *outlet)
+{
+	struct summary s = {
+		.stats = workers_stats(workers),
+		.shown = outlet->shown,
+		.dropped = outlet_dropped(outlet),
+		.live = source->ops->now,
+		.write = outlet->tap ? outlet->config->write : NULL,
+		.tap = outlet_tap_counts(outlet),
+	};
+
+	s.ignoreds = workers_ignored(workers, s.ignored);
+	if (s.live)
+		summarise_capture(&s, source);
+	return s;
+}
