@@ -2,14 +2,19 @@
 #include "tell.h"
 
 #include <stdio.h>
+#include <string.h>
 
-/* Options may hold secrets. Two outputs that are the same without them are told apart by their place. */
+/* Who we are there is nobody else's business, and options may hold secrets. Two outputs that are the same without them are told apart by their place. */
 static void name_output(struct told *t, struct told_output *o, const char *name)
 {
-	size_t most = sizeof o->name - 8;
+	const char *hosts = strstr(name, "://"), *from = hosts ? hosts + 3 : name;
+	size_t scheme = (size_t)(from - name), user = strcspn(from, "@/?"), most = sizeof o->name - 8;
 
-	for (size_t i = 0; i < most && name[i] && name[i] != '?'; i++)
-		o->name[i] = name[i] > ' ' && name[i] < 0x7f ? name[i] : '_';
+	if (from[user] == '@')
+		from += user + 1;
+	memcpy(o->name, name, scheme);
+	for (size_t i = scheme; i < most && *from && *from != '?'; from++)
+		o->name[i++] = *from > ' ' && *from < 0x7f ? *from : '_';
 	for (const struct told_output *other = t->output; other < o; other++)
 		if (strcmp(other->name, o->name) == 0) {
 			snprintf(o->name + strlen(o->name), 6, "#%u", t->outputs + 1);

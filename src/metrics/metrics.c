@@ -15,8 +15,21 @@
 #define TELL_EVERY_MS 500
 #define STUCK_MS      10000 /* without a turn */
 
+/* A page that is made is shared by all who ask within a second, and longer while two are being sent to who reads slowly. */
+#define FRESH_MS  1000
+#define PAGES_MAX 2u
+
+struct sheet {
+	struct metrics *metrics;
+	struct page page;
+	uint64_t made_ms;
+	unsigned holders;
+};
+
 struct metrics {
 	struct traffic *traffic;
+	struct sheet *sheet;        /* the newest; it, and how many there are, are the server's thread's alone */
+	unsigned sheets;
 	struct server *server;
 	_Atomic uint64_t turned_ms; /* CLOCK_MONOTONIC */
 	uint64_t told_ms;           /* the run's own, */
@@ -51,33 +64,60 @@ static bool write_page(struct metrics *m, struct page *p, struct told *told)
 	return page_end(p);
 }
 
-static struct reply words(unsigned status, const char *text)
+static void sheet_drop(void *owner)
 {
-	char *copy = strdup(text);
+	struct sheet *s = owner;
 
-	return (struct reply){status, (uint8_t *)copy, copy ? strlen(copy) : 0};
+	if (!s || --s->holders)
+		return;
+	s->metrics->sheets--;
+	page_release(&s->page);
+	free(s);
+}
+
+/* One holder is the metrics. NULL when out of memory. */
+static struct sheet *sheet_new(struct metrics *m)
+{
+	struct sheet *s = calloc(1, sizeof *s);
+	struct told *told = malloc(sizeof *told);
+	bool done;
+
+	if (!s) {
+		free(told);
+		return NULL;
+	}
+	*s = (struct sheet){.metrics = m, .made_ms = now_ms(), .holders = 1};
+	m->sheets++;
+	page_begin(&s->page);
+	done = write_page(m, &s->page, told);
+	free(told);
+	if (!done)
+		sheet_drop(s);
+	return done ? s : NULL;
 }
 
 static struct reply metrics_page(struct metrics *m)
 {
-	struct told *told = malloc(sizeof *told);
-	struct page p;
-	bool done;
+	struct sheet *s = m->sheet;
 
-	page_begin(&p);
-	done = write_page(m, &p, told);
-	free(told);
-	if (done)
-		return (struct reply){200, p.buf.p, p.buf.n};
-	page_release(&p);
-	return words(500, "out of memory\n");
+	if (!s || (now_ms() - s->made_ms >= FRESH_MS && m->sheets < PAGES_MAX)) {
+		s = sheet_new(m);
+		if (!s)
+			return server_words(500, "out of memory\n");
+		sheet_drop(m->sheet);
+		m->sheet = s;
+	}
+	s->holders++;
+	return (struct reply){200, s->page.buf.p, s->page.buf.n, sheet_drop, s};
 }
 
 static struct reply health(struct metrics *m)
 {
-	if (now_ms() - m->turned_ms < STUCK_MS)
-		return words(200, "ok\n");
-	return words(503, "nothing was read, nor waited for, for 10 seconds\n");
+	uint64_t turned = m->turned_ms;
+
+	if (now_ms() < turned + STUCK_MS)
+		return server_words(200, "ok\n");
+	return server_words(503, "nothing was read, nor waited for, for 10 seconds\n");
 }
 
 static struct reply readiness(struct metrics *m)
@@ -87,7 +127,7 @@ static struct reply readiness(struct metrics *m)
 	pthread_mutex_lock(&m->lock);
 	ready = m->told.ready;
 	pthread_mutex_unlock(&m->lock);
-	return ready ? words(200, "ok\n") : words(503, "not all that is there is attached to\n");
+	return ready ? server_words(200, "ok\n") : server_words(503, "not all that is there is attached to\n");
 }
 
 static struct reply answer(void *ctx, const char *path)
@@ -149,7 +189,10 @@ struct told *metrics_turn(struct metrics *m)
 
 void metrics_tell(struct metrics *m)
 {
-	pthread_mutex_lock(&m->lock);
+	if (pthread_mutex_trylock(&m->lock)) {
+		m->told_ms = 0; /* at the next turn, then */
+		return;
+	}
 	m->told = m->next;
 	pthread_mutex_unlock(&m->lock);
 }
@@ -159,6 +202,7 @@ void metrics_close(struct metrics *m)
 	if (!m)
 		return;
 	server_free(m->server);
+	sheet_drop(m->sheet);
 	traffic_free(m->traffic);
 	pthread_mutex_destroy(&m->lock);
 	free(m);

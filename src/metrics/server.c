@@ -98,13 +98,20 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 
 /* --- requests --- */
 
+static void keep(void *owner)
+{
+	(void)owner;
+}
+
 static enum MHD_Result reply(struct MHD_Connection *connection, struct reply r)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(r.n, r.body, MHD_RESPMEM_MUST_FREE);
+	MHD_ContentReaderFreeCallback release = r.release ? r.release : keep;
+	void *body = (void *)(uintptr_t)r.body; /* which the library only reads */
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(r.n, body, release, r.owner);
 	enum MHD_Result ret;
 
 	if (!response) {
-		free(r.body);
+		release(r.owner);
 		return MHD_NO;
 	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
@@ -116,11 +123,9 @@ static enum MHD_Result reply(struct MHD_Connection *connection, struct reply r)
 	return ret;
 }
 
-static struct reply words(unsigned status, const char *text)
+struct reply server_words(unsigned status, const char *text)
 {
-	char *copy = strdup(text);
-
-	return (struct reply){status, (uint8_t *)copy, copy ? strlen(copy) : 0};
+	return (struct reply){.status = status, .body = text, .n = strlen(text)};
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
@@ -131,9 +136,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 
 	(void)version, (void)upload, (void)upload_n, (void)context;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return reply(connection, words(MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD alone\n"));
+		return reply(connection, server_words(MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD alone\n"));
 	r = s->answer(s->ctx, url);
-	return reply(connection, r.status ? r : words(MHD_HTTP_NOT_FOUND, "there are /metrics, /healthz and /readyz\n"));
+	return reply(connection, r.status ? r : server_words(MHD_HTTP_NOT_FOUND, "there are /metrics, /healthz and /readyz\n"));
 }
 
 /* --- life --- */

@@ -15,10 +15,15 @@
 
 /* What a path has to say. */
 struct reply {
-	unsigned status; /* of HTTP */
-	uint8_t *body;   /* from malloc; the server frees it */
+	unsigned status;  /* of HTTP */
+	const void *body; /* stays as it is until it is released */
 	size_t n;
+	void (*release)(void *owner); /* called when the body is sent, by the server's thread or server_free; NULL: it is static */
+	void *owner;
 };
+
+/* A static text. */
+struct reply server_words(unsigned status, const char *text);
 
 struct server;
 

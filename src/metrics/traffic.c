@@ -169,15 +169,25 @@ static void count(struct numbers *n, const struct exchange_record *x)
 	n->latency_ns += x->latency_ns;
 }
 
+/* When the last of it was seen. */
+static uint64_t end_of(const struct record *r)
+{
+	const struct exchange_record *x = &r->exchange;
+	uint64_t last = x->request.last_ns > x->response.last_ns ? x->request.last_ns : x->response.last_ns;
+
+	return last > r->ts_ns ? last : r->ts_ns;
+}
+
 void traffic_record(struct traffic *t, const struct record *r)
 {
 	struct labels labels;
 	struct stripe *s;
 	struct entry *e;
-	uint64_t hash;
+	uint64_t hash, end_ns;
 
 	if (r->kind != RECORD_EXCHANGE || r->exchange.progress)
 		return;
+	end_ns = end_of(r);
 	labels_of(r, &labels);
 	hash = hash_server(&labels, &t->seed);
 	s = &t->stripe[labels.kind][hash % TRAFFIC_STRIPES];
@@ -185,9 +195,9 @@ void traffic_record(struct traffic *t, const struct record *r)
 	pthread_mutex_lock(&s->lock);
 	e = entry_find(s, &labels, hash);
 	if (!e)
-		e = entry_new(s, &labels, hash, r->ts_ns);
-	if (e && r->ts_ns > e->last_ns)
-		e->last_ns = r->ts_ns;
+		e = entry_new(s, &labels, hash, end_ns);
+	if (e && end_ns > e->last_ns)
+		e->last_ns = end_ns;
 	count(e ? &e->set.n : &s->other[labels.status], &r->exchange);
 	s->ended[r->exchange.ended]++;
 	pthread_mutex_unlock(&s->lock);

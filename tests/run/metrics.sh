@@ -60,7 +60,7 @@ begin -o "json:$work/out" -o "elasticsearch://user:secret@127.0.0.1:1/x?queue=1M
 cat "$work/all.pcapng" >&3
 packets=$(capinfos -Mc "$work/all.pcapng" | sed -n 's/.*packets: *//p')
 until_ 10 says 'perisco_packets_total ' "$packets" || fail "$packets packets are not on the page"
-until_ 10 says 'perisco_output_records_total{output="elasticsearch://user@127.0.0.1:1/x"}' "$(wc -l <"$work/out")" || fail "records of an output"
+until_ 10 says 'perisco_output_records_total{output="elasticsearch://127.0.0.1:1/x"}' "$(wc -l <"$work/out")" || fail "records of an output"
 record_counts "$work/out" >"$work/wanted"
 page_counts "$work/page" >"$work/counted"
 [ "$(grep -c ' grpc ' "$work/wanted")" -gt 10 ] && [ "$(grep -c ' http ' "$work/wanted")" -gt 10 ] || fail "not much to compare"
@@ -83,6 +83,8 @@ if command -v promtool >/dev/null; then
 fi
 
 # --- who asks
+curl -s -o "$work/one" "$url/metrics" -o "$work/two" "$url/metrics"
+cmp -s "$work/one" "$work/two" || fail "a page is made for each who asks at the same time"
 answer() { # CURL-ARGUMENTS...
 	curl -s -o /dev/null -w '%{http_code}' --max-time 10 "$@"
 }

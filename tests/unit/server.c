@@ -23,7 +23,7 @@ static struct reply answer(void *ctx, const char *path)
 	assert_ptr_equal(ctx, &at);
 	if (strcmp(path, "/page") != 0)
 		return (struct reply){0};
-	return (struct reply){200, (uint8_t *)strdup("text\n"), 5};
+	return server_words(200, "text\n");
 }
 
 static int setup(void **state)

@@ -252,6 +252,19 @@ static void check_forgotten(uint64_t forgotten, uint64_t other, uint64_t sum)
 	traffic_view_release(&v);
 }
 
+/* A call that took hours was not silent. */
+static void test_long_calls(void **state)
+{
+	struct record r = rig_call(1, SLICE("s"), SLICE("long"), 0, MS);
+
+	(void)state;
+	r.exchange.response.last_ns = r.ts_ns + 2 * HOUR;
+	count(r);
+	count_new(TRAFFIC_SETS - 1, 0, 2 * HOUR);
+	count_new(1, 1000, 2 * HOUR + HOUR / 2);
+	check_forgotten(0, 1, TRAFFIC_SETS + 1);
+}
+
 static void test_forgets(void **state)
 {
 	(void)state;
@@ -325,7 +338,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_counts),   TEST(test_passes_over), TEST(test_outcomes), TEST(test_methods), TEST(test_statuses),
-		TEST(test_names),    TEST(test_servers),     TEST(test_bound),    TEST(test_forgets), TEST(test_threads),
+		TEST(test_names),    TEST(test_servers),     TEST(test_bound),    TEST(test_long_calls),  TEST(test_forgets), TEST(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
