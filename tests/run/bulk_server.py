@@ -6,7 +6,8 @@ bulk_server.py [PORT [FILE]]  serves on 127.0.0.1 and prints the port; one bulk 
                            were taken, when it is killed and comes again
 POST /control {...}        "status": what the next "times" bulk requests are answered with, as a whole;
                            "slow": seconds before each answer; "each": {"STATUS": N}: every Nth record gets that status the
-                           first time it comes (4xx but 429: each time); "garbage": the next bulk answers are no JSON
+                           first time it comes (4xx but 429: each time); "garbage": the next bulk answers are no JSON;
+                           "words": what index templates are refused with
 GET /report                {"ids": distinct ids, "again": created twice, "docs": taken, "bad": what was wrong, ...}
 """
 import gzip
@@ -18,7 +19,7 @@ import time
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-state = {"status": 0, "times": 0, "slow": 0, "each": {}, "garbage": 0}
+state = {"status": 0, "times": 0, "slow": 0, "each": {}, "garbage": 0, "words": ""}
 ids, seen, types, bad, templates, indices, dates = {}, set(), {}, [], {}, {}, 0
 count = {"bulks": 0, "again": 0, "refused": 0, "failed": 0, "gzip": 0}
 LIMIT = 100 << 20
@@ -75,6 +76,9 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(200, {"version": {"number": "8.12.0"}, "tagline": "You Know, for Search"})
 
     def do_PUT(self):
+        if state["words"]:
+            self.body()
+            return self.reply(500, state["words"].encode())
         templates[self.path] = json.loads(self.body())
         self.reply(200, {"acknowledged": True})
 

@@ -73,6 +73,10 @@ expect "delivered, some refused" "$(said delivered)" $((total - total / 10))
 expect "refused" "$(said refused)" $((total / 10))
 expect "documents that came twice after answers of all kinds" "$(report .again)" 0
 grep -q 'as told' "$work/said" || fail "nothing is said of an answer"
+control '{"words": "\u001b[31mno\u009b"}'
+replay one -o "elasticsearch://127.0.0.1:$port/perisco" --strict
+expect "strict, and refused" $? 7
+grep -q '500: ?\[31mno' "$work/said" || fail "what a server says to --strict: $(cat -v "$work/said")"
 stop
 
 replay one -o "elasticsearch://127.0.0.1:$port/perisco" --strict
