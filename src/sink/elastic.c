@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +10,16 @@
 
 #include "base/value.h"
 #include "sink/http.h"
+#include "sink/try.h"
+#include "sink/tree.h"
 
 #define PORT      9200
 #define INDEX_MAX 256
 #define HEAD_MAX  (INDEX_MAX + 256) /* of what stands in front of a document */
-#define WHY_MAX   200
+
+#define ANSWER_MOST ((size_t)64 << 10) /* bytes of an answer, ... */
+#define RESULT_MOST ((size_t)1 << 10)  /* ... and for each record that was sent */
+#define SERVER_TREE ((size_t)1 << 20)  /* of what it says of itself */
 
 struct elastic {
 	struct http *http;
@@ -59,13 +63,24 @@ static size_t prefix_of(const struct elastic *e)
 	return strcspn(e->index, "%");
 }
 
+/* Its version tells its distribution; the name of the cluster is anything. */
+static bool is_opensearch(const char *answer)
+{
+	json_t *all = tree_parse(answer, SERVER_TREE), *version = json_object_get(all, "version");
+	const char *distribution = json_string_value(json_object_get(version, "distribution"));
+	bool ret = distribution && strcmp(distribution, "opensearch") == 0;
+
+	json_decref(all);
+	return ret;
+}
+
 /*
  * The mapping of fields of messages. NULL with a line in `why` when nobody answers. Who may write documents need not be let in to
  * see what is asked here: then it is taken for Elasticsearch.
  */
 static const char *flat_type(struct elastic *e, const atomic_bool *hurry, char *why, size_t n)
 {
-	const struct http_request ask = {.method = "GET", .path = "/"};
+	const struct http_request ask = {.method = "GET", .path = "/", .most = ANSWER_MOST};
 	const char *answer;
 	int status = http_request(e->http, &ask, hurry, &answer, why, n);
 
@@ -75,14 +90,14 @@ static const char *flat_type(struct elastic *e, const atomic_bool *hurry, char *
 		snprintf(why, n, "GET /, for the index template, is answered with %d (template=no leaves it out)", status);
 		return NULL;
 	}
-	return status == 200 && strstr(answer, "opensearch") ? flat_object : flattened;
+	return status == 200 && is_opensearch(answer) ? flat_object : flattened;
 }
 
 static int put_template(struct elastic *e, const char *type, const atomic_bool *hurry, char *why, size_t n)
 {
 	char path[INDEX_MAX + 64], body[4096], flat[256], mapping[3072];
 	int prefix = (int)prefix_of(e);
-	struct http_request put = {.method = "PUT", .path = path, .body = body};
+	struct http_request put = {.method = "PUT", .path = path, .body = body, .most = ANSWER_MOST};
 	const char *answer;
 	int status;
 
@@ -93,7 +108,7 @@ static int put_template(struct elastic *e, const char *type, const atomic_bool *
 	snprintf(path, sizeof(path), "/_index_template/%.*s", prefix, e->index);
 	status = http_request(e->http, &put, hurry, &answer, why, n);
 	if (status >= 0 && status / 100 != 2) {
-		snprintf(why, n, "the index template (which template=no leaves out) is answered with %d: %.*s", status, WHY_MAX, answer);
+		snprintf(why, n, "the index template (which template=no leaves out) is answered with %d: %.*s", status, TRY_WHY, answer);
 		return -EPROTO;
 	}
 	return status < 0 ? status : 0;
@@ -161,111 +176,59 @@ static bool build_body(struct elastic *e, const struct item *items, size_t n)
 	return true;
 }
 
-/*
- * Of a document: 409 is one that is there already. Who is not let in, or finds no index, waits for somebody to put that right.
- */
-static enum fate fate_of(json_int_t status)
-{
-	if ((status >= 200 && status < 300) || status == 409)
-		return FATE_DELIVERED;
-	if (status >= 400 && status < 500 && status != 429 && status != 401 && status != 403 && status != 404 && status != 408)
-		return FATE_REFUSED;
-	return FATE_OPEN;
-}
-
-/* The fate that the result of a document tells, and a line in `why` when it is no success. */
-static enum fate read_result(json_t *result, char *why, size_t n)
-{
-	json_t *action = json_object_iter_value(json_object_iter(result)), *error = json_object_get(action, "error");
-	json_int_t status = json_integer_value(json_object_get(action, "status"));
-	const char *reason = json_string_value(json_object_get(error, "reason"));
-	enum fate fate = fate_of(status);
-
-	if (fate != FATE_DELIVERED)
-		snprintf(why, n, "a record is answered with %" JSON_INTEGER_FORMAT ": %s", status, reason ? reason : "without a reason");
-	return fate;
-}
-
-/*
- * Gives each item the fate that the answer has for it, which has as many results or is not to be trusted. 0, or -EPROTO with a
- * line in `why` when any stays open.
- */
-static int read_answer(const char *answer, struct item *items, size_t n, char *why, size_t why_n)
-{
-	json_t *root = json_loads(answer, 0, NULL), *results = json_object_get(root, "items");
-	size_t open = 0;
-	char refusal[WHY_MAX] = "";
-
-	if (json_array_size(results) != n) {
-		snprintf(why, why_n, "the answer to a bulk request is not understood");
-		json_decref(root);
-		return -EPROTO;
-	}
-	for (size_t i = 0; i < n; i++) {
-		char one[WHY_MAX];
-
-		items[i].fate = read_result(json_array_get(results, i), one, sizeof(one));
-		if (items[i].fate == FATE_REFUSED && !*refusal)
-			strcpy(refusal, one);
-		else if (items[i].fate == FATE_OPEN && !open++)
-			snprintf(why, why_n, "%s", one);
-	}
-	json_decref(root);
-	if (*refusal)
-		snprintf(why, why_n, "%s", refusal);
-	return open ? -EPROTO : 0;
-}
-
-static int send_bulk(struct elastic *e, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n);
+static int send_bulk(struct elastic *e, struct try *t, struct item *items, size_t n);
 
 /* The request as a whole was not taken: a smaller one may be, or shows which record it is that is not. */
-static int send_halves(struct elastic *e, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
+static int send_halves(struct elastic *e, struct try *t, struct item *items, size_t n)
 {
-	int first, second;
+	int first = send_bulk(e, t, items, n / 2), second;
 
-	if (n == 1) {
-		items[0].fate = FATE_REFUSED;
-		return 0;
-	}
-	first = send_bulk(e, items, n / 2, hurry, why, why_n);
-	second = send_bulk(e, items + n / 2, n - n / 2, hurry, why, why_n);
-	return first ? first : second;
+	if (first && first != -EAGAIN)
+		return first;
+	second = send_bulk(e, t, items + n / 2, n - n / 2);
+	return second ? second : first;
 }
 
-static int send_bulk(struct elastic *e, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
+static int send_bulk(struct elastic *e, struct try *t, struct item *items, size_t n)
 {
-	char path[INDEX_MAX + 64];
+	char path[INDEX_MAX + 128], why[TRY_WHY] = "out of memory";
 	struct http_request bulk = {.method = "POST", .path = path, .type = "application/x-ndjson", .gzip = e->gzip};
+	bool own = false, circumstance = false;
 	const char *answer;
-	int status;
+	int status = -ENOMEM;
 
-	snprintf(path, sizeof(path), "%s%s/_bulk?filter_path=errors,items.*.status,items.*.error", e->stream ? "/" : "",
-		 e->stream ? e->index : "");
-	if (!build_body(e, items, n)) {
-		snprintf(why, why_n, "out of memory");
-		return -ENOMEM;
+	snprintf(path, sizeof(path), "%s%s/_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason",
+		 e->stream ? "/" : "", e->stream ? e->index : "");
+	if (build_body(e, items, n)) {
+		bulk.body = e->body;
+		bulk.n = e->n;
+		bulk.most = ANSWER_MOST + n * RESULT_MOST + e->n; /* a reason may quote the record */
+		status = http_request(e->http, &bulk, t->hurry, &answer, why, sizeof(why));
 	}
-	bulk.body = e->body;
-	bulk.n = e->n;
-	status = http_request(e->http, &bulk, hurry, &answer, why, why_n);
 	if (status / 100 == 2)
-		return read_answer(answer, items, n, why, why_n);
-	if (status > 0)
-		snprintf(why, why_n, "a bulk request is answered with %d: %.*s", status, WHY_MAX, answer);
-	if (status == 400 || status == 413 || (status == -EMSGSIZE && n > 1))
-		return send_halves(e, items, n, hurry, why, why_n);
-	http_next_host(e->http);
+		return try_answer(t, answer, items, n);
+	if (status > 0) {
+		snprintf(why, sizeof(why), "a bulk request is answered with %d: %.*s", status, TRY_WHY - 48, answer);
+		own = try_error(answer, status, &circumstance);
+	}
+	if (n > 1 && (status == 413 || status == -EMSGSIZE || (status == 400 && !circumstance)))
+		return send_halves(e, t, items, n);
+	if (status == 413 || (status == 400 && !circumstance))
+		return try_blame(t, items, status == 413 || own, why);
+	try_note(t->open, why);
 	return status < 0 ? status : -EPROTO;
 }
 
 static int elastic_carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
 {
 	struct elastic *e = self;
+	struct try t = {.hurry = hurry};
 	int r = prepare(e, hurry, why, why_n);
 
 	if (r == 0)
-		return send_bulk(e, items, n, hurry, why, why_n);
-	http_next_host(e->http);
+		r = try_finish(&t, send_bulk(e, &t, items, n), why, why_n);
+	if (r < 0 && r != -EAGAIN)
+		http_next_host(e->http);
 	return r;
 }
 

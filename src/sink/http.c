@@ -25,7 +25,8 @@ struct http {
 	size_t n_urls, at;
 	char *api_key, *bearer;   /* files; NULL: none */
 	struct bytes answer, packed;
-	bool oversize;            /* the answer is larger than it may be */
+	size_t most;              /* bytes of the answer */
+	bool oversize;            /* it has more */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -48,7 +49,7 @@ static size_t on_body(char *p, size_t one, size_t n, void *ctx)
 	struct http *h = ctx;
 
 	(void)one;
-	h->oversize = n > BODY_MAX - h->answer.n;
+	h->oversize = n > h->most - h->answer.n;
 	if (h->oversize || !bytes_reserve(&h->answer, h->answer.n + n + 1))
 		return 0;
 	memcpy(h->answer.p + h->answer.n, p, n);
@@ -118,7 +119,6 @@ static void set_up(struct http *h, struct spec *spec)
 	curl_easy_setopt(h->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(h->curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(h->curl, CURLOPT_USERAGENT, "perisco");
-	curl_easy_setopt(h->curl, CURLOPT_ACCEPT_ENCODING, "");
 	if (spec->user)
 		curl_easy_setopt(h->curl, CURLOPT_USERNAME, spec->user);
 	if (spec->password)
@@ -237,6 +237,7 @@ static int perform(struct http *h, struct curl_slist *headers, const struct http
 	}
 	h->error[0] = 0;
 	h->answer.n = 0;
+	h->most = r->most < BODY_MAX ? r->most : BODY_MAX;
 	h->oversize = false;
 	code = curl_easy_perform(h->curl);
 	if (code == CURLE_OK && bytes_reserve(&h->answer, h->answer.n + 1)) {
@@ -246,7 +247,7 @@ static int perform(struct http *h, struct curl_slist *headers, const struct http
 	}
 	snprintf(why, n, "%s: %s", h->urls[h->at], h->error[0] ? h->error : curl_easy_strerror(code));
 	if (h->oversize)
-		snprintf(why, n, "%s: the answer is larger than %zu bytes", h->urls[h->at], BODY_MAX);
+		snprintf(why, n, "%s: the answer is larger than %zu bytes", h->urls[h->at], h->most);
 	return code == CURLE_ABORTED_BY_CALLBACK ? -ECANCELED : h->oversize ? -EMSGSIZE : -EHOSTUNREACH;
 }
 

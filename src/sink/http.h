@@ -25,12 +25,13 @@ struct http_request {
 	const void *body;
 	size_t n;                  /* 0: no body */
 	bool gzip;
+	size_t most;               /* bytes that the body of the response may have, 16 MiB in any case */
 };
 
 /*
  * Sends it, and waits for the whole response, at most 30 s and not long once `*hurry` is true (NULL: never). Returns the
  * status, or a negative errno with a line in `why` when there is none: -EMSGSIZE when the body of the response is larger than
- * 16 MiB. The body is in *body (ended by a zero), which is valid until the next request.
+ * it may be. The body is in *body (ended by a zero), which is valid until the next request.
  */
 int http_request(struct http *h, const struct http_request *r, const atomic_bool *hurry, const char **body, char *why, size_t n);
 

@@ -12,12 +12,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #define ITEMS 4
+
+struct turn {
+	int status;
+	const char *body;
+};
 
 /* The server: one connection at a time. It gives the answer, but for the template, and remembers the last request. */
 static struct {
@@ -27,6 +33,8 @@ static struct {
 	int status;
 	const char *body;
 	size_t body_n;
+	const struct turn *turns; /* instead of that, the first ones */
+	size_t n_turns;
 	char last[65536];
 } server = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -53,6 +61,11 @@ static void *serve(void *arg)
 
 		while (read_request(in)) {
 			pthread_mutex_lock(&server.lock);
+			if (server.requests < server.n_turns) {
+				server.status = server.turns[server.requests].status;
+				server.body = server.turns[server.requests].body;
+				server.body_n = strlen(server.body);
+			}
 			server.requests++;
 			fprintf(out, "HTTP/1.1 %d x\r\nContent-Length: %zu\r\n\r\n", server.status, server.body_n);
 			fwrite(server.body, 1, server.body_n, out);
@@ -137,12 +150,16 @@ static void assert_fates(const char *options, int status, const char *body, cons
 
 	answer(status, body, strlen(body));
 	r = carry(&c, fates, why, sizeof(why));
+	c.close(c.self); /* or the server would wait for it */
 	assert_string_equal(fates, want);
 	assert_true(strchr(want, 'o') ? r < 0 : r == 0);
 	assert_true(*why || strcmp(want, "dddd") == 0);
-	c.close(c.self);
 }
 
+/* An error of Elasticsearch, as a whole answer and of a record. */
+#define ERROR(type, reason) "\"error\":{\"root_cause\":[{}],\"type\":\"" type "\",\"reason\":\"" reason "\"}"
+#define E(type, reason) "{" ERROR(type, reason) ",\"status\":400}"
+#define F(type, reason) "{\"create\":{\"status\":400," ERROR(type, reason) "}}"
 #define I(status) "{\"create\":{\"status\":" status "}}"
 
 static void test_answers(void **state)
@@ -169,11 +186,62 @@ static void test_answers(void **state)
 	assert_fates(no, 500, "", "oooo");
 	assert_fates(no, 413, "too large", "rrrr");
 	assert_int_equal(server.requests, 7);
-	assert_fates(no, 400, "bad", "rrrr");
+	assert_fates(no, 400, E("mapper_parsing_exception", "bad"), "rrrr");
+	assert_int_equal(server.requests, 7);
+	assert_fates(no, 400, "The plain HTTP request was sent to HTTPS port", "oooo");
+	assert_fates(no, 400, "{\"error\":\"no handler found for uri\",\"status\":400}", "oooo");
+	assert_fates(no, 400, E("validation_exception", "this action would add [2] shards"), "oooo");
+	assert_int_equal(server.requests, 1);
 	assert_fates("", 403, "no template for you", "oooo");
 	assert_int_equal(server.requests, 2);
 	assert_fates("", 503, "not yet", "oooo");
 	assert_int_equal(server.requests, 1);
+}
+
+static void test_circumstances(void **state)
+{
+	static const char no[] = "?template=no";
+
+	(void)state;
+	assert_fates(no, 200, "{\"items\":[" F("index_closed_exception", "closed") "," I("201") ","
+		     F("validation_exception", "no more shards") "," F("mapper_parsing_exception", "no number") "]}", "odor");
+	assert_fates(no, 200, "{\"items\":[" F("illegal_argument_exception", "no write index is defined for alias [x]") "," I("201") ","
+		     F("illegal_argument_exception", "pipeline with id [x] does not exist") ","
+		     F("illegal_argument_exception", "immense term") "]}", "odor");
+}
+
+/* What a whole request is answered with, in turn; the last one again and again. */
+static void assert_turns(const struct turn *turns, size_t n, const char *want, const char *words, unsigned requests)
+{
+	struct carrier c = open_carrier("?template=no");
+	char fates[ITEMS + 1], why[256];
+
+	answer(turns[n - 1].status, turns[n - 1].body, strlen(turns[n - 1].body));
+	server.turns = turns;
+	server.n_turns = n;
+	carry(&c, fates, why, sizeof(why));
+	server.n_turns = 0;
+	c.close(c.self);
+	assert_string_equal(fates, want);
+	assert_non_null(strstr(why, words));
+	assert_int_equal(server.requests, requests);
+}
+
+#define ONE "{\"items\":[" I("201") "]}"
+#define TWO "{\"items\":[" I("201") "," I("201") "]}"
+
+static void test_halves(void **state)
+{
+	static const struct turn away[] = {{413, "x"}, {503, "away"}, {200, TWO}};
+	static const struct turn blamed[] = {{400, "w"}, {400, "w"}, {400, "blamed"}, {200, ONE}, {200, TWO}};
+	static const struct turn both[] = {{413, "w"}, {413, "w"}, {413, "too large"}, {503, "away"}, {200, TWO}};
+	static const struct turn later[] = {{400, "w"}, {200, TWO}, {400, "w"}, {400, "blamed"}, {200, ONE}};
+
+	(void)state;
+	assert_turns(away, 3, "oooo", "503", 2); /* the second half does not overtake the first */
+	assert_turns(blamed, 5, "rddd", "blamed", 5);
+	assert_turns(later, 5, "ddrd", "blamed", 5);
+	assert_turns(both, 5, "rooo", "too large; a bulk request is answered with 503", 4);
 }
 
 static void test_answers_altered(void **state)
@@ -198,7 +266,7 @@ static void test_answers_altered(void **state)
 
 static void test_answer_too_large(void **state)
 {
-	size_t n = (size_t)17 << 20;
+	size_t n = 80000; /* more than four records are worth */
 	char *body = malloc(n), fates[ITEMS + 1], why[256];
 	struct carrier c = open_carrier("?template=no");
 
@@ -210,6 +278,53 @@ static void test_answer_too_large(void **state)
 	assert_non_null(strstr(why, "larger"));
 	c.close(c.self);
 	free(body);
+}
+
+/* Within what may be answered, what a tree of would take a hundred times as many bytes. */
+static void test_answer_that_would_grow(void **state)
+{
+	size_t n = 64000, at = 0;
+	char *body = malloc(n + 16), fates[ITEMS + 1], why[256];
+	struct carrier c = open_carrier("?template=no");
+	struct rusage before, after;
+
+	(void)state;
+	for (at = (size_t)sprintf(body, "{\"items\":["); at < n; at += 3)
+		memcpy(body + at, "{},", 3);
+	strcpy(body + at, "{}]}");
+	answer(200, body, at + 4);
+	getrusage(RUSAGE_SELF, &before);
+	carry(&c, fates, why, sizeof(why));
+	getrusage(RUSAGE_SELF, &after);
+	c.close(c.self);
+	free(body);
+	assert_string_equal(fates, "oooo");
+	assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 2048); /* KiB */
+}
+
+static void assert_flat(const char *page, const char *type)
+{
+	struct carrier c = open_carrier("?gzip=no");
+	const struct turn turns[] = {{200, page}, {200, "{}"}};
+	char why[256];
+	int r;
+
+	answer(200, "{}", 2);
+	server.turns = turns;
+	server.n_turns = 2;
+	r = c.probe(c.self, why, sizeof(why));
+	server.n_turns = 0;
+	c.close(c.self);
+	assert_int_equal(r, 0);
+	assert_non_null(strstr(server.last, type));
+}
+
+static void test_distributions(void **state)
+{
+	(void)state;
+	assert_flat("{\"cluster_name\":\"opensearch\",\"version\":{\"number\":\"8.12.0\"}}", "\"flattened\"");
+	assert_flat("{\"cluster_name\":\"x\",\"version\":{\"distribution\":\"opensearch\",\"number\":\"2.1\"}}", "\"flat_object\"");
+	assert_flat("it works", "\"flattened\"");
 }
 
 static json_t *parsed(const char *text, size_t n)
@@ -294,6 +409,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_circumstances),
+		cmocka_unit_test(test_halves),
+		cmocka_unit_test(test_answer_that_would_grow),
+		cmocka_unit_test(test_distributions),
 		cmocka_unit_test(test_answers_altered),
 		cmocka_unit_test(test_answer_too_large),
 		cmocka_unit_test(test_requests),
