@@ -143,16 +143,17 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* All of them get the same time to deliver what waits, and to give it up. */
+/* All of them get the same time to deliver what waits, and to give it up; who has patience has it with each. */
 static void end_remote(struct place *p)
 {
 	uint64_t deadline = now_ms() + END_MS, now;
+	unsigned patience = p->config->patience_ms;
 
 	for (size_t i = 0; i < p->n_remote; i++)
 		drain_stop(p->remote[i], false);
 	for (size_t i = 0; i < p->n_remote; i++) {
 		now = now_ms();
-		drain_wait(p->remote[i], deadline > now ? (unsigned)(deadline - now) : 0);
+		drain_wait(p->remote[i], patience ? patience : deadline > now ? (unsigned)(deadline - now) : 0);
 	}
 	for (size_t i = 0; i < p->n_remote; i++)
 		drain_stop(p->remote[i], true);

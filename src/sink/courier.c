@@ -10,7 +10,8 @@
 
 #include "sink/internal.h"
 
-#define GRACE_MS 2000u /* for a carrier to come back, when the time is up */
+#define GRACE_MS 2000u   /* for a carrier to come back, when the time is up */
+#define TRY_MS   120000u /* one try may take that long before it is given up to wait for it */
 
 /* Words of other hosts may be in it: only what is fit to be seen is shown. */
 void courier_tell(const struct courier *c, const char *format, ...)
@@ -30,11 +31,8 @@ void courier_tell(const struct courier *c, const char *format, ...)
 	c->config.say(line);
 }
 
-struct timespec after_ms(unsigned ms)
+static struct timespec later(struct timespec t, unsigned ms)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
 	t.tv_sec += ms / 1000;
 	t.tv_nsec += (long)(ms % 1000) * 1000000;
 	if (t.tv_nsec >= 1000000000) {
@@ -42,6 +40,19 @@ struct timespec after_ms(unsigned ms)
 		t.tv_nsec -= 1000000000;
 	}
 	return t;
+}
+
+struct timespec after_ms(unsigned ms)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return later(now, ms);
+}
+
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
 void courier_lock(struct courier *c)
@@ -58,6 +69,20 @@ void courier_unlock(struct courier *c)
 bool courier_wait_until(struct courier *c, const struct timespec *until)
 {
 	return pthread_cond_timedwait(&c->changed, &c->lock, until) != ETIMEDOUT;
+}
+
+/*
+ * With the lock: waits for a change. False when for `ms` since then nothing got its fate: only of a try that is under way
+ * nobody knows yet.
+ */
+static bool await_progress(struct courier *c, const struct timespec *since, unsigned ms)
+{
+	struct timespec now = after_ms(0), until = later(is_before(since, &c->moved) ? c->moved : *since, c->trying ? TRY_MS : ms);
+
+	if (!is_before(&now, &until))
+		return false;
+	courier_wait_until(c, &until);
+	return true;
 }
 
 /* --- the queue, under the lock --- */
@@ -94,11 +119,10 @@ struct parcel *courier_pop(struct courier *c)
 /* Is there room in the queue? With patience waits for it. */
 static bool await_room(struct courier *c, size_t bytes)
 {
-	while (c->counts.queue_bytes && c->counts.queue_bytes + bytes > c->config.queue && c->config.patience_ms && !c->impatient) {
-		struct timespec until = after_ms(c->config.patience_ms);
+	const struct timespec since = after_ms(0);
 
-		c->impatient = !courier_wait_until(c, &until);
-	}
+	while (c->counts.queue_bytes && c->counts.queue_bytes + bytes > c->config.queue && c->config.patience_ms && !c->impatient)
+		c->impatient = !await_progress(c, &since, c->config.patience_ms);
 	return c->counts.queue_bytes + bytes <= c->config.queue;
 }
 
@@ -307,6 +331,8 @@ static void give_up_queue(struct courier *c)
 void courier_stop(struct courier *c, bool now)
 {
 	courier_lock(c);
+	if (!c->stop)
+		c->moved = after_ms(0);
 	c->stop = true;
 	if (now && !c->hurry) {
 		c->until = after_ms(GRACE_MS);
@@ -315,29 +341,14 @@ void courier_stop(struct courier *c, bool now)
 	courier_unlock(c);
 }
 
-/* Has any record got its fate since this was last asked? Under the lock. */
-static bool goes_on(struct courier *c)
-{
-	uint64_t settled = c->counts.delivered + c->counts.refused;
-	bool ret = settled != c->settled;
-
-	c->settled = settled;
-	return ret;
-}
-
 void courier_wait(struct courier *c, unsigned ms)
 {
-	struct timespec until = after_ms(ms);
+	const struct timespec until = after_ms(ms);
 
 	courier_lock(c);
-	goes_on(c);
-	while (!c->finished) {
-		if (courier_wait_until(c, &until))
-			continue;
-		if (!c->config.patience_ms || !goes_on(c))
+	while (!c->finished && !c->hurry)
+		if (!(c->config.patience_ms ? await_progress(c, &c->moved, ms) : courier_wait_until(c, &until)))
 			break;
-		until = after_ms(ms);
-	}
 	pthread_mutex_unlock(&c->lock);
 }
 

@@ -31,7 +31,7 @@ struct courier_config {
 	const char *name;             /* in messages; borrowed for life */
 	uint64_t bit;                 /* its bit in struct mark's sinks */
 	size_t queue;                 /* bytes that may wait in memory, beside a batch that is under way */
-	unsigned patience_ms;         /* how long courier_put waits for room while nothing goes on; 0: it never waits */
+	unsigned patience_ms;         /* how long courier_put waits for room while nothing gets its fate; 0: it never waits */
 	struct spool *spool;          /* where they wait when it is down; NULL: nowhere. Becomes the courier's */
 	void (*say)(const char *line); /* one line for people; any thread */
 };
@@ -66,7 +66,10 @@ void courier_count(struct courier *c, struct courier_counts *ret);
 /* No more is put: what waits is tried at once, and more often; `now`: the time for it is up. */
 void courier_stop(struct courier *c, bool now);
 
-/* Waits until all is delivered; at most `ms`, but with patience as long as it goes on. After courier_stop. */
+/*
+ * Waits until all is delivered. After courier_stop. At most `ms`; with patience at most so long after a record got its fate, or
+ * after the stop, and longer while a try is under way: 120 s. It is then the same in which order couriers are waited for.
+ */
 void courier_wait(struct courier *c, unsigned ms);
 
 /*

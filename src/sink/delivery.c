@@ -214,6 +214,7 @@ static ssize_t count_fates(struct courier *c, bool *refused)
 	size_t delivered, refusals;
 
 	courier_lock(c);
+	c->trying = false;
 	if (c->abandoned) {
 		courier_unlock(c);
 		return -1;
@@ -222,7 +223,10 @@ static ssize_t count_fates(struct courier *c, bool *refused)
 	c->counts.refused += refusals;
 	c->counts.delivered += delivered;
 	c->counts.waiting -= delivered + refusals;
-	c->impatient &= !delivered;
+	if (delivered + refusals) {
+		c->impatient = false;
+		c->moved = after_ms(0);
+	}
 	courier_unlock(c);
 	*refused = refusals > 0;
 	return (ssize_t)(delivered + refusals);
@@ -240,12 +244,21 @@ static void batch_done(struct courier *c)
 	batch_clear(&c->batch);
 }
 
+static void begin_try(struct courier *c, size_t again)
+{
+	courier_lock(c);
+	c->trying = true;
+	c->counts.retried += again;
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* True when all of the batch has its fate. */
 static bool batch_deliver(struct courier *c)
 {
 	char why[256];
 	bool refused;
 
+	begin_try(c, 0);
 	for (unsigned tries = 0;; tries++) {
 		int r;
 		ssize_t settled;
@@ -263,9 +276,7 @@ static bool batch_deliver(struct courier *c)
 		wait_ms(c, delay_of(c, tries));
 		if (c->hurry)
 			return false;
-		courier_lock(c);
-		c->counts.retried += c->batch.n_items;
-		pthread_mutex_unlock(&c->lock);
+		begin_try(c, c->batch.n_items);
 	}
 }
 

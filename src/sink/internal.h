@@ -18,7 +18,8 @@ struct courier {
 	size_t at, n, size;
 	struct courier_counts counts; /* queue_bytes counts the queue, and what the spooler and a batch took out of it */
 	uint64_t run;               /* of the parcels that were put */
-	uint64_t settled;           /* records that had their fate when somebody last looked */
+	struct timespec moved;      /* when a record last got its fate, or the end began */
+	bool trying;                /* the carrier has it in hand */
 	bool spooling;              /* the spooler has a parcel */
 	bool loaded;                /* `batch` is counted as waiting, and the carrier has it */
 	bool finished, closed;      /* the thread carries no more; the carrier is closed */
@@ -47,6 +48,7 @@ void courier_lock(struct courier *c);
 /* Whoever waits looks again. */
 void courier_unlock(struct courier *c);
 
+/* From now on. */
 struct timespec after_ms(unsigned ms);
 /* With the lock: something changed, or false when it is too late. */
 bool courier_wait_until(struct courier *c, const struct timespec *until);

@@ -169,6 +169,25 @@ replay all -o "tcp://127.0.0.1:$port"
 expect "lines accounted for" "$(said delivered)" $total
 tail -n +778 "$work/lines" >"$work/later"
 [ "$(jq -s 'map(.l7.request.Record.Http.url) | unique | length' "$work/lines")" -ge $((total - 5000)) ] || fail "lines are lost"
+
+# --- two that read steadily, for longer than a replay waits for one that does not
+cat >"$work/slow.py" <<'END'
+import socket, sys, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+s.bind(("127.0.0.1", 0))
+s.listen()
+print(s.getsockname()[1], flush=True)
+c = s.accept()[0]
+while got := c.recv(60000):
+    time.sleep(len(got) / float(sys.argv[1]))
+END
+serve python3 "$work/slow.py" 1300000
+first=$port
+serve python3 "$work/slow.py" 1000000
+replay all -o "tcp://127.0.0.1:$first" -o "tcp://127.0.0.1:$port"
+expect "lines delivered to slow readers" "$(grep -o '[0-9]* delivered' "$work/said" | tr '\n' ' ')" "$total delivered $total delivered "
+
 serve python3 tests/run/line_server.py "$work/socket" "$work/unix"
 replay all -o "text:unix://$work/socket"
 for _ in {1..50}; do

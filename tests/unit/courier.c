@@ -432,6 +432,42 @@ static void test_patience(void **state)
 	free(p);
 }
 
+/* Who answers late goes on: one try may take longer than the patience, at the end too. */
+static void test_patience_with_one_try(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = patient_courier_to(p, 100000, NULL, 100);
+	struct courier_counts n;
+
+	(void)state;
+	p->slow_us = 400000;
+	for (unsigned i = 0; i < 30; i++)
+		put(c, 9, i * 50, 50);
+	end(c, 100, p, &n);
+	assert_seen(p, 0, 1500);
+	free(p);
+}
+
+/* Who is away is waited for so long once, however often it is tried meanwhile; then at the end once more. */
+static void test_patience_ends(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = patient_courier_to(p, 100000, NULL, 1000);
+	uint64_t begun = now_ms();
+	struct courier_counts n;
+
+	(void)state;
+	set_away(p, true);
+	for (unsigned i = 0; i < 60; i++)
+		put(c, 9, i * 50, 50);
+	assert_in_range(now_ms() - begun, 1000, 1400);
+	begun = now_ms();
+	end(c, 1000, p, &n);
+	assert_in_range(now_ms() - begun, 1000, 1400);
+	assert_int_equal(n.delivered, 0);
+	free(p);
+}
+
 /* A place that comes and goes is told of, but not each time. */
 static void test_flaps(void **state)
 {
@@ -558,6 +594,8 @@ int main(void)
 		cmocka_unit_test(test_hangs),
 		cmocka_unit_test(test_little_of_much),
 		cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_patience_with_one_try),
+		cmocka_unit_test(test_patience_ends),
 		cmocka_unit_test(test_flaps),
 		cmocka_unit_test(test_spoilt_spool),
 		cmocka_unit_test(test_conserved_at_every_moment),
