@@ -55,6 +55,13 @@ static bool is_before(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
+bool is_past(const struct timespec *t)
+{
+	struct timespec now = after_ms(0);
+
+	return !is_before(&now, t);
+}
+
 void courier_lock(struct courier *c)
 {
 	pthread_mutex_lock(&c->lock);
@@ -77,9 +84,9 @@ bool courier_wait_until(struct courier *c, const struct timespec *until)
  */
 static bool await_progress(struct courier *c, const struct timespec *since, unsigned ms)
 {
-	struct timespec now = after_ms(0), until = later(is_before(since, &c->moved) ? c->moved : *since, c->trying ? TRY_MS : ms);
+	struct timespec until = later(is_before(since, &c->moved) ? c->moved : *since, c->trying ? TRY_MS : ms);
 
-	if (!is_before(&now, &until))
+	if (is_past(&until))
 		return false;
 	courier_wait_until(c, &until);
 	return true;
@@ -150,7 +157,8 @@ void courier_put(struct courier *c, struct parcel *p)
 		p = NULL;
 	} else {
 		c->counts.waiting -= records;
-		c->counts.dropped_full += records;
+		*(c->jam < 0 ? &c->counts.dropped_spool : &c->counts.dropped_full) += records;
+		c->dropped_jam += c->jam < 0 ? records : 0;
 	}
 	courier_unlock(c);
 	parcel_drop(p);
@@ -164,66 +172,29 @@ void courier_miss(struct courier *c, size_t n)
 	courier_unlock(c);
 }
 
-/* --- the spooler: moves what waits to the disk --- */
-
-/* Puts the records of a parcel on disk, and drops it. Called without the lock. */
-static void spool_parcel(struct courier *c, struct parcel *p, bool *told)
-{
-	size_t records = parcel_count(p, c->config.bit), bytes = parcel_size(p);
-	int r = spool_put(c->config.spool, p, c->config.bit);
-
-	if (r < 0 && !*told)
-		courier_tell(c, "the spool takes no more: %s", r == -ENOSPC ? "it is full" : strerror(-r));
-	else if (r == 0 && *told)
-		courier_tell(c, "the spool takes records again");
-	*told = r < 0;
-	parcel_drop(p);
-	courier_lock(c);
-	*(r < 0 ? &c->counts.dropped_spool : &c->counts.spooled) += records;
-	c->counts.waiting -= records;
-	c->counts.queue_bytes -= bytes;
-	c->spooling = false;
-	courier_unlock(c);
-}
-
-/* What is on disk is older, so all goes there while there is any; else when the queue is half full. */
-static bool is_to_spool(const struct courier *c)
-{
-	return c->n && (c->counts.queue_bytes > c->config.queue / 2 || !spool_is_empty(c->config.spool));
-}
-
-static void *spooler_run(void *arg)
-{
-	struct courier *c = arg;
-	struct parcel *p;
-	bool told = false;
-
-	courier_lock(c);
-	while (!c->finished && !c->abandoned) {
-		if (!is_to_spool(c)) {
-			pthread_cond_wait(&c->changed, &c->lock);
-			continue;
-		}
-		c->spooling = true;
-		p = courier_pop(c);
-		courier_unlock(c);
-		spool_parcel(c, p, &told);
-		courier_lock(c);
-	}
-	courier_unlock(c);
-	return NULL;
-}
-
 /* --- begin and end --- */
 
-void courier_free(struct courier *c)
+static void courier_free(struct courier *c)
 {
 	spool_close(c->config.spool);
 	batch_release(&c->batch);
+	while (c->n)
+		parcel_drop(courier_pop(c));
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);
 	free(c->queue);
 	free(c);
+}
+
+void courier_leave(struct courier *c)
+{
+	bool last;
+
+	courier_lock(c);
+	last = --c->holders == 0;
+	courier_unlock(c);
+	if (last)
+		courier_free(c);
 }
 
 /* The threads get no signals: those are for who waits for packets. */
@@ -260,6 +231,8 @@ struct courier *courier_new(const struct courier_config *config, const struct ca
 	c->config = *config;
 	c->carrier = *carrier;
 	c->seed = (unsigned)time(NULL) ^ (unsigned)(uintptr_t)c;
+	c->holders = config->spool ? 3 : 2;
+	c->stowed = !config->spool;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -287,47 +260,6 @@ void courier_count(struct courier *c, struct courier_counts *ret)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* `n` records of memory go to the spool, or nowhere. Under the lock. */
-static void give_up(struct courier *c, size_t n, int r)
-{
-	uint64_t *dropped = c->config.spool ? &c->counts.dropped_spool : &c->counts.dropped_exit;
-
-	*(r < 0 ? dropped : &c->counts.spooled) += n;
-	c->counts.waiting -= n;
-}
-
-/* A batch that came from the spool is still there: the next run delivers it. */
-static void give_up_batch(struct courier *c)
-{
-	struct batch *l = &c->batch;
-	size_t ours = batch_count(l, c->run);
-	struct parcel *rest;
-
-	if (l->spooled) {
-		c->counts.spooled += ours;
-		c->counts.recovered -= l->n_items - ours;
-		c->counts.waiting -= l->n_items;
-		return;
-	}
-	rest = c->config.spool ? batch_rest(l, c->run, c->config.bit) : NULL;
-	give_up(c, l->n_items, rest ? spool_put_back(c->config.spool, rest) : -ENOMEM);
-	c->counts.queue_bytes -= l->bytes;
-	parcel_drop(rest);
-}
-
-static void give_up_queue(struct courier *c)
-{
-	struct parcel *p;
-
-	while (c->n) {
-		p = courier_pop(c);
-		c->counts.queue_bytes -= parcel_size(p);
-		give_up(c, parcel_count(p, c->config.bit),
-			c->config.spool ? spool_put(c->config.spool, p, c->config.bit) : -EPIPE);
-		parcel_drop(p);
-	}
-}
-
 void courier_stop(struct courier *c, bool now)
 {
 	courier_lock(c);
@@ -336,6 +268,7 @@ void courier_stop(struct courier *c, bool now)
 	c->stop = true;
 	if (now && !c->hurry) {
 		c->until = after_ms(GRACE_MS);
+		c->disk_until = after_ms(DISK_MS);
 		c->hurry = true;
 	}
 	courier_unlock(c);
@@ -352,50 +285,67 @@ void courier_wait(struct courier *c, unsigned ms)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* Lets it go, when its thread does not end in time. */
-static void courier_part(struct courier *c)
+/* What waits has its fate. A batch that came from the spool is still there: the next run delivers it. Under the lock. */
+static void give_up(struct courier *c)
 {
-	pthread_t thread = c->thread;
-	bool closed;
+	struct batch *l = &c->batch;
 
-	courier_lock(c);
-	while (!c->closed && courier_wait_until(c, &c->until))
-		;
-	closed = c->closed;
-	c->orphaned = !closed;
-	pthread_mutex_unlock(&c->lock);
-	if (closed) {
-		pthread_join(thread, NULL);
-		courier_free(c);
-	} else {
-		pthread_detach(thread);
+	if (c->loaded && l->spooled) {
+		size_t ours = batch_count(l, c->run);
+
+		c->counts.spooled += ours;
+		c->counts.recovered -= l->n_items - ours;
+		c->counts.waiting -= l->n_items;
 	}
+	c->counts.dropped_exit += c->counts.waiting;
+	c->counts.waiting = c->counts.queue_bytes = 0;
+	c->left = true;
+}
+
+/* The thread that delivers has `until`, and the spooler as long as the disk takes something. Under the lock. */
+static void await_threads(struct courier *c)
+{
+	struct timespec until;
+
+	while (!c->finished && courier_wait_until(c, &c->until))
+		;
+	c->abandoned = !c->finished;
+	pthread_cond_broadcast(&c->changed);
+	do
+		until = c->disk_until;
+	while (!c->stowed && (courier_wait_until(c, &until) || is_before(&until, &c->disk_until)));
+}
+
+/* A thread that hangs is left alone with what it has. */
+static void part(pthread_t thread, bool ended)
+{
+	if (ended)
+		pthread_join(thread, NULL);
+	else
+		pthread_detach(thread);
 }
 
 void courier_close(struct courier *c, unsigned deadline_ms, struct courier_counts *ret)
 {
+	bool closed, stowed;
+
 	if (!c)
 		return;
 	courier_stop(c, false);
 	courier_wait(c, deadline_ms);
 	courier_stop(c, true);
 	courier_lock(c);
-	while (!c->finished && courier_wait_until(c, &c->until))
-		;
-	c->abandoned = !c->finished;
-	courier_unlock(c);
-	if (c->config.spool)
-		pthread_join(c->spooler, NULL);
-	courier_lock(c);
-	if (c->loaded)
-		give_up_batch(c);
-	give_up_queue(c);
+	await_threads(c);
+	give_up(c);
 	if (ret)
 		*ret = counts_of(c);
-	if (c->loaded) { /* or the thread is at the spool just now */
-		spool_close(c->config.spool);
-		c->config.spool = NULL;
-	}
+	while (!c->closed && courier_wait_until(c, &c->until))
+		;
+	closed = c->closed;
+	stowed = c->stowed;
 	courier_unlock(c);
-	courier_part(c);
+	part(c->thread, closed);
+	if (c->config.spool)
+		part(c->spooler, stowed);
+	courier_leave(c);
 }

@@ -45,7 +45,7 @@ struct courier_counts {
 	uint64_t retried;        /* tries beyond the first */
 	uint64_t refused;        /* by the other side, for good */
 	uint64_t dropped_full;   /* the queue was full, or memory was */
-	uint64_t dropped_spool;  /* the spool was full, or could not be written */
+	uint64_t dropped_spool;  /* the same, or at the end, when the spool took nothing; or it could not be read */
 	uint64_t dropped_exit;   /* the time at the end was up */
 	uint64_t waiting;        /* in memory */
 	uint64_t spooled;        /* on disk */
@@ -74,7 +74,8 @@ void courier_wait(struct courier *c, unsigned ms);
 
 /*
  * Delivers what it can within `deadline_ms`, leaves the rest in the spool or drops it, and gives the last counts (ret may
- * be NULL). Takes two seconds more at most: a carrier that hangs even then is left alone with what it has. NULL is allowed.
+ * be NULL). Takes two seconds more at most for the carrier, and with a spool as long as the disk takes one more parcel every
+ * five seconds: who hangs even then is left alone with what it has, which is dropped. NULL is allowed.
  */
 void courier_close(struct courier *c, unsigned deadline_ms, struct courier_counts *ret);
 

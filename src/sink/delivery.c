@@ -9,7 +9,6 @@
 #define DELAY_MOST   30000u
 #define DELAY_AT_END 500u   /* at most, when there is not much time left */
 #define BATCH_BYTES  ((size_t)4 << 20)
-#define TELL_EVERY   10     /* seconds between words about the same */
 
 /* --- what to deliver --- */
 
@@ -167,7 +166,7 @@ static void tell_drops(struct courier *c)
 	bool more, over;
 
 	courier_lock(c);
-	dropped = c->counts.dropped_full;
+	dropped = c->counts.dropped_full + c->dropped_jam;
 	over = c->counts.queue_bytes <= c->config.queue / 2;
 	pthread_mutex_unlock(&c->lock);
 	more = dropped > c->dropped;
@@ -237,7 +236,9 @@ static void batch_done(struct courier *c)
 	if (c->batch.spooled)
 		spool_done(c->config.spool);
 	courier_lock(c);
-	if (!c->batch.spooled)
+	if (c->batch.spooled)
+		c->jam = 0; /* there may be room */
+	else if (!c->left)
 		c->counts.queue_bytes -= c->batch.bytes;
 	c->loaded = false;
 	courier_unlock(c);
@@ -283,7 +284,6 @@ static bool batch_deliver(struct courier *c)
 void *courier_run(void *courier)
 {
 	struct courier *c = courier;
-	bool orphaned;
 
 	while (batch_take(c) && batch_deliver(c))
 		batch_done(c);
@@ -293,9 +293,7 @@ void *courier_run(void *courier)
 	c->carrier.close(c->carrier.self);
 	courier_lock(c);
 	c->closed = true;
-	orphaned = c->orphaned;
 	courier_unlock(c);
-	if (orphaned)
-		courier_free(c);
+	courier_leave(c);
 	return NULL;
 }

@@ -10,10 +10,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* A disk that hangs: nothing is written to it, or no file goes. */
+static atomic_bool writes_hang, removals_hang;
+
+ssize_t pwritev(int fd, const struct iovec *parts, int n, off_t at)
+{
+	while (writes_hang)
+		usleep(1000);
+	return syscall(SYS_pwritev, fd, parts, n, at, 0);
+}
+
+int unlinkat(int dir, const char *name, int flags)
+{
+	while (removals_hang)
+		usleep(1000);
+	return (int)syscall(SYS_unlinkat, dir, name, flags);
+}
 
 #define BIT      2u
 #define RECORD   100 /* bytes */
@@ -379,6 +398,110 @@ static void test_hangs(void **state)
 	free(p);
 }
 
+/* A spool that is full costs nothing as long as there is room in memory, and all comes in order. */
+static void test_full_spool_leaves_the_queue(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+	char *told;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 20);
+	c = courier_to(p, 10 << 20, spool);
+	set_away(p, true);
+	for (unsigned i = 0; i < 500; i++)
+		put(c, 9, i * 50, 50);
+	sleep(2);
+	courier_count(c, &n);
+	assert_true(n.spooled > 1000 && n.waiting > 10000);
+	set_away(p, false);
+	for (unsigned i = 500; i < 600; i++) {
+		put(c, 9, i * 50, 50);
+		usleep(10000);
+	}
+	end(c, 10000, p, &n);
+	assert_int_equal(n.delivered, 30000);
+	assert_seen(p, 0, 30000);
+	told = strstr(said, "the spool takes no more: it is full\n");
+	assert_non_null(told);
+	assert_null(strstr(told + 1, "the spool takes no more"));
+	remove_dir(dir);
+	free(p);
+}
+
+/* A disk that hangs at the end costs some seconds, and what was to be written to it. */
+static void test_disk_hangs(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+	uint64_t begun;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 1 << 20, spool);
+	set_away(p, true);
+	put(c, 9, 0, 50);
+	writes_hang = true;
+	begun = now_ms();
+	courier_close(c, 50, &n);
+	assert_in_range(now_ms() - begun, 5000, 5500);
+	assert_conserved(&n);
+	assert_int_equal(n.dropped_exit, 50);
+	writes_hang = false;
+	usleep(50000); /* it frees what it has */
+	remove_dir(dir);
+	free(p);
+}
+
+/* The same while the thread notes what came. */
+static void test_disk_hangs_when_all_is_done(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+	uint64_t begun;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	set_away(p, true);
+	c = courier_to(p, 1 << 20, spool);
+	put(c, 9, 0, 50);
+	end(c, 50, p, &n);
+	assert_int_equal(n.spooled, 50);
+	set_away(p, false);
+	removals_hang = true;
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 1 << 20, spool);
+	do
+		courier_count(c, &n);
+	while (n.delivered < 50);
+	put(c, 9, 50, 50);
+	begun = now_ms();
+	courier_close(c, 50, &n);
+	assert_in_range(now_ms() - begun, 2000, 5500);
+	assert_conserved(&n);
+	assert_int_equal(n.delivered, 50);
+	assert_int_equal(n.dropped_exit, 50);
+	p->closed = false;
+	removals_hang = false;
+	while (!p->closed)
+		usleep(1000);
+	usleep(50000); /* it frees what it has */
+	remove_dir(dir);
+	free(p);
+}
+
 /* Of parcels that are nearly all for others little is kept. */
 static void test_little_of_much(void **state)
 {
@@ -591,7 +714,10 @@ int main(void)
 		cmocka_unit_test(test_spool_loses_nothing),
 		cmocka_unit_test(test_full_spool_drops_and_counts),
 		cmocka_unit_test(test_the_end_is_tried_at_once),
+		cmocka_unit_test(test_full_spool_leaves_the_queue),
 		cmocka_unit_test(test_hangs),
+		cmocka_unit_test(test_disk_hangs),
+		cmocka_unit_test(test_disk_hangs_when_all_is_done),
 		cmocka_unit_test(test_little_of_much),
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_patience_with_one_try),
