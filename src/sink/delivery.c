@@ -35,13 +35,22 @@ static void batch_from_queue(struct courier *c)
 	c->loaded = c->batch.n_items > 0;
 }
 
-/* What was put into the spool and is not in it any more could not be read. Under the lock. */
-static void count_unreadable(struct courier *c)
+/*
+ * What could not be read, as far as it is known which records it was. What was put into the spool and is not in it any more was
+ * not readable either. Under the lock.
+ */
+static void count_lost(struct courier *c)
 {
-	if (c->spooling || !spool_is_empty(c->config.spool))
-		return;
-	c->counts.dropped_spool += c->counts.spooled;
-	c->counts.spooled = 0;
+	uint64_t lost = spool_lost(c->config.spool, false), before = spool_lost(c->config.spool, true);
+	uint64_t ours = lost - c->lost < c->counts.spooled ? lost - c->lost : c->counts.spooled;
+
+	if (!c->spooling && spool_is_empty(c->config.spool))
+		ours = c->counts.spooled;
+	c->counts.spooled -= ours;
+	c->counts.recovered += before - c->lost_before;
+	c->counts.dropped_spool += ours + before - c->lost_before;
+	c->lost = lost;
+	c->lost_before = before;
 }
 
 /* The batch is there: its records wait now. */
@@ -52,15 +61,14 @@ static void count_spooled(struct courier *c)
 
 	courier_lock(c);
 	ours = batch_count(l, c->run);
-	while (c->counts.spooled < ours && c->spooling)
+	while (c->counts.spooled < ours + spool_lost(c->config.spool, false) - c->lost && c->spooling)
 		pthread_cond_wait(&c->changed, &c->lock);
 	c->counts.spooled -= ours;
 	c->counts.recovered += l->n_items - ours;
 	c->counts.waiting += l->n_items;
 	c->loaded = l->n_items > 0;
 	l->spooled = c->loaded;
-	if (!c->loaded)
-		count_unreadable(c);
+	count_lost(c);
 	courier_unlock(c);
 }
 

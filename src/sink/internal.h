@@ -48,6 +48,7 @@ struct courier {
 	time_t told_down;
 	bool dropping;
 	uint64_t dropped, unreadable; /* that was told of */
+	uint64_t lost, lost_before; /* in the spool, that was counted */
 	time_t told;                /* of drops */
 	unsigned seed;
 	/* The spooler alone: */

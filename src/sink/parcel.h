@@ -50,4 +50,21 @@ size_t parcel_count(const struct parcel *p, uint64_t sinks);
 /* The bytes of these. */
 size_t parcel_bytes(const struct parcel *p, uint64_t sinks);
 
+/* Room in a file, and how many records are there. */
+struct extent {
+	uint64_t bytes, records;
+};
+
+/* The bytes that it takes in a file. */
+uint64_t parcel_stored(const struct parcel *p);
+
+/* Writes it to a place in a file. 0 or a negative errno: then a part of it may be there; -ENOSPC when that is all. */
+int parcel_store(const struct parcel *p, int fd, uint64_t at);
+
+/*
+ * Reads one, whose holder the caller becomes. 0; -ENODATA when what is there is no whole parcel; or another negative errno, when
+ * it may be better later. `extent` is what it takes; with -ENODATA too if it is known, else it has no bytes.
+ */
+int parcel_load(struct parcel **ret, int fd, uint64_t at, struct extent *extent);
+
 #endif

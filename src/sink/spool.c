@@ -11,19 +11,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #define SEGMENT_MAX ((uint64_t)16 << 20) /* then the next one is begun; or an eighth of all */
 #define FIRST       ((uint64_t)1 << 32)  /* the segment a new spool begins with: there is room in front */
 #define MAGIC       0x6c636150u          /* "Pacl" */
-
-/* In front of each parcel's marks and bytes. */
-struct head {
-	uint32_t magic, crc; /* the CRC of all that follows it, in this header and behind */
-	uint64_t run, n_marks, n;
-};
 
 struct place {
 	uint64_t segment, offset;
@@ -42,9 +35,11 @@ struct spool {
 	int out, in;             /* segments end.segment and next.segment; -1: not open */
 	struct place done, next, end;
 	struct place last;       /* where the parcel that was taken last begins */
+	uint64_t first;          /* the segment this process began with: what is in front was there before */
 	uint64_t max;
 	/* Read without the lock, which is held while a disk is waited for: */
 	_Atomic uint64_t bytes, unreadable;
+	_Atomic uint64_t lost, lost_before; /* records */
 	atomic_bool empty;
 };
 
@@ -188,6 +183,7 @@ int spool_open(struct spool **ret, const char *path, uint64_t max, char *error, 
 	s->max = max;
 	r = spool_begin(s, path);
 	s->empty = is_at_end(s);
+	s->first = s->end.segment;
 	if (r < 0) {
 		snprintf(error, n, "cannot use '%s' as a spool: %s", path,
 			 r == -EBUSY ? "another process does; name another directory" : strerror(-r));
@@ -216,48 +212,28 @@ static int make_room(struct spool *s, uint64_t bytes)
 	return s->out < 0 ? s->out : 0;
 }
 
-static uint32_t crc_of(const struct head *h, const void *marks, const void *bytes)
+/* What is there of a parcel that did not fit, and cannot be taken away. */
+static void count_torn(struct spool *s)
 {
-	uLong crc = crc32_z(0, (const uint8_t *)&h->run, sizeof(*h) - offsetof(struct head, run));
+	struct stat st;
 
-	crc = crc32_z(crc, marks, h->n_marks * sizeof(struct mark));
-	return (uint32_t)crc32_z(crc, bytes, h->n);
-}
-
-static uint64_t size_on_disk(const struct parcel *p)
-{
-	return sizeof(struct head) + p->n_marks * sizeof(p->marks[0]) + p->n;
-}
-
-static int write_parcel(int fd, uint64_t at, const struct parcel *p)
-{
-	struct head h = {.magic = MAGIC, .run = p->run, .n_marks = p->n_marks, .n = p->n};
-	struct iovec parts[] = {
-		{&h, sizeof(h)},
-		{(void *)p->marks, p->n_marks * sizeof(p->marks[0])},
-		{p->bytes, p->n},
-	};
-	ssize_t written;
-
-	h.crc = crc_of(&h, p->marks, p->bytes);
-	written = pwritev(fd, parts, 3, (off_t)at);
-	if (written < 0)
-		return -errno;
-	return (uint64_t)written == size_on_disk(p) ? 0 : -ENOSPC;
+	if (fstat(s->out, &st) == 0 && (uint64_t)st.st_size > s->end.offset)
+		s->bytes += (uint64_t)st.st_size - s->end.offset;
 }
 
 /* A parcel is there whole or not at all. */
 static int append(struct spool *s, const struct parcel *p)
 {
-	int r = make_room(s, size_on_disk(p));
+	int r = make_room(s, parcel_stored(p));
 
 	if (r < 0)
 		return r;
-	r = write_parcel(s->out, s->end.offset, p);
+	r = parcel_store(p, s->out, s->end.offset);
 	if (r == 0) {
-		s->end.offset += size_on_disk(p);
-		s->bytes += size_on_disk(p);
+		s->end.offset += parcel_stored(p);
+		s->bytes += parcel_stored(p);
 	} else if (ftruncate(s->out, (off_t)s->end.offset) < 0) {
+		count_torn(s);
 		next_segment(s);
 	}
 	return r;
@@ -283,18 +259,18 @@ static int put_back(struct spool *s, const struct parcel *p)
 	struct place front = {s->done.segment - 1, 0};
 	int fd, r;
 
-	if (s->bytes + size_on_disk(p) > s->max)
+	if (s->bytes + parcel_stored(p) > s->max)
 		return -ENOSPC;
 	fd = segment_open(s, front.segment, O_WRONLY | O_CREAT | O_TRUNC);
 	if (fd < 0)
 		return fd;
-	r = write_parcel(fd, 0, p);
+	r = parcel_store(p, fd, 0);
 	close(fd);
 	if (r < 0) {
 		segment_remove(s, front.segment);
 		return r;
 	}
-	s->bytes += size_on_disk(p);
+	s->bytes += parcel_stored(p);
 	s->done = s->next = front;
 	close_fd(&s->in);
 	return write_note(s);
@@ -308,42 +284,6 @@ int spool_put_back(struct spool *s, const struct parcel *p)
 	r = put_back(s, p);
 	unlock(s);
 	return r;
-}
-
-/* The parcel at s->next. 0, -ENODATA when what is there is no whole parcel, or another negative errno. */
-static int read_parcel(struct spool *s, struct parcel **ret)
-{
-	struct head h;
-	struct parcel *p;
-	struct stat st;
-	ssize_t all;
-
-	if (fstat(s->in, &st) < 0)
-		return -errno;
-	if (pread(s->in, &h, sizeof(h), (off_t)s->next.offset) != sizeof(h) || h.magic != MAGIC ||
-	    h.n_marks > (uint64_t)st.st_size / sizeof(struct mark) || h.n > (uint64_t)st.st_size)
-		return -ENODATA;
-	p = parcel_new(h.n_marks, h.n);
-	if (!p)
-		return -ENOMEM;
-	p->run = h.run;
-	all = (ssize_t)(h.n_marks * sizeof(struct mark) + h.n); /* the bytes lie behind the marks */
-	if (pread(s->in, p->marks, (size_t)all, (off_t)(s->next.offset + sizeof(h))) != all ||
-	    crc_of(&h, p->marks, p->bytes) != h.crc) {
-		parcel_drop(p);
-		return -ENODATA;
-	}
-	s->next.offset += sizeof(h) + (uint64_t)all;
-	*ret = p;
-	return 0;
-}
-
-static bool is_within(const struct parcel *p)
-{
-	for (size_t i = 0; i < p->n_marks; i++)
-		if (!p->marks[i].n || p->marks[i].at > p->n || p->marks[i].n > p->n - p->marks[i].at)
-			return false;
-	return true;
 }
 
 /* What is left of the segment is not to be read: goes on behind it. */
@@ -360,23 +300,31 @@ static void skip_segment(struct spool *s)
 	s->next = (struct place){s->next.segment + 1, 0};
 }
 
+static void skip_parcel(struct spool *s, const struct extent *extent)
+{
+	s->unreadable += extent->bytes;
+	*(s->next.segment < s->first ? &s->lost_before : &s->lost) += extent->records;
+	s->next.offset += extent->bytes;
+}
+
 static int take(struct spool *s, struct parcel **ret)
 {
+	struct extent extent = {0, 0};
 	int r;
 
 	while (!is_at_end(s)) {
 		if (s->in < 0)
 			s->in = segment_open(s, s->next.segment, O_RDONLY);
 		s->last = s->next;
-		r = s->in < 0 ? s->in : read_parcel(s, ret);
-		if (r == 0 && is_within(*ret))
-			return 0;
-		if (r != 0 && r != -ENODATA && r != -ENOENT)
-			return r;
+		r = s->in < 0 ? s->in : parcel_load(ret, s->in, s->next.offset, &extent);
 		if (r == 0)
-			parcel_drop(*ret);
-		*ret = NULL;
-		skip_segment(s);
+			s->next.offset += extent.bytes;
+		if (r != -ENODATA && r != -ENOENT)
+			return r;
+		if (r == -ENODATA && extent.bytes)
+			skip_parcel(s, &extent);
+		else
+			skip_segment(s);
 	}
 	return 0;
 }
@@ -434,6 +382,11 @@ uint64_t spool_bytes(const struct spool *s)
 uint64_t spool_unreadable(const struct spool *s)
 {
 	return s->unreadable;
+}
+
+uint64_t spool_lost(const struct spool *s, bool before)
+{
+	return before ? s->lost_before : s->lost;
 }
 
 void spool_close(struct spool *s)

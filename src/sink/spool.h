@@ -31,7 +31,8 @@ int spool_put_back(struct spool *s, const struct parcel *p);
 
 /*
  * The next parcel, whose holder the caller becomes; all its records bear `bit`. 0 with *ret NULL when there is none, or a
- * negative errno. What cannot be read (cut off by a crash, or altered) is left out and counted.
+ * negative errno. What is cut off by a crash, or altered, is left out and counted: a parcel, or the rest of a segment when it
+ * is not known where that ends.
  */
 int spool_take(struct spool *s, uint64_t bit, struct parcel **ret);
 
@@ -47,6 +48,9 @@ bool spool_is_empty(const struct spool *s);
 /* Bytes on disk; bytes that could not be read. */
 uint64_t spool_bytes(const struct spool *s);
 uint64_t spool_unreadable(const struct spool *s);
+
+/* Records that are known to have been in these; put since it was opened, or before. */
+uint64_t spool_lost(const struct spool *s, bool before);
 
 /* Closes; what did not arrive stays. NULL is allowed. */
 void spool_close(struct spool *s);

@@ -652,6 +652,76 @@ static void test_spoilt_spool(void **state)
 	free(p);
 }
 
+static void spoil(const char *how, const char *dir)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), how, dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* One bad parcel of an earlier run costs no other, and its records are counted. */
+static void test_one_bad_parcel(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 1 << 20, spool);
+	set_away(p, true);
+	put(c, 9, 0, 50);
+	usleep(50000); /* that one is a batch */
+	for (unsigned i = 1; i < 10; i++)
+		put(c, 9, i * 50, 50);
+	end(c, 50, p, &n);
+	assert_int_equal(n.spooled, 500);
+	spoil("f=$(ls %s/*.spool | tail -1); printf x | dd of=$f bs=1 seek=$(($(stat -c %%s $f) / 2 - 100)) conv=notrunc 2>&1 | cat", dir);
+	set_away(p, false);
+	open_spool(&spool, dir, 1 << 30);
+	end(courier_to(p, 1 << 20, spool), 5000, p, &n);
+	assert_int_equal(n.recovered, 500);
+	assert_int_equal(n.delivered, 450);
+	assert_int_equal(n.dropped_spool, 50);
+	remove_dir(dir);
+	free(p);
+}
+
+/* The end of what this run spooled is torn: its records are counted as soon as nothing else is left there. */
+static void test_torn_end(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 200000, spool);
+	set_away(p, true);
+	for (unsigned i = 0; i < 13; i++) {
+		put(c, 9, i * 50, 50);
+		usleep(20000);
+	}
+	spoil("for f in %s/*.spool; do truncate -s -3 $f; done", dir);
+	set_away(p, false);
+	do
+		courier_count(c, &n);
+	while (n.delivered < 600);
+	assert_int_equal(n.spooled, 0);
+	assert_int_equal(n.dropped_spool, 50);
+	end(c, 5000, p, &n);
+	assert_int_equal(n.delivered, 600);
+	remove_dir(dir);
+	free(p);
+}
+
 static void *watch_counts(void *arg)
 {
 	struct courier *_Atomic *watched = arg;
@@ -724,6 +794,8 @@ int main(void)
 		cmocka_unit_test(test_patience_ends),
 		cmocka_unit_test(test_flaps),
 		cmocka_unit_test(test_spoilt_spool),
+		cmocka_unit_test(test_one_bad_parcel),
+		cmocka_unit_test(test_torn_end),
 		cmocka_unit_test(test_conserved_at_every_moment),
 	};
 

@@ -13,9 +13,29 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* A disk that fails: nothing can be read, or no file gets shorter. */
+static bool no_reads, no_cuts;
+
+ssize_t pread(int fd, void *p, size_t n, off_t at)
+{
+	if (!no_reads)
+		return syscall(SYS_pread64, fd, p, n, at);
+	errno = EIO;
+	return -1;
+}
+
+int ftruncate(int fd, off_t n)
+{
+	if (!no_cuts)
+		return (int)syscall(SYS_ftruncate, fd, n);
+	errno = EIO;
+	return -1;
+}
 
 #define BIT 4u
 #define BIG ((uint64_t)1 << 30)
@@ -262,6 +282,12 @@ static unsigned take_all(struct spool *s)
 	return n;
 }
 
+/* Of a parcel of which this byte is altered: all but the magic number and the two lengths. */
+static bool is_length_known(off_t at)
+{
+	return at >= 4 && (at < 16 || at >= 32);
+}
+
 /* Whatever byte of a segment is altered, or wherever it is cut: what comes is as it was, and what does not is counted. */
 static void test_each_byte(void **state)
 {
@@ -272,14 +298,19 @@ static void test_each_byte(void **state)
 		for (unsigned cut = 0; cut < 2; cut++) {
 			struct spool *s;
 			unsigned n;
+			bool known;
 
 			three_parcels();
 			damage(at, cut);
 			s = open_spool(BIG);
 			n = take_all(s);
-			assert_int_equal(n, at < size / 3 ? (cut ? 0 : 2) : at < 2 * size / 3 ? 0 : 1);
-			if (!cut && at >= size / 3)
+			known = is_length_known(at % (size / 3));
+			assert_int_equal(n, at < size / 3 ? (cut ? 0 : 2) : at < 2 * size / 3 ? !cut && known : 1);
+			if (!cut && at >= size / 3) {
 				assert_int_equal(spool_unreadable(s), (2 - n) * size / 3);
+				assert_int_equal(spool_lost(s, true), known ? 2 : 0);
+			}
+			assert_int_equal(spool_lost(s, false), 0);
 			put(s, 2, 40, 4, 3, 0);
 			take(s, 40, 4);
 			spool_close(s);
@@ -331,6 +362,57 @@ static void test_disk_full(void **state)
 	for (unsigned i = 0; i <= fit; i++)
 		take(s, 10 * i, 10);
 	take(s, 0, 0);
+	spool_close(s);
+}
+
+/* What cannot be read now may be later: it is not given up. */
+static void test_unreadable_for_now(void **state)
+{
+	struct spool *s = open_spool(BIG);
+	struct parcel *p;
+
+	(void)state;
+	put(s, 1, 0, 10, 20, 0);
+	put(s, 1, 10, 10, 20, 0);
+	take(s, 0, 10);
+	no_reads = true;
+	assert_int_equal(spool_take(s, BIT, &p), -EIO);
+	assert_int_equal(spool_done(s), 0);
+	assert_int_equal(spool_take(s, BIT, &p), -EIO);
+	no_reads = false;
+	take(s, 10, 10);
+	take(s, 0, 0);
+	assert_int_equal(spool_unreadable(s), 0);
+	spool_close(s);
+}
+
+/* What did not fit and cannot be taken away counts as what it takes. */
+static void test_torn_bytes_count(void **state)
+{
+	struct rlimit before, limit;
+	struct spool *s = open_spool(BIG);
+	struct stat st;
+	char path[128];
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	put(s, 1, 0, 10, 200, 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = (struct rlimit){2000, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	no_cuts = true;
+	put(s, 1, 10, 10, 200, -ENOSPC);
+	no_cuts = false;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	snprintf(path, sizeof(path), "%s/%016llx.spool", dir, (1ULL << 32) + 1);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 2000);
+	assert_int_equal(spool_bytes(s), 2000);
+	put(s, 1, 20, 10, 200, 0);
+	take(s, 0, 10);
+	take(s, 20, 10);
+	assert_int_equal(spool_done(s), 0);
+	assert_int_equal(spool_bytes(s), 0);
 	spool_close(s);
 }
 
@@ -391,6 +473,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_each_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_note_altered, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unreadable_for_now, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_torn_bytes_count, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_untake, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_room_is_made, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_process_at_a_time, setup, teardown),
