@@ -184,8 +184,8 @@ static int take_rotation(struct sink_rotation *ret, struct spec *spec, char *err
 
 	*ret = (struct sink_rotation){0};
 	if ((size && !value_size(size, &ret->size)) || (every && !value_seconds(every, &ret->every)) ||
-	    (keep && (!value_number(keep, &files) || files > KEEP_MOST))) {
-		snprintf(error, n, "'%s': rotation is size=100M, every=1h, keep=FILES up to %u", spec->text, KEEP_MOST);
+	    (keep && (!value_number(keep, &files) || files > KEEP_MOST)) || (keep && !size && !every)) {
+		snprintf(error, n, "'%s': rotation is size=100M or every=1h or both, and keep=FILES up to %u", spec->text, KEEP_MOST);
 		return -EINVAL;
 	}
 	ret->keep = (unsigned)files;

@@ -57,6 +57,19 @@ static uint64_t slot_now(const struct sink *s)
 	return s->rotation.every ? (uint64_t)time(NULL) / s->rotation.every : 0;
 }
 
+/*
+ * May the name be renamed, or opened again? So it is if it is a regular file's, or nobody's; not even a link to one is renamed: it
+ * may be /dev/stdout. 0 or -EINVAL.
+ */
+static int check_name(const struct sink *s)
+{
+	struct stat found;
+
+	if ((is_rotated(s) ? lstat : stat)(s->name, &found) < 0)
+		return 0;
+	return S_ISREG(found.st_mode) ? 0 : -EINVAL;
+}
+
 /* Opens the file of its name. 0 or a negative errno. */
 static int open_file(struct sink *s, int flags)
 {
@@ -85,6 +98,8 @@ static int shift(const struct sink *s)
 {
 	char from[4096], to[4096];
 
+	if (check_name(s) < 0)
+		return -EINVAL;
 	for (unsigned age = s->rotation.keep + 1; age-- > 0;) {
 		if (!old_name(s, age, from, sizeof(from)) || !old_name(s, age + 1, to, sizeof(to)))
 			return -ENAMETOOLONG;
@@ -219,6 +234,7 @@ int sink_reopen(struct sink *s)
 {
 	int r = complete(s);
 
+	r = r ? r : check_name(s);
 	return r ? r : open_file(s, O_APPEND);
 }
 
@@ -237,7 +253,7 @@ static int begin(struct sink *s, bool standard)
 		if (!s->zst)
 			return -ENOMEM;
 	}
-	r = is_rotated(s) && stat(s->name, &s->stat) == 0 && S_ISREG(s->stat.st_mode) && s->stat.st_size ? shift(s) : 0;
+	r = is_rotated(s) && stat(s->name, &s->stat) == 0 && s->stat.st_size ? shift(s) : 0;
 	return r ? r : open_file(s, O_TRUNC);
 }
 
@@ -251,6 +267,11 @@ int sink_open(struct sink **ret, const char *path, const struct sink_rotation *r
 	if (!s) {
 		snprintf(error, n, "out of memory");
 		return -ENOMEM;
+	}
+	if (is_rotated(s) && (standard || check_name(s) < 0)) {
+		snprintf(error, n, "cannot rotate %s: it is not a regular file", s->name);
+		sink_close(s);
+		return -EINVAL;
 	}
 	r = begin(s, standard);
 	if (r < 0) {

@@ -20,7 +20,7 @@ struct sink_rotation {
  * Opens `path` for writing; NULL, "" or "-" is standard output. A file is created, or emptied when it was there; with
  * rotation (NULL: none) the one that was there becomes the one before. When the name ends in ".zst" the file is compressed
  * (RFC 8878), and can be read up to the last write at any time; the number of a rotated one comes before ".zst". Returns 0,
- * or a negative errno with a line in `error`.
+ * or a negative errno with a line in `error`: -EINVAL when what is to be rotated is something else than a regular file.
  */
 int sink_open(struct sink **ret, const char *path, const struct sink_rotation *rotation, char *error, size_t n);
 
@@ -41,7 +41,10 @@ int sink_write(struct sink *s, const void *p, size_t n);
 /* Is it a file that has a name? */
 bool sink_can_reopen(const struct sink *s);
 
-/* Somebody moved the file away: goes on in a new one of its name, or at the end of the one that is there. 0 or a negative errno. */
+/*
+ * Somebody moved the file away: goes on in a new one of its name, or at the end of the one that is there. 0 or a negative errno:
+ * -EINVAL when that is something else than a file.
+ */
 int sink_reopen(struct sink *s);
 
 /* What it is called in messages. */

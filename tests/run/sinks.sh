@@ -146,6 +146,10 @@ refused "tcp://127.0.0.1:1/path" HOST:PORT
 refused "unix://host/path" unix:///PATH
 refused "http://127.0.0.1/x" "unknown transport"
 refused "xml:tcp://127.0.0.1:1" "unknown output format"
+refused "json:-?size=1M" "cannot rotate standard output"
+refused "json:/dev/stdout?every=1h" "cannot rotate /dev/stdout"
+refused "json:/dev/null?size=1M" "cannot rotate /dev/null"
+refused "json:$work/x?keep=3" rotation
 
 # --- every record of the golden captures: no field has two types, so that no mapping can be at odds
 serve "${bulk[@]}"

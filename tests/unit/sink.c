@@ -199,6 +199,49 @@ static void test_moved_away(void **state)
 	assert_int_equal(first, 20);
 }
 
+/* What is no regular file keeps its name, and a link does: it may be /dev/stdout. */
+static void test_only_a_file_is_rotated(void **state)
+{
+	const struct sink_rotation rotation = {.size = 10, .keep = 2};
+	const char *const names[] = {"fifo", "link", "."};
+	struct stat st;
+	struct sink *s;
+
+	(void)state;
+	assert_int_equal(sink_open(&s, "-", &rotation, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "standard output"));
+	assert_int_equal(symlink("/dev/null", strcat(strcpy(path, dir), "/link")), 0);
+	assert_int_equal(mkfifo(strcat(strcpy(path, dir), "/fifo"), 0600), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		assert_int_equal(sink_open(&s, path, &rotation, error, sizeof(error)), -EINVAL);
+		assert_null(s);
+		assert_int_equal(lstat(path, &st), 0);
+		assert_false(S_ISREG(st.st_mode));
+	}
+}
+
+/* Somebody put something else in its place meanwhile: that is not renamed, nor waited for. */
+static void test_a_file_that_is_one_no_more(void **state)
+{
+	const struct sink_rotation rotation = {.size = 10, .keep = 2};
+	struct stat st;
+
+	(void)state;
+	for (int reopen = 0; reopen < 2; reopen++) {
+		struct sink *s = open_sink("x", &rotation);
+
+		write_lines(s, 0, 1);
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(mkfifo(path, 0600), 0);
+		assert_int_equal(reopen ? sink_reopen(s) : sink_write(s, "123456789\n", 10), -EINVAL);
+		assert_int_equal(stat(path, &st), 0);
+		assert_true(S_ISFIFO(st.st_mode));
+		sink_close(s);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +251,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_by_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_line_too_long_is_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_moved_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_only_a_file_is_rotated, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_file_that_is_one_no_more, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
