@@ -12,6 +12,7 @@
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
 #define KEY     LETTERS "0123456789-._"
 #define HOST    LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
+#define SCHEME  LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-."
 
 static int hex_of(char c)
 {
@@ -97,7 +98,57 @@ static int parse_user(struct spec *s, const char *p, size_t n)
 	return colon ? take(&s->password, colon + 1, n - user - 1) : 0;
 }
 
-/* [USER[:PASSWORD]@]HOSTS[/PATH] */
+/* NAME, NAME:PORT, ADDRESS, ADDRESS:PORT or [IPv6]:PORT */
+static bool is_host(const char *p, size_t n, bool with_port)
+{
+	size_t host = *p == '[' ? 1 + strspn(p + 1, "0123456789abcdefABCDEF:.%" LETTERS) : strspn(p, HOST);
+	bool closed = *p != '[' || (host > 1 && p[host] == ']');
+	char port[8] = "";
+	uint64_t number;
+
+	host += *p == '[';
+	if (!closed || !host || host > n)
+		return false;
+	if (host == n)
+		return !with_port;
+	if (p[host] != ':' || n - host - 1 >= sizeof(port))
+		return false;
+	memcpy(port, p + host + 1, n - host - 1);
+	return value_number(port, &number) && number > 0 && number < 65536;
+}
+
+static bool are_hosts(const char *p, bool with_port, bool many)
+{
+	do {
+		size_t n = strcspn(p, ",");
+
+		if (!is_host(p, n, with_port) || (p[n] && !many))
+			return false;
+		p += n;
+	} while (*p++);
+	return true;
+}
+
+/*
+ * A '/' or a '?' in a password is taken for the end of the hosts. May that be so, since there is an '@' in the `rest` behind them?
+ * Not when it is in a value of an option, and all before is as it should be.
+ */
+static bool is_torn(const struct spec *s, const char *rest, const char *options)
+{
+	if (!strchr(rest, '@') || (!*s->hosts && !s->user))
+		return false;
+	return memchr(rest, '@', (size_t)(options - rest)) || !are_hosts(s->hosts, false, true) ||
+	       (rest == options && (s->user || strcmp(s->scheme, "tcp") != 0));
+}
+
+/* Nothing but the scheme is to be told of the text. */
+static int hide(struct spec *s)
+{
+	strcpy(strstr(s->text, "://") + 3, "...");
+	return -EDOM;
+}
+
+/* [USER[:PASSWORD]@]HOSTS[/PATH]. 0, -ENOMEM, or -EDOM when one cannot tell where the password ends. */
 static int parse_authority(struct spec *s, const char *p, size_t n)
 {
 	size_t authority = strcspn(p, "/");
@@ -113,6 +164,8 @@ static int parse_authority(struct spec *s, const char *p, size_t n)
 		p = at + 1;
 	}
 	r = r ? r : take(&s->hosts, p, authority);
+	if (r == 0 && is_torn(s, p + authority, p + n))
+		return hide(s);
 	if (r || authority == n)
 		return r;
 	authority += s->hosts[0] != 0; /* unix:///run/x has no host, and its path begins with '/' */
@@ -121,7 +174,7 @@ static int parse_authority(struct spec *s, const char *p, size_t n)
 
 static int parse_target(struct spec *s, const char *p, size_t n)
 {
-	size_t scheme = strspn(p, LETTERS "+");
+	size_t scheme = strspn(p, SCHEME);
 
 	if (!scheme || scheme + 3 > n || strncmp(p + scheme, "://", 3) != 0)
 		return n ? copy(&s->path, p, n) : 0;
@@ -158,7 +211,7 @@ static char *print_target(char *w, const char *text, size_t n)
 /* The text without secrets. */
 static int keep_text(struct spec *s, const char *text, const char *options)
 {
-	char *w = s->text = malloc(strlen(text) + 1);
+	char *w = s->text = malloc(strlen(text) + sizeof("..."));
 
 	if (!w)
 		return -ENOMEM;
@@ -177,14 +230,15 @@ static int parse(struct spec *s, const char *text)
 {
 	const char *options = options_of(text);
 	size_t n = (size_t)(options - text), format = strspn(text, LETTERS);
-	bool url = strncmp(text + strspn(text, LETTERS "+"), "://", 3) == 0;
+	bool url = strncmp(text + strspn(text, SCHEME), "://", 3) == 0;
 	bool named = !url && (format == n || text[format] == ':');
+	const char *slashes = memmem(text, n, "://", 3);
 	int r = keep_text(s, text, options);
 
 	if (r == 0 && named)
 		r = take(&s->format, text, format);
 	else if (r == 0)
-		r = take(&s->format, url ? "json" : text, url ? 4 : n);
+		r = url ? take(&s->format, "json", 4) : take(&s->format, text, slashes ? (size_t)(slashes - text) : n);
 	format = named ? format + (format < n) : url ? 0 : n;
 	r = r ? r : parse_target(s, text + format, n - format);
 	return r ? r : parse_options(s, options);
@@ -196,9 +250,13 @@ int spec_parse(struct spec *ret, const char *text, char *error, size_t n)
 
 	*ret = (struct spec){0};
 	r = parse(ret, text);
-	if (r < 0)
-		snprintf(error, n, r == -ENOMEM ? "out of memory" : "'%s': options are KEY=VALUE&..., %d at most", ret->text, SPEC_OPTIONS_MAX);
-	return r;
+	if (r == -ENOMEM)
+		snprintf(error, n, "out of memory");
+	else if (r == -EDOM)
+		snprintf(error, n, "'%s': write / ? and @ as %%2F %%3F and %%40 in a password or a path", ret->text);
+	else if (r < 0)
+		snprintf(error, n, "'%s': options are KEY=VALUE&..., %d at most", ret->text, SPEC_OPTIONS_MAX);
+	return r == -EDOM ? -EINVAL : r;
 }
 
 int spec_add(struct spec *s, const char *option, char *error, size_t n)
@@ -225,40 +283,13 @@ void spec_release(struct spec *s)
 	}
 }
 
-/* NAME, NAME:PORT, ADDRESS, ADDRESS:PORT or [IPv6]:PORT */
-static bool is_host(const char *p, size_t n, bool with_port)
-{
-	size_t host = *p == '[' ? 1 + strspn(p + 1, "0123456789abcdefABCDEF:.%" LETTERS) : strspn(p, HOST);
-	bool closed = *p != '[' || (host > 1 && p[host] == ']');
-	char port[8] = "";
-	uint64_t number;
-
-	host += *p == '[';
-	if (!closed || !host || host > n)
-		return false;
-	if (host == n)
-		return !with_port;
-	if (p[host] != ':' || n - host - 1 >= sizeof(port))
-		return false;
-	memcpy(port, p + host + 1, n - host - 1);
-	return value_number(port, &number) && number > 0 && number < 65536;
-}
-
 int spec_check_hosts(const struct spec *s, bool with_port, bool many, char *error, size_t n)
 {
-	const char *p = s->hosts ? s->hosts : "";
-
-	do {
-		size_t length = strcspn(p, ",");
-
-		if (!is_host(p, length, with_port) || (p[length] && !many)) {
-			snprintf(error, n, "'%s': '%s' is not HOST%s%s", s->text, s->hosts ? s->hosts : "", with_port ? ":PORT" : "[:PORT]",
-				 many ? ",..." : "");
-			return -EINVAL;
-		}
-		p += length;
-	} while (*p++);
-	return 0;
+	if (are_hosts(s->hosts ? s->hosts : "", with_port, many))
+		return 0;
+	snprintf(error, n, "'%s': '%s' is not HOST%s%s", s->text, s->hosts ? s->hosts : "", with_port ? ":PORT" : "[:PORT]",
+		 many ? ",..." : "");
+	return -EINVAL;
 }
 
 const char *spec_get(struct spec *s, const char *key, const char *otherwise)

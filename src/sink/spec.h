@@ -14,7 +14,7 @@
 #define SPEC_OPTIONS_MAX 32
 
 struct spec {
-	char *text;             /* as it was given, but for secrets: for messages */
+	char *text;             /* as it was given, but for secrets: for messages. SCHEME://... if one cannot tell where a secret ends */
 	char *format;           /* "json" when there is a URL and no FORMAT */
 	char *scheme;           /* of a URL; NULL: a file, or standard output */
 	char *user, *password;  /* NULL: none */

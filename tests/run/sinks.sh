@@ -136,6 +136,9 @@ refused "kafka:///t" HOST
 refused "kafka://127.0.0.1:port/t" HOST
 refused "kafka://127.0.0.1/to/pic" TOPIC
 refused "kafka://u:secret@127.0.0.1/t?no.such=1" no.such
+refused "kafka://u:a/secret@127.0.0.1/t" "kafka://...': write"
+refused "kafka://u:a?status=secret@127.0.0.1/t" "kafka://...': write"
+refused "ka_fka://u:secret@127.0.0.1/t" "unknown output format"
 refused "kafka://127.0.0.1/t?acks=many" acks
 refused "elasticsearch://u:secret?@127.0.0.1/Index" "lower case"
 refused "elasticsearch://127.0.0.1/x?speed=1" speed

@@ -105,6 +105,42 @@ static void test_secrets_are_not_told(void **state)
 	told_as("elasticsearch://u:secret@secret@h/t?a=1", "elasticsearch://u@h/t?a=1");
 	told_as("elasticsearch://u:secret@h/t?a=1&nonsense", "elasticsearch://u@h/t?a=1&nonsense");
 	told_as("json:a@b:c", "json:a@b:c");
+	told_as("Kafka://u:secret@h/t", "Kafka://u@h/t");
+	told_as("json:Kafka://u:secret@h/t", "json:Kafka://u@h/t");
+}
+
+/* Where the password ends nobody knows: then nothing is told of it, nor taken for an option. */
+static void test_torn_passwords_are_not_told(void **state)
+{
+	static const char *const texts[] = {
+		"kafka://u:se/cret@h/t", "kafka://u:se?x=cret@h/t", "kafka://u:se/cr?x=et@h/t", "kafka://u:s@e/cret@h/t?a=1", "kafka://u:12/cret@h/t",
+		"kafka://u:12?x=cret@h/t", "kafka://u:p@h?x=cret@h/t", "kafka://:se/cret@h/t", "kafka://u:p@/cret@h", "kafka://u:se?status=cret@h/t",
+		"json:tcp://u:se/cret@h:1", "elasticsearch+https://u:se/c?status=ret@h/t",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		const char *slashes = strstr(texts[i], "//");
+		char error[256] = "", want[64];
+		struct spec s;
+
+		assert_int_equal(spec_parse(&s, texts[i], error, sizeof(error)), -EINVAL);
+		sprintf(want, "%.*s//...", (int)(slashes - texts[i]), texts[i]);
+		assert_string_equal(s.text, want);
+		assert_null(strstr(error, "cret"));
+		assert_non_null(strstr(error, want));
+		spec_release(&s);
+	}
+}
+
+/* An '@' that is nobody's end stays. */
+static void test_other_ats_are_told(void **state)
+{
+	(void)state;
+	told_as("kafka://a:1,b/t?sasl.username=me@corp", "kafka://a:1,b/t?sasl.username=me@corp");
+	told_as("kafka://u:secret@h/t?client.id=a@b", "kafka://u@h/t?client.id=a@b");
+	told_as("tcp://h:9?path=/@x:y", "tcp://h:9?path=/@x:y");
+	told_as("unix:///run/a:b@c", "unix:///run/a:b@c");
 }
 
 static void test_hosts(void **state)
@@ -173,6 +209,8 @@ int main(void)
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_passwords_are_not_told),
 		cmocka_unit_test(test_secrets_are_not_told),
+		cmocka_unit_test(test_torn_passwords_are_not_told),
+		cmocka_unit_test(test_other_ats_are_told),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_any_bytes),
 	};
