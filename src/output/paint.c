@@ -3,9 +3,6 @@
 
 #include "output/print.h"
 
-#define ESCAPE "\x1b["
-#define RESET  ESCAPE "0m"
-
 void paint_part(struct paint *p, uint8_t *from, uint8_t *to, const char *with)
 {
 	if (!with || from == to || p->n == PAINT_PARTS)
@@ -26,13 +23,13 @@ uint8_t *paint_line(const struct paint *p, uint8_t *end)
 {
 	for (size_t i = p->n; i-- > 0;) {
 		uint8_t *from = p->part[i].from, *to = p->part[i].to < end ? p->part[i].to : end;
-		size_t n = strlen(ESCAPE) + strlen(p->part[i].with) + strlen("m");
+		size_t n = strlen(PAINT_ESCAPE) + strlen(p->part[i].with) + strlen("m");
 
 		if (from >= end)
 			continue;
-		PRINT(insert(to, end, strlen(RESET)), RESET);
-		end += strlen(RESET);
-		PRINT(print_str(PRINT(insert(from, end, n), ESCAPE), p->part[i].with), "m");
+		PRINT(insert(to, end, strlen(PAINT_RESET)), PAINT_RESET);
+		end += strlen(PAINT_RESET);
+		PRINT(print_str(PRINT(insert(from, end, n), PAINT_ESCAPE), p->part[i].with), "m");
 		end += n;
 	}
 	return end;

@@ -9,16 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAINT_PARTS 12
-#define PAINT_MAX   (PAINT_PARTS * 10) /* bytes that a line grows by */
-
 /* SGR parameters of ECMA-48 section 8.3.117. Of the eight colours, yellow is not seen on white, nor blue on black. */
 #define PAINT_DIM   "2"
 #define PAINT_BOLD  "1"
 #define PAINT_GOOD  "32"
 #define PAINT_OTHER "36"
 #define PAINT_WRONG "35"
-#define PAINT_BAD   "1;31"
+#define PAINT_BAD   "1;31" /* none is longer */
+
+#define PAINT_PARTS  12
+#define PAINT_ESCAPE "\x1b["
+#define PAINT_RESET  PAINT_ESCAPE "0m"
+#define PAINT_MAX    (PAINT_PARTS * (sizeof(PAINT_ESCAPE PAINT_BAD "m" PAINT_RESET) - 1)) /* bytes that a line grows by */
 
 /* All zero is a line without marks. Invariant: n <= PAINT_PARTS; parts are in order and do not overlap. */
 struct paint {

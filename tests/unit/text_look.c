@@ -10,6 +10,7 @@
 #include "../sample.h"
 #include "output/format.h"
 #include "output/names.h"
+#include "output/paint.h"
 #include "output/print.h"
 
 static struct sample s;
@@ -289,11 +290,24 @@ static void test_any_width(void **state)
 	}
 }
 
+/* What is set aside for the colours is what the longest ones take. */
+static void test_most_paint(void **state)
+{
+	uint8_t line[2 * PAINT_PARTS + PAINT_MAX];
+	struct paint paint = {0};
+
+	(void)state;
+	memset(line, 'x', sizeof(line));
+	for (size_t i = 0; i < PAINT_PARTS; i++)
+		paint_part(&paint, line + 2 * i, line + 2 * i + 1, PAINT_BAD);
+	assert_ptr_equal(paint_line(&paint, line + 2 * PAINT_PARTS), line + sizeof(line));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
-		TEST(colors), TEST(grpc_colors), TEST(wide), TEST(narrow), TEST(hostile), TEST(any_width),
+		TEST(colors), TEST(grpc_colors), TEST(wide), TEST(narrow), TEST(hostile), TEST(any_width), TEST(most_paint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
