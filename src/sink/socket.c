@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #define STALL_MS   10000 /* nothing was taken for so long */
 #define STEP_MS    50    /* between two looks at what is going on */
 #define PARTS      256   /* items that are sent at once */
+#define UNANSWERED 3     /* packets that were sent again without an answer: nobody is there */
 
 struct place {
 	char *path;        /* of a Unix socket; NULL: TCP */
@@ -35,10 +38,13 @@ static void disconnect(struct place *p)
 	p->sent = p->taken = 0;
 }
 
-/* Waits for the events, or so long. 0, or the negative errno of a broken connection. */
+/*
+ * Waits for the events, or so long. 0, or the negative errno of a broken connection. One that the other side only ended its half of
+ * is none: it may go on to read.
+ */
 static int step(const struct place *p, short events, int ms)
 {
-	struct pollfd fd = {.fd = p->fd, .events = (short)(events | POLLRDHUP)};
+	struct pollfd fd = {.fd = p->fd, .events = events};
 	socklen_t n = sizeof(int);
 	int error = 0;
 
@@ -46,7 +52,7 @@ static int step(const struct place *p, short events, int ms)
 		return -errno;
 	if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 && error)
 		return -error;
-	return fd.revents & (POLLERR | POLLHUP | POLLRDHUP) ? -EPIPE : 0;
+	return fd.revents & (POLLERR | POLLHUP) ? -EPIPE : 0;
 }
 
 static int connect_to(struct place *p, const struct sockaddr *addr, socklen_t n, const atomic_bool *hurry)
@@ -192,32 +198,41 @@ static void settle(struct place *p, struct item *items, size_t n)
 	p->taken -= at;
 }
 
-/* Sends until all is with the other side, nothing goes on, or it broke. */
+/* Is nobody there? A reader that does not read is: its kernel answers. */
+static bool is_silent(const struct place *p)
+{
+	struct tcp_info info = {0};
+	socklen_t n = sizeof(info);
+
+	return !p->path && getsockopt(p->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
+	       info.tcpi_retransmits + info.tcpi_probes >= UNANSWERED && info.tcpi_last_ack_recv >= STALL_MS;
+}
+
+/* Sends until all is with the other side (0), nothing goes on (-EAGAIN), or it broke. */
 static int pump(struct place *p, const struct item *items, size_t n, const atomic_bool *hurry)
 {
 	uint64_t all = bytes_of(items, n), left = UINT64_MAX, now;
-	int ms = 0, r;
+	int ms = 1, r;
 
-	for (int stalled = 0; stalled < STALL_MS && !*hurry;) {
+	for (int stalled = 0; stalled < STALL_MS && !*hurry; stalled += ms) {
 		r = push_all(p, items, n, all);
 		if (r < 0)
 			return r;
 		now = look(p) + all - p->sent;
 		if (now == 0)
 			return 0;
-		stalled = now < left ? 0 : stalled + ms;
+		stalled = now < left ? 0 : stalled;
+		ms = p->sent < all ? STEP_MS : now < left ? 1 : ms * 2 < STEP_MS ? ms * 2 : STEP_MS;
 		left = now;
-		ms = p->sent < all ? STEP_MS : 1;
 		r = step(p, p->sent < all ? POLLOUT : 0, ms);
 		if (r < 0)
 			return r;
 	}
-	return -ETIMEDOUT;
+	return is_silent(p) ? -ETIMEDOUT : -EAGAIN;
 }
 
-static int socket_carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
+static int carry(struct place *p, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
 {
-	struct place *p = self;
 	int r = reach(p, hurry, why, why_n);
 
 	if (r < 0)
@@ -227,10 +242,27 @@ static int socket_carry(void *self, struct item *items, size_t n, const atomic_b
 	settle(p, items, n);
 	if (r == 0)
 		return 0;
-	snprintf(why, why_n, r == -ETIMEDOUT ? "nothing is taken" : "the connection broke: %s", strerror(-r));
-	if (r != -ETIMEDOUT)
+	snprintf(why, why_n, r == -EAGAIN ? "nothing is taken" : "the connection broke: %s", strerror(-r));
+	if (r != -EAGAIN)
 		disconnect(p);
 	return r;
+}
+
+/* Was it closed, or at least a half of it, while nobody spoke? Which one only a try can tell. */
+static bool is_doubtful(const struct place *p)
+{
+	struct pollfd fd = {.fd = p->fd, .events = POLLRDHUP};
+
+	return p->fd >= 0 && p->sent == 0 && poll(&fd, 1, 0) == 1;
+}
+
+static int socket_carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
+{
+	struct place *p = self;
+	bool doubtful = is_doubtful(p);
+	int r = carry(p, items, n, hurry, why, why_n);
+
+	return doubtful && p->fd < 0 && items[0].fate == FATE_OPEN && !*hurry ? carry(p, items, n, hurry, why, why_n) : r;
 }
 
 static int socket_probe(void *self, char *why, size_t n)

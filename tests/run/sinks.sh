@@ -195,6 +195,14 @@ serve python3 "$work/slow.py" 1000000
 replay all -o "tcp://127.0.0.1:$first" -o "tcp://127.0.0.1:$port"
 expect "lines delivered to slow readers" "$(grep -o '[0-9]* delivered' "$work/said" | tr '\n' ' ')" "$total delivered $total delivered "
 
+for where in 0 "$work/half"; do # one that ends its half at once, and reads on; nobody else is there
+	rm -f "$work/lines"
+	serve python3 tests/run/line_server.py "$where" "$work/lines" 1 politely
+	replay all -o "$([ "$where" = 0 ] && echo "tcp://127.0.0.1:$port" || echo "json:unix://$where")"
+	wait "$server"
+	expect "lines to one that sends no more" "$(wc -l <"$work/lines")" $total
+	expect "tries to one that sends no more" "$(said 'tries again')" ""
+done
 serve python3 tests/run/line_server.py "$work/socket" "$work/unix"
 replay all -o "text:unix://$work/socket"
 for _ in {1..50}; do
