@@ -9,19 +9,22 @@
 #include <string.h>
 #include <time.h>
 
-#define PROBE_MS  5000
-#define POLL_MS   100
-#define CARRY_MS  5000 /* then what was not reported yet is waited for the next time */
-#define ID_MAX    40
-#define TOPIC_MAX 249
+#define PROBE_MS    5000
+#define POLL_MS     100
+#define CARRY_MS    5000 /* then what was not reported yet is waited for the next time */
+#define ID_MAX      40
+#define TOPIC_MAX   249
+#define IDEMPOTENCE "enable.idempotence"
+#define GAPLESS     "enable.gapless.guarantee"
 
 /*
  * Any of them may be given with the target. Idempotence, and no time limit: what librdkafka itself sends again comes in order, and
- * not twice.
+ * not twice. What it gives up stops it, so that nothing overtakes it.
  */
 static const char *const defaults[][2] = {
 	{"client.id", "perisco"},
-	{"enable.idempotence", "true"},
+	{IDEMPOTENCE, "true"},
+	{GAPLESS, "true"},
 	{"compression.type", "lz4"},
 	{"partitioner", "murmur2_random"}, /* as Java's clients have it */
 	{"linger.ms", "5"},
@@ -38,11 +41,13 @@ struct sent {
 struct kafka {
 	rd_kafka_conf_t *conf;
 	rd_kafka_t *client; /* NULL: to be made */
+	uint64_t batch;     /* bytes that it puts into a batch, but for a message that is larger */
 	char *topic;
 	struct sent *sent;  /* of all that is under way, and more */
 	struct sent **open; /* of each item that was open at the end of the last time, in order */
 	size_t n_open, size;
 	size_t under_way;   /* messages without a report */
+	bool too_large;     /* a batch of several was */
 	char why[256];      /* what went wrong last */
 };
 
@@ -75,9 +80,15 @@ static bool is_refused(rd_kafka_resp_err_t err)
 	}
 }
 
+/* Was it given back because that was asked for? */
+static bool is_purged(rd_kafka_resp_err_t err)
+{
+	return err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
 static void settle(struct kafka *k, struct sent *sent, rd_kafka_resp_err_t err)
 {
-	if (err)
+	if (err && !is_purged(err))
 		snprintf(k->why, sizeof(k->why), "%s", rd_kafka_err2str(err));
 	sent->fate = !err ? FATE_DELIVERED : is_refused(err) ? FATE_REFUSED : FATE_OPEN;
 	sent->under_way = false;
@@ -85,11 +96,16 @@ static void settle(struct kafka *k, struct sent *sent, rd_kafka_resp_err_t err)
 
 static void on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
+	struct sent *sent = message->_private;
 	struct kafka *k = opaque;
 
 	(void)client;
 	k->under_way--;
-	settle(k, message->_private, message->err);
+	settle(k, sent, message->err);
+	if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && message->len <= k->batch) {
+		sent->fate = FATE_OPEN; /* it may have been the fault of others in its batch */
+		k->too_large = true;
+	}
 }
 
 static int set(struct kafka *k, const char *key, const char *value, char *error, size_t n)
@@ -100,6 +116,26 @@ static int set(struct kafka *k, const char *key, const char *value, char *error,
 		return 0;
 	snprintf(error, n, "kafka: %s", why);
 	return -EINVAL;
+}
+
+/* The value of a property, in digits or words. */
+static const char *get(const struct kafka *k, const char *key, char *value, size_t n)
+{
+	return rd_kafka_conf_get(k->conf, key, value, &n) == RD_KAFKA_CONF_OK ? value : "";
+}
+
+/* Leaves out of the defaults what does not go together with what was said. */
+static int conclude(struct kafka *k, struct spec *spec, char *error, size_t n)
+{
+	char value[32];
+	int r = 0;
+
+	k->batch = strtoull(get(k, "batch.size", value, sizeof(value)), NULL, 10);
+	if (strcmp(get(k, "acks", value, sizeof(value)), "-1") != 0 && !spec_get(spec, IDEMPOTENCE, NULL))
+		r = set(k, IDEMPOTENCE, "false", error, n);
+	if (r == 0 && strcmp(get(k, IDEMPOTENCE, value, sizeof(value)), "true") != 0 && !spec_get(spec, GAPLESS, NULL))
+		r = set(k, GAPLESS, "false", error, n);
+	return r;
 }
 
 static int set_all(struct kafka *k, struct spec *spec, char *error, size_t n)
@@ -119,7 +155,7 @@ static int set_all(struct kafka *k, struct spec *spec, char *error, size_t n)
 		spec->options[i].used = true;
 		r = set(k, spec->options[i].key, spec->options[i].value, error, n);
 	}
-	return r;
+	return r ? r : conclude(k, spec, error, n);
 }
 
 /* 0, or -EINVAL with a line in `why`: librdkafka looks here whether the properties go together. */
@@ -153,6 +189,17 @@ static void drop_client(struct kafka *k)
 		rd_kafka_poll(k->client, POLL_MS);
 	rd_kafka_destroy(k->client);
 	k->client = NULL;
+}
+
+/* The next client makes smaller batches, until the message that is to blame is alone in its own. */
+static void shrink_batch(struct kafka *k)
+{
+	char value[32];
+
+	k->too_large = false;
+	k->batch -= k->batch / 2;
+	snprintf(value, sizeof(value), "%" PRIu64, k->batch);
+	set(k, "batch.size", value, k->why, sizeof(k->why));
 }
 
 static int kafka_probe(void *self, char *why, size_t n)
@@ -227,12 +274,17 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+static bool is_over(const struct kafka *k)
+{
+	return k->too_large || rd_kafka_fatal_error(k->client, NULL, 0);
+}
+
 /* Until each has its report; or for some time, and until all are taken back in a hurry. */
 static void await_reports(struct kafka *k, uint64_t until, const atomic_bool *hurry)
 {
 	bool purged = false;
 
-	while (k->under_way && (*hurry || now_ms() < until)) {
+	while (k->under_way && !is_over(k) && (*hurry || now_ms() < until)) {
 		if (*hurry && !purged) {
 			purge(k);
 			purged = true;
@@ -241,18 +293,32 @@ static void await_reports(struct kafka *k, uint64_t until, const atomic_bool *hu
 	}
 }
 
-/* Produces what librdkafka does not have, in order, waiting for room in its queue. */
+/* Produces what librdkafka does not have, in order, waiting for room in its queue. Nothing overtakes what it does not take. */
 static void produce_all(struct kafka *k, const struct item *items, uint64_t until, const atomic_bool *hurry)
 {
 	for (size_t i = 0; i < k->n_open && !*hurry; i++) {
 		if (k->open[i]->under_way)
 			continue;
+		if (i && !k->open[i - 1]->under_way && k->open[i - 1]->fate == FATE_OPEN)
+			return;
 		while (!produce(k, &items[i], k->open[i])) {
 			if (*hurry || now_ms() >= until)
 				return;
 			rd_kafka_poll(k->client, POLL_MS);
 		}
 	}
+}
+
+/* Takes all back; the next client gets what is open from its start. */
+static void begin_again(struct kafka *k)
+{
+	char fatal[256];
+
+	if (rd_kafka_fatal_error(k->client, fatal, sizeof(fatal)))
+		snprintf(k->why, sizeof(k->why), "%s", fatal);
+	drop_client(k);
+	if (k->too_large)
+		shrink_batch(k);
 }
 
 /* Gives the items their fates, and keeps what is open. Returns how many are. */
@@ -284,8 +350,8 @@ static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bo
 	snprintf(k->why, sizeof(k->why), "there is no answer");
 	produce_all(k, items, until, hurry);
 	await_reports(k, until, hurry);
-	if (rd_kafka_fatal_error(k->client, NULL, 0))
-		drop_client(k);
+	if (is_over(k))
+		begin_again(k);
 	open = take_fates(k, items);
 	snprintf(why, why_n, "%s", k->why);
 	return open ? -EIO : 0;

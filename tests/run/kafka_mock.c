@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * librdkafka's mock cluster as a process. Prints the addresses of its brokers, then obeys lines on standard input:
- * "down" and "up" (all brokers), "fail N" (the next N requests to produce), "rtt MS" (an answer takes so long), and ends with it.
+ * "down" and "up" (all brokers), "fail N" (the next N requests to produce), "deny N" and "large N" (as
+ * if the topic forbade it, or all of a batch were too large), "rtt MS" (an answer takes so long), and ends with it.
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -13,17 +14,28 @@
 #define PARTITIONS 4
 #define PRODUCE    0 /* the API key of Kafka's protocol */
 
-static void fail(rd_kafka_mock_cluster_t *cluster, int n)
+static const struct {
+	const char *order;
+	rd_kafka_resp_err_t err;
+} failures[] = {
+	{"fail", RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION},
+	{"deny", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED},
+	{"large", RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE},
+};
+
+static void fail(rd_kafka_mock_cluster_t *cluster, const char *order, int n)
 {
-	while (n-- > 0)
-		rd_kafka_mock_push_request_errors(cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
+		for (int k = 0; k < n && strcmp(failures[i].order, order) == 0; k++)
+			rd_kafka_mock_push_request_errors(cluster, PRODUCE, 1, failures[i].err);
 }
 
 int main(void)
 {
 	rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), NULL, 0);
 	rd_kafka_mock_cluster_t *cluster = client ? rd_kafka_mock_cluster_new(client, BROKERS) : NULL;
-	char line[64];
+	char line[64], order[64];
+	int n;
 
 	if (!cluster)
 		return 1;
@@ -38,8 +50,8 @@ int main(void)
 				rd_kafka_mock_broker_set_up(cluster, broker);
 		for (int broker = 1; broker <= BROKERS && strncmp(line, "rtt ", 4) == 0; broker++)
 			rd_kafka_mock_broker_set_rtt(cluster, broker, atoi(line + 4));
-		if (strncmp(line, "fail ", 5) == 0)
-			fail(cluster, atoi(line + 5));
+		if (sscanf(line, "%63s %d", order, &n) == 2)
+			fail(cluster, order, n);
 	}
 	rd_kafka_mock_cluster_destroy(cluster);
 	rd_kafka_destroy(client);

@@ -110,6 +110,19 @@ if cc -o "$work/kafka_mock" tests/run/kafka_mock.c -lrdkafka 2>/dev/null && comm
 	expect "keys" "$(cut -d' ' -f1 "$work/messages" | sort -u | wc -l)" 1
 	cut -d' ' -f3- "$work/messages" | awk '!seen[$0]++' | jq -r .l7.request.Record.Http.url >"$work/urls"
 	expect "order in a flow" "$(seq -f '/%.0f' $total | cmp - "$work/urls" && echo same)" same
+	for order in deny large; do # a batch that is given up for now, or that may be smaller
+		timeout 60 kcat -C -b "$brokers" -t perisco -e -q -f '%o\n' >"$work/before" 2>/dev/null
+		echo "$order 1" >&3
+		sleep 0.1
+		replay all -o "kafka://$brokers/perisco?batch.size=20000"
+		expect "messages delivered after $order" "$(said delivered)" $total
+		expect "messages refused after $order" "$(said refused)" ""
+		grep -q "$([ $order = deny ] && echo 'authorization failed' || echo 'too large').*trying again" "$work/said" ||
+			fail "$order is told as: $(cat "$work/said")"
+		timeout 60 kcat -C -b "$brokers" -t perisco -e -q -f '%h %s\n' 2>/dev/null | tail -n "+$(($(wc -l <"$work/before") + 1))" |
+			awk '!seen[$1]++' | cut -d' ' -f2- | jq -r .l7.request.Record.Http.url >"$work/urls"
+		expect "order in a flow after $order" "$(seq -f '/%.0f' $total | cmp - "$work/urls" && echo same)" same
+	done
 	echo down >&3
 	sleep 0.2
 	replay all -o "kafka://$brokers/perisco" --spool "$work/spool"
