@@ -2,11 +2,13 @@
 #include "outlet.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "run.h"
 #include "sink/spec.h"
@@ -49,6 +51,11 @@ bool outlet_is_done(const struct outlet *o)
 
 /* --- opening and closing -------------------------------------------------------------------------------------------- */
 
+static bool look_at(const char *input, struct stat *ret)
+{
+	return (strcmp(input, "-") == 0 ? fstat(STDIN_FILENO, ret) : stat(input, ret)) == 0;
+}
+
 /* Refuses to write to one of the files that are read, which would destroy it. */
 static bool spares_inputs(const struct config *c, const char *option, const char *path, char *error, size_t n)
 {
@@ -59,7 +66,7 @@ static bool spares_inputs(const struct config *c, const char *option, const char
 		return true;
 	snprintf(error, n, "%s: '%s' is being read; name another file", option, path);
 	for (size_t i = 0; i < files->n; i++)
-		if (stat(files->v[i], &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+		if (look_at(files->v[i], &in) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
 			return false;
 	return true;
 }
@@ -110,23 +117,46 @@ static enum exit_code open_records(struct outlet *o, char *error, size_t n)
 	return EXIT_FINE;
 }
 
-static bool packets_spare_inputs(const void *ctx, const char *path, char *error, size_t n)
+/* Refuses to write packets to what is read, or to what records are, or will be, written to. */
+static bool packets_may(const void *ctx, const char *path, char *error, size_t n)
 {
-	return spares_inputs(ctx, "--write", path, error, n);
+	const struct outlet *o = ctx;
+
+	if (strcmp(path, "-") == 0)
+		return true;
+	if (outputs_take(o->outputs, path)) {
+		snprintf(error, n, "two outputs cannot both write to '%s': name another one", path);
+		return false;
+	}
+	return spares_inputs(o->config, "--write", path, error, n);
+}
+
+/* The same for all names that are known before there are packets. */
+static bool packets_may_begin(const struct outlet *o, struct rotation rotation, char *error, size_t n)
+{
+	char path[PATH_MAX];
+
+	if (rotation.seconds && !rotation.begin_ns)
+		return true;
+	do {
+		if (rotation_name(&rotation, o->config->write, path, sizeof path) && !packets_may(o, path, error, n))
+			return false;
+	} while (rotation.size && ++rotation.number < rotation.files);
+	return true;
 }
 
 static enum exit_code open_packets(struct outlet *o, size_t hold, char *error, size_t n)
 {
 	const struct config *c = o->config;
-	struct pcapwrite_config config = {.path = c->write, .rotation = c->rotation, .may = packets_spare_inputs, .ctx = c};
+	struct pcapwrite_config config = {.path = c->write, .rotation = c->rotation, .may = packets_may, .ctx = o};
 	struct timespec now;
 
 	if (!c->write)
 		return EXIT_FINE;
-	if (!spares_inputs(c, "--write", c->write, error, n))
-		return EXIT_USAGE;
 	if (c->command == COMMAND_WATCH && clock_gettime(CLOCK_REALTIME, &now) == 0)
 		config.rotation.begin_ns = (uint64_t)now.tv_sec * 1000000000u;
+	if (!packets_may_begin(o, config.rotation, error, n))
+		return EXIT_USAGE;
 	if (c->rotation.seconds && !strchr(c->write, '%'))
 		say("'%s' has no time in its name: each file takes the place of the one before", c->write);
 	o->tap_flows = hold > 0;

@@ -230,6 +230,11 @@ bool drain_same(const struct drain *a, const struct drain *b)
 	return a->file && b->file ? sink_same(a->file, b->file) : !a->file && !b->file && strcmp(a->name, b->name) == 0;
 }
 
+bool drain_takes(const struct drain *d, const char *path)
+{
+	return d->file && sink_takes(d->file, path);
+}
+
 bool drain_is_terminal(const struct drain *d)
 {
 	return d->file && sink_is_terminal(d->file);

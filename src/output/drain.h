@@ -27,6 +27,9 @@ int drain_open(struct drain **ret, struct spec *spec, uint64_t bit, const struct
 /* Do both write to the same file or stream? */
 bool drain_same(const struct drain *a, const struct drain *b);
 
+/* As sink_takes. */
+bool drain_takes(const struct drain *d, const char *path);
+
 /* Is somebody watching, line by line? How wide is the terminal (see sink_columns)? Is another host behind it? Are marks needed? */
 bool drain_is_terminal(const struct drain *d);
 unsigned drain_columns(const struct drain *d);

@@ -283,6 +283,11 @@ int outputs_reopen(struct outputs *o)
 	return o->place->failed;
 }
 
+bool outputs_take(const struct outputs *o, const char *path)
+{
+	return place_takes(o->place, path);
+}
+
 bool outputs_can_reopen(const struct outputs *o)
 {
 	return place_can_reopen(o->place);

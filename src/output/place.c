@@ -42,6 +42,18 @@ int place_add(struct place *p, struct stream *s, struct drain *drain, char *erro
 	return 0;
 }
 
+bool place_takes(struct place *p, const char *path)
+{
+	bool ret = false;
+
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < p->n_streams && !ret; i++)
+		for (size_t k = 0; k < p->streams[i].n_drains && !ret; k++)
+			ret = drain_takes(p->streams[i].drains[k], path);
+	pthread_mutex_unlock(&p->lock);
+	return ret;
+}
+
 /* With the lock. */
 static void fail(struct place *p, int r, const char *what)
 {

@@ -41,6 +41,9 @@ struct place {
 /* Adds a drain to a stream. 0; -EINVAL when another one writes there, or -ENOMEM, with a line in `error`. */
 int place_add(struct place *p, struct stream *s, struct drain *drain, char *error, size_t n);
 
+/* As outputs_take. */
+bool place_takes(struct place *p, const char *path);
+
 /* Remembers the first failure, of `what`. */
 void place_fail(struct place *p, int r, const char *what);
 

@@ -291,6 +291,36 @@ bool sink_same(const struct sink *a, const struct sink *b)
 	return a->fd == b->fd || (plain && a->stat.st_dev == b->stat.st_dev && a->stat.st_ino == b->stat.st_ino);
 }
 
+/* Are both the same name in the same directory? The file need not be there. */
+static bool same_name(const char *a, const char *b)
+{
+	const char *slash_a = strrchr(a, '/'), *slash_b = strrchr(b, '/');
+	const char *base_a = slash_a ? slash_a + 1 : a, *base_b = slash_b ? slash_b + 1 : b;
+	char dir_a[4096], dir_b[4096];
+	struct stat x, y;
+
+	if (strcmp(base_a, base_b) != 0)
+		return false;
+	snprintf(dir_a, sizeof(dir_a), "%.*s.", (int)(base_a - a), a);
+	snprintf(dir_b, sizeof(dir_b), "%.*s.", (int)(base_b - b), b);
+	return stat(dir_a, &x) == 0 && stat(dir_b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+bool sink_takes(const struct sink *s, const char *path)
+{
+	bool plain = S_ISREG(s->stat.st_mode) || S_ISFIFO(s->stat.st_mode);
+	unsigned oldest = is_rotated(s) ? s->rotation.keep : 0;
+	char name[4096];
+	struct stat st;
+
+	if (plain && stat(path, &st) == 0 && st.st_dev == s->stat.st_dev && st.st_ino == s->stat.st_ino)
+		return true;
+	for (unsigned age = 0; sink_can_reopen(s) && age <= oldest; age++)
+		if (old_name(s, age, name, sizeof(name)) && same_name(name, path))
+			return true;
+	return false;
+}
+
 bool sink_is_terminal(const struct sink *s)
 {
 	return s->terminal;

@@ -27,6 +27,9 @@ int sink_open(struct sink **ret, const char *path, const struct sink_rotation *r
 /* Do both write to the same file or stream? */
 bool sink_same(const struct sink *a, const struct sink *b);
 
+/* Is that its file, or would one that is made there be taken for it, or moved or removed by its rotation? */
+bool sink_takes(const struct sink *s, const char *path);
+
 /* Is somebody watching, line by line? And how wide is the terminal just now, in columns; 0: who knows. */
 bool sink_is_terminal(const struct sink *s);
 unsigned sink_columns(const struct sink *s);

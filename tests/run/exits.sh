@@ -4,7 +4,7 @@
 set -u
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-perisco=$B/perisco
+perisco=$(realpath "$B/perisco")
 unset "${!PERISCO_@}"
 status=0
 
@@ -28,6 +28,10 @@ printf '\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x01\0\0\0' >"$wor
 	printf '\0\0\0\0\0\0\0\0\x0e\0\0\0\x0e\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x12\x34'
 } >"$work/one.pcap"
 head -c 44 "$work/one.pcap" >"$work/cut.pcap"
+{
+	cat "$work/one.pcap"
+	for _ in {1..50}; do tail -c 30 "$work/one.pcap"; done
+} >"$work/many.pcap"
 echo 'this is no capture, is it' >"$work/text"
 
 expect 0 '' "$perisco" replay "$work/one.pcap"
@@ -44,6 +48,25 @@ expect 2 'port' "$perisco" replay -f 'port port' "$work/one.pcap"
 expect 2 'nonsense' "$perisco" replay -o nonsense "$work/one.pcap"
 expect 2 "one.pcap' is being read" "$perisco" replay -w "$work/one.pcap" "$work/one.pcap"
 expect 2 "one.pcap' is being read" "$perisco" replay -o "json:$work/one.pcap" "$work/one.pcap"
+expect 2 "one.pcap' is being read" "$perisco" replay -w "$work/one.pcap" - <"$work/one.pcap"
+expect 2 "one.pcap' is being read" "$perisco" replay -o "json:$work/one.pcap" - <"$work/one.pcap"
+
+# packets never go where records go, whichever of the two makes more files of its name
+cd "$work" || exit 1
+both="two outputs cannot both write to"
+expect 2 "$both 'x'" "$perisco" replay -o json:x -w x one.pcap
+expect 2 "$both './x'" "$perisco" replay -o json:x -w ./x one.pcap
+expect 2 "$both 'x1'" "$perisco" replay -o json:x1 -w x -C 1 -W 3 one.pcap
+expect 2 "$both 'x.2'" "$perisco" replay -o json:x?size=1M -w "x.2" one.pcap
+expect 2 "$both 'x.1.zst'" "$perisco" replay -o json:x.zst?every=1h -w x.1.zst one.pcap
+ln -sf x y
+expect 2 "$both 'y'" "$perisco" replay -o json:x -w y one.pcap
+expect 2 "$both '/dev/stdout'" sh -c '"$0" replay -w /dev/stdout one.pcap >x' "$perisco"
+expect 7 "$both 'x1'" "$perisco" replay -o json:x1 -w x -C 1k many.pcap
+expect 7 "$both 'x00'" "$perisco" replay -o json:x00 -w x%S -G 1 one.pcap
+expect 0 '' "$perisco" replay -o json:x?size=1M -w x.6 one.pcap
+cd - >/dev/null || exit 1
+
 expect 3 "$work/none" "$perisco" replay "$work/none"
 expect 3 "$work" "$perisco" replay "$work"
 expect 3 "$work/text" "$perisco" replay "$work/text"
