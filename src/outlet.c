@@ -136,7 +136,7 @@ static bool packets_may_begin(const struct outlet *o, struct rotation rotation, 
 {
 	char path[PATH_MAX];
 
-	if (rotation.seconds && !rotation.begin_ns)
+	if (rotation.seconds && !rotation.begun)
 		return true;
 	do {
 		if (rotation_name(&rotation, o->config->write, path, sizeof path) && !packets_may(o, path, error, n))
@@ -155,6 +155,7 @@ static enum exit_code open_packets(struct outlet *o, size_t hold, char *error, s
 		return EXIT_FINE;
 	if (c->command == COMMAND_WATCH && clock_gettime(CLOCK_REALTIME, &now) == 0)
 		config.rotation.begin_ns = (uint64_t)now.tv_sec * 1000000000u;
+	config.rotation.begun = c->command == COMMAND_WATCH;
 	if (!packets_may_begin(o, config.rotation, error, n))
 		return EXIT_USAGE;
 	if (c->rotation.seconds && !strchr(c->write, '%'))

@@ -128,7 +128,7 @@ int ngblock_statistics(struct spill *s, uint32_t interface, const struct ngblock
 			 seen->lost.bytes);
 		put_text(&b, PCAPNG_COMMENT, comment);
 	}
-	if (seen->first_ns) {
+	if (seen->packets) {
 		put_time_option(&b, PCAPNG_STATISTICS_START, seen->first_ns);
 		put_time_option(&b, PCAPNG_STATISTICS_END, seen->last_ns);
 	}

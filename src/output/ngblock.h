@@ -17,7 +17,7 @@ int ngblock_interface(struct spill *s, const struct iface *iface);
 
 /* What an interface saw in this section, up to the last of these times. */
 struct ngblock_seen {
-	uint64_t first_ns, last_ns; /* first_ns 0: no packet */
+	uint64_t first_ns, last_ns; /* of packets, if there are any */
 	uint64_t packets;
 	struct loss_record lost;    /* with the last cause */
 };

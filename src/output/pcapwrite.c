@@ -48,8 +48,7 @@ static int write_pcapng(struct pcapwrite *w, const struct brought *brought, cons
 
 	if (!p)
 		return out_of_memory(w);
-	p->seen.packets++;
-	if (!p->seen.first_ns || pkt->ts_ns < p->seen.first_ns)
+	if (!p->seen.packets++ || pkt->ts_ns < p->seen.first_ns)
 		p->seen.first_ns = pkt->ts_ns;
 	if (pkt->ts_ns > p->seen.last_ns)
 		p->seen.last_ns = pkt->ts_ns;
@@ -190,7 +189,7 @@ static int turn(struct pcapwrite *w, enum rotation_turn how)
 
 int pcapwrite_turn(struct pcapwrite *w, uint64_t ts_ns)
 {
-	bool begins = w->rotation.seconds && !w->rotation.begin_ns;
+	bool begins = w->rotation.seconds && !w->rotation.begun;
 	enum rotation_turn how;
 
 	if (w->err)
@@ -235,7 +234,7 @@ struct pcapwrite *pcapwrite_open(const struct pcapwrite_config *config, char *er
 		pcapwrite_close(w);
 		return NULL;
 	}
-	if ((w->rotation.seconds && !w->rotation.begin_ns) || open_file(w) == 0)
+	if ((w->rotation.seconds && !w->rotation.begun) || open_file(w) == 0)
 		return w;
 	snprintf(error, n, "%s", pcapwrite_error(w));
 	pcapwrite_close(w);

@@ -14,7 +14,7 @@ struct pcapwrite;
 struct pcapwrite_config {
 	/* pcapng when it ends in ".pcapng" or ".ntar", or is "-": standard output; else pcap. See rotation_name. */
 	const char *path;
-	/* Its limits, and when the first file begins: 0 is the time of its first packet, where that matters. */
+	/* Its limits, and when the first file begins. */
 	struct rotation rotation;
 	/* May a file be written? Else with a line in `error`. May be NULL. */
 	bool (*may)(const void *ctx, const char *path, char *error, size_t n);

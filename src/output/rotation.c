@@ -11,7 +11,8 @@ enum rotation_turn rotation_time(struct rotation *r, uint64_t ts_ns)
 {
 	if (!r->seconds)
 		return ROTATION_STAY;
-	if (!r->begin_ns) {
+	if (!r->begun) {
+		r->begun = true;
 		r->begin_ns = ts_ns;
 		return ROTATION_STAY;
 	}

@@ -12,7 +12,8 @@ struct rotation {
 	uint64_t size;     /* bytes: a file that has more gets no more packets; 0: no limit */
 	uint64_t seconds;  /* a file gets packets of so many seconds; 0: no limit */
 	uint64_t files;    /* by size: then the first one is written anew; by time alone: then it is enough; 0: no limit */
-	uint64_t begin_ns; /* when the file at hand, or with a limit of size the lot of them, began, ns since 1970; 0: not yet */
+	bool begun;        /* else the first packet's time is the begin, where that matters */
+	uint64_t begin_ns; /* when the file at hand, or with a limit of size the lot of them, began, ns since 1970 */
 	uint64_t lots;     /* of them that are over */
 	uint64_t number;   /* of the file in its lot */
 };

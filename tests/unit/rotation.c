@@ -140,11 +140,23 @@ static void by_time(void **state)
 	assert_int_equal(put_many(open_file("same.pcapng", (struct rotation){.seconds = 2}), 5), 0);
 	assert_files("same.pcapng: 4\n");
 	/* the first one began before its first packet; it is there at once */
-	assert_int_equal(put_many(open_file("%S.pcap", (struct rotation){.seconds = 9, .begin_ns = BEGIN_NS - 8000000000}), 2), 0);
+	assert_int_equal(put_many(open_file("%S.pcap", (struct rotation){.seconds = 9, .begun = true, .begin_ns = BEGIN_NS - 8000000000}), 2), 0);
 	assert_files("12.pcap: 0\n21.pcap: 1\n");
 	/* nobody waits for time to go back */
 	pcapwrite_close(open_file("%S.pcap", (struct rotation){.seconds = 9}));
 	assert_files("");
+}
+
+/* 1970 is a time like any other: packets without one have it. */
+static void without_time(void **state)
+{
+	struct pcapwrite *w = open_file("%S.pcapng", (struct rotation){.seconds = 2});
+
+	(void)state;
+	for (uint32_t i = 0; i < 5; i++)
+		assert_int_equal(put(w, i, 500, i / 4 * UINT64_C(3000000000)), 0);
+	pcapwrite_close(w);
+	assert_files("00.pcapng: 0 1 2 3\n03.pcapng: 4\n");
 }
 
 static void by_both(void **state)
@@ -165,7 +177,7 @@ static void names_too_long(void **state)
 	path[sizeof path - 1] = '\0';
 	assert_null(pcapwrite_open(&(struct pcapwrite_config){.path = path}, error, sizeof error));
 	assert_non_null(strstr(error, "makes no name"));
-	assert_null(pcapwrite_open(&(struct pcapwrite_config){.path = "%Y%%/x.pcap", .rotation = {.seconds = 1, .begin_ns = 1}},
+	assert_null(pcapwrite_open(&(struct pcapwrite_config){.path = "%Y%%/x.pcap", .rotation = {.seconds = 1, .begun = true}},
 				   error, sizeof error));
 	assert_non_null(strstr(error, "'1970%/x.pcap'"));
 }
@@ -234,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_size),
 		cmocka_unit_test(by_time),
+		cmocka_unit_test(without_time),
 		cmocka_unit_test(by_both),
 		cmocka_unit_test(names_too_long),
 		cmocka_unit_test(spared),
