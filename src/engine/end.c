@@ -103,7 +103,7 @@ void flow_end(struct engine *e, struct flow *f, enum ended how, int by)
 	}
 	if (f->elides)
 		flow_elided(e, f);
-	if (e->hooks.flow_end)
+	if (e->hooks.flow_end && !f->alias)
 		e->hooks.flow_end(e->hooks.ctx, f->id);
 	flow_not_left_alone(e, f);
 	point_forget(e, f);

@@ -55,6 +55,8 @@ static inline void tcp_expire(struct engine *e)
 
 /* A new flow: sets its owner, or finds that it is another one's alias. */
 void point_first(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg);
+/* The id of the connection that the flow is, or is an alias of; 0: that one is not there any more. */
+uint64_t point_id(const struct engine *e, const struct flow *f);
 /* Tells connections by the point that shows them too: changes the key. */
 void point_apart(const struct packet *pkt, struct flow_key *key);
 /* The key without that. */

@@ -39,16 +39,32 @@ static bool is_twin(const struct engine *e, const struct born *b, const struct f
 	       f->first_ns - b->flow->first_ns <= TWIN_NS && f->ifindex && b->flow->ifindex != f->ifindex;
 }
 
+static void set_other(struct engine *e, struct flow *f, const struct flow *other)
+{
+	if (!f->other)
+		f->other = pool_get(e->pool, sizeof(*f->other));
+	if (f->other)
+		*f->other = other->key;
+}
+
 /* `f` is `of`, behind address translation; `crossed`: their sides are the other way round. */
 static void make_alias(struct engine *e, struct flow *f, struct flow *of, bool crossed)
 {
 	f->alias = true;
 	of->vantage = 3;
-	if (!of->other)
-		of->other = pool_get(e->pool, sizeof(*of->other));
-	if (of->other)
-		*of->other = f->key;
+	set_other(e, of, f);
+	set_other(e, f, of);
 	of->other_crossed = crossed;
+}
+
+uint64_t point_id(const struct engine *e, const struct flow *f)
+{
+	const struct flow *of = f;
+	uint32_t hash;
+
+	if (f->alias)
+		of = f->other ? flow_find(&e->table, f->other, &hash) : NULL;
+	return of && of->id == f->id && (of == f || !of->alias) ? f->id : 0;
 }
 
 void point_apart(const struct packet *pkt, struct flow_key *key)
@@ -77,6 +93,7 @@ void point_first(struct engine *e, struct flow *f, const struct packet *pkt, con
 		return;
 	}
 	e->stats.flows_alias++;
+	f->id = b->flow->id; /* under which a packet was told of already */
 	if (e->vantage != VANTAGE_SERVER) {
 		make_alias(e, f, b->flow, b->side != seg->side);
 	} else {

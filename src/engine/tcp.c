@@ -270,7 +270,7 @@ static void take_copy(struct engine *e, struct flow *f, const struct packet *pkt
 /* What does the packet bring? Not inlined, nor is the next one: most runs do not ask. */
 static __attribute__((noinline)) void ask(struct engine *e, struct flow *f, const struct packet *pkt)
 {
-	e->brought = (struct brought){.flow_id = f->id};
+	e->brought = (struct brought){.flow_id = point_id(e, f)};
 	e->bringing = pkt;
 	e->env.bringing = &f->conn;
 }

@@ -61,7 +61,8 @@ struct flow {
 	struct stream stream[2];
 	struct flow_side side[2];
 	struct conn conn;
-	struct flow_key *other;       /* the key of its copy behind address translation, from the pool; or NULL */
+	struct flow_key *other;       /* the key of its copy behind address translation, of an alias that of the original, from the
+					 pool; or NULL */
 	char ifname[16];              /* a longer one is left out */
 };
 

@@ -65,6 +65,32 @@ replay -o null --status 2xx -w "$work/selected.pcapng" "$B/pcaps/pipelining.pcap
 fields "$work/selected.pcapng" tcp frame.comment >"$work/selected"
 fields "$work/pipelining.pcapng" tcp frame.comment | cmp - "$work/selected" || fail "selected packets have other comments"
 
+# Packets before and behind address translation are of one connection, whichever of them its records are of.
+"$B/pcap-make" - "$work/nat.pcapng" <<'END'
+conn near 10.0.0.1:51234 -> 10.96.0.1:80 mid
+conn far 10.0.0.1:51234 -> 10.0.0.2:8080 mid
+iface veth1 5 c
+near.c| GET / HTTP/1.1
+near.c|
+iface veth2 6 s
+far.c| GET / HTTP/1.1
+far.c|
+far.s| HTTP/1.1 204 No Content
+far.s|
+iface veth1 5 c
+near.s| HTTP/1.1 204 No Content
+near.s|
+END
+for vantage in both server; do
+	for select in "" "--status 2xx"; do
+		# shellcheck disable=SC2086
+		replay -o "json:$work/nat.json" --vantage $vantage $select -w "$work/nat.out.pcapng" "$work/nat.pcapng"
+		fields "$work/nat.out.pcapng" tcp frame.comment | sed 's/,exchange=1$//' | sort -u >"$work/told"
+		[ "$(packets "$work/nat.out.pcapng")" = "$(packets "$work/nat.pcapng")" ] || fail "$vantage $select: not all packets"
+		jq -r '"flow_id=\(.flow_id)"' "$work/nat.json" | cmp - "$work/told" || fail "$vantage $select: comments are of another connection"
+	done
+done
+
 # All fragments of a datagram are there as they came, and the one that makes it whole has the comments.
 [ "$(packets "$B/pcaps/ip-fragments.pcap")" = "$(packets "$work/ip-fragments.pcapng")" ] ||
 	fail "fragments: another number of packets"
