@@ -177,9 +177,19 @@ int ngblock_packet(struct spill *s, uint32_t interface, const struct packet *pkt
 	       spill_put(s, "\0\0\0", pad) ?: spill_put(s, tail.bytes, tail.n);
 }
 
+static size_t address_size(unsigned version)
+{
+	return version == 6 ? 16 : 4;
+}
+
+size_t ngblock_name_size(unsigned version, const char *name)
+{
+	return 3 * 4 + 2 * 4 + padded(address_size(version) + strlen(name) + 1);
+}
+
 int ngblock_name(struct spill *s, unsigned version, const uint8_t addr[16], const char *name)
 {
-	size_t n = strlen(name) + 1, address = version == 6 ? 16 : 4;
+	size_t n = strlen(name) + 1, address = address_size(version);
 	struct block b;
 	uint8_t *value;
 

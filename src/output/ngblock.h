@@ -29,4 +29,7 @@ int ngblock_packet(struct spill *s, uint32_t interface, const struct packet *pkt
 /* An address has this name. `addr` is as in struct flow_key, of IP version 4 or 6; `name` is of at most 253 bytes. */
 int ngblock_name(struct spill *s, unsigned version, const uint8_t addr[16], const char *name);
 
+/* The bytes that takes. */
+size_t ngblock_name_size(unsigned version, const char *name);
+
 #endif

@@ -68,11 +68,27 @@ static int write_new_name(struct pcapwrite *w, const struct hostname *e)
 	return write_name(w, e) ?: e == first ? 0 : write_name(w, first);
 }
 
+/* So many names go ahead of the packets, the first ones: a quarter of a file that has a limit is enough. */
+static uint32_t names_ahead(const struct pcapwrite *w)
+{
+	uint64_t room = w->rotation.size ? w->rotation.size / 4 : UINT64_MAX;
+	uint32_t i = 0;
+
+	for (; i < w->names->n; i++) {
+		size_t n = ngblock_name_size(w->names->entry[i].version, w->names->entry[i].name);
+
+		if (n > room)
+			break;
+		room -= n;
+	}
+	return i;
+}
+
 static int begin_pcapng(struct pcapwrite *w)
 {
 	int err = ngblock_section(&w->spill);
 
-	for (uint32_t i = w->names->n; i > 0 && !err; i--)
+	for (uint32_t i = names_ahead(w); i > 0 && !err; i--)
 		err = write_name(w, &w->names->entry[i - 1]);
 	return err;
 }

@@ -43,7 +43,10 @@ const struct iface *pcapwrite_iface(struct pcapwrite *w, const struct packet *pk
 /* Says in a pcapng file that the interface lost more packets, up to here. `ifname` may be NULL. */
 int pcapwrite_loss(struct pcapwrite *w, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
 
-/* Says in a pcapng file, and each that follows, what the exchange teaches of names: see hostnames.h. */
+/*
+ * Says in a pcapng file, and each that follows, what the exchange teaches of names: see hostnames.h. Of those learned in files
+ * before, a file with a limit of size has only the first ones, up to a quarter of it.
+ */
 int pcapwrite_name(struct pcapwrite *w, const struct record *exchange);
 
 /* Hands what is buffered to the operating system. */

@@ -226,6 +226,32 @@ static void names_in_files(void **state)
 	assert_int_equal(read_content("a.pcap").n, 24 + 900); /* there is no room for names */
 }
 
+/* Names leave room for packets, however many there are. */
+static void many_names(void **state)
+{
+	struct pcapwrite *w = open_file("a.pcapng", (struct rotation){.size = 8000});
+	char path[32], text[64 << 10], name[32];
+
+	(void)state;
+	for (uint8_t i = 0; i < 250; i++) {
+		snprintf(name, sizeof name, "a-name-of-a-pod-%u", i);
+		pcapwrite_name(w, &ask(name, i)->r);
+	}
+	for (uint32_t i = 0; i < 30; i++)
+		put(w, i, 1000, 1);
+	pcapwrite_close(w);
+	tell_names("a.pcapng", text);
+	assert_non_null(strstr(text, " 1:249=a-name-of-a-pod-249"));
+	for (unsigned i = 1; i < 6; i++) {
+		struct content c;
+
+		snprintf(path, sizeof path, "a.pcapng%u", i);
+		c = read_content(path);
+		assert_in_range(c.n, 2000, 9600);
+		assert_memory_equal(next_block(&c, PCAPNG_NAMES).p + 8, "a-name-of-a-pod-44", 19);
+	}
+}
+
 /* --- read back ------------------------------------------------------------------------------------------------------ */
 
 struct expected {
@@ -330,6 +356,7 @@ int main(void)
 		cmocka_unit_test(comments_of_packets),
 		cmocka_unit_test(statistics),
 		cmocka_unit_test(names_in_files),
+		cmocka_unit_test(many_names),
 		cmocka_unit_test(random_round),
 	};
 
