@@ -148,6 +148,28 @@ static struct chunk chunk_from(const struct chunk *ch, size_t n)
 	return rest;
 }
 
+/* Does the packet at hand have bytes of the chunk, or had it, before it was cut? */
+static bool is_own(const struct segment *seg, const struct flow *f, unsigned side, const struct chunk *ch)
+{
+	int64_t from = stream_offset(&f->stream[side], seg->seq + (seg->flags & TCP_SYN ? 1 : 0));
+	int64_t to = from + (int64_t)(seg->payload.n + seg->cut);
+
+	return seg->side == side && from < (int64_t)(ch->off + ch->n) && (int64_t)ch->off < to;
+}
+
+/* What waited for the packet at hand is brought by it, but not what waited for bytes that never came. */
+static __attribute__((noinline)) void attribute(struct engine *e, const struct flow *f, unsigned side, const struct chunk *ch)
+{
+	bool own;
+
+	if (f != e->brought_to)
+		return;
+	own = is_own(e->brought_by, f, side, ch);
+	e->past_gap |= ch->kind == CHUNK_GAP && ch->cause != CAUSE_ELIDED && !own;
+	if (e->past_gap)
+		e->env.bringing = own ? &f->conn : NULL;
+}
+
 /* Hands a chunk to whoever decodes the flow, and what one decoder leaves over to the next. */
 static size_t give(struct engine *e, struct flow *f, unsigned side, const struct chunk *ch)
 {
@@ -157,6 +179,8 @@ static size_t give(struct engine *e, struct flow *f, unsigned side, const struct
 
 	if (ch->kind == CHUNK_GAP)
 		count_gap(e, f, side, ch);
+	if (__builtin_expect(e->bringing != NULL, false))
+		attribute(e, f, side, ch);
 	for (;;) {
 		n = ch->data.n;
 		if (n && !c->proto && !c->done)

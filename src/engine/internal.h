@@ -36,7 +36,10 @@ struct engine {
 	uint64_t expired_ns;          /* when tcp_expire last looked */
 	bool reclaiming;
 	struct brought brought;       /* by the packet at hand, ... */
-	const struct packet *bringing;/* ... which is this one, if there is hooks.segment; or NULL */
+	const struct packet *bringing;/* ... which is this one, if there is hooks.segment; or NULL, ... */
+	const struct segment *brought_by; /* ... with this segment, ... */
+	const struct flow *brought_to;/* ... of this flow, ... */
+	bool past_gap;                /* ... in which other bytes were given up for it: what waited behind those is not its own */
 	struct born born[256];        /* by hash of the segment */
 };
 

@@ -268,10 +268,13 @@ static void take_copy(struct engine *e, struct flow *f, const struct packet *pkt
 }
 
 /* What does the packet bring? Not inlined, nor is the next one: most runs do not ask. */
-static __attribute__((noinline)) void ask(struct engine *e, struct flow *f, const struct packet *pkt)
+static __attribute__((noinline)) void ask(struct engine *e, struct flow *f, const struct packet *pkt, const struct segment *seg)
 {
 	e->brought = (struct brought){.flow_id = point_id(e, f)};
 	e->bringing = pkt;
+	e->brought_by = seg;
+	e->brought_to = f;
+	e->past_gap = false;
 	e->env.bringing = &f->conn;
 }
 
@@ -298,7 +301,7 @@ void tcp_segment(struct engine *e, const struct packet *pkt, const struct segmen
 	}
 	e->current = f;
 	if (__builtin_expect(e->hooks.segment != NULL, false))
-		ask(e, f, pkt);
+		ask(e, f, pkt, seg);
 	if (point_owns(e, f, pkt, seg))
 		take(e, f, pkt, seg, n);
 	else

@@ -60,6 +60,20 @@ for seed in 1 2; do
 	done
 done
 
+# A packet that ends the wait for bytes which never came does not get what waited for them.
+{
+	echo 'conn 10.0.0.1:1001 -> 10.0.0.2:80'
+	printf 'c| GET /%d HTTP/1.1\nc|\n' 1 2 3
+	printf 's| HTTP/1.1 200 OK\ns| Content-Length: 5\ns|\nwait 1ms\nlost\ns> "aaaaa"\n'
+	printf 'wait 1ms\ns| HTTP/1.1 204 /%d\ns|\n' 2 3
+	printf 'wait 1ms\nc| GET /%d HTTP/1.1\nc|\n' {4..73}
+} | "$B/pcap-make" - "$work/lost.pcap"
+replay -o "json:$work/lost.json" -w "$work/lost.pcapng" "$work/lost.pcap"
+[ "$(wc -l <"$work/lost.json")" = 73 ] || fail "lost: $(wc -l <"$work/lost.json") records"
+fields "$work/lost.pcapng" 'tcp.srcport == 1001 && frame.comment contains "exchange="' frame.comment | sed 's/^[^,]*,//' >"$work/told"
+head -1 "$work/told" | grep -qx 'exchange=1,exchange=2,exchange=3' || fail "lost: $(head -1 "$work/told")"
+sed 1d "$work/told" | grep , && fail "lost: a packet of one exchange has more"
+
 # Selected connections have comments too, although their packets have waited.
 replay -o null --status 2xx -w "$work/selected.pcapng" "$B/pcaps/pipelining.pcap"
 fields "$work/selected.pcapng" tcp frame.comment >"$work/selected"
