@@ -89,11 +89,14 @@ static int spill_write(struct spill *s, const uint8_t *p, size_t n)
 /* A file whose last record is torn is worth less than one without it. */
 static void spill_cut(struct spill *s)
 {
+	unsigned i = s->n_begin;
 	struct stat st;
 
-	if (fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == s->written &&
-	    ftruncate(s->fd, (off_t)s->whole) == 0)
-		s->written = s->whole;
+	while (i > 0 && s->begin[i - 1] > s->written)
+		i--;
+	if (i > 0 && fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == s->written &&
+	    ftruncate(s->fd, (off_t)s->begin[i - 1]) == 0)
+		s->written = s->begin[i - 1];
 }
 
 static int spill_drain(struct spill *s, const uint8_t *p, size_t n)
@@ -120,14 +123,16 @@ int spill_flush(struct spill *s)
 	int err = s->used || s->err || !is_left(s) ? spill_drain(s, s->buf, s->used) : spill_fail(s, -EPIPE, "write to");
 
 	s->used = 0;
-	if (!err)
-		s->whole = s->written;
+	s->n_begin = 0;
 	return err;
 }
 
 int spill_begin(struct spill *s, size_t n)
 {
-	return s->used + n > SPILL_SIZE ? spill_flush(s) : s->err;
+	int err = s->used + n > SPILL_SIZE || s->n_begin == SPILL_RECORDS ? spill_flush(s) : s->err;
+
+	s->begin[s->n_begin++] = spill_size(s);
+	return err;
 }
 
 int spill_put(struct spill *s, const void *p, size_t n)

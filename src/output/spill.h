@@ -8,6 +8,8 @@
 
 #include "base/slice.h"
 
+enum { SPILL_RECORDS = 2048 };
+
 struct spill {
 	uint8_t *buf;
 	size_t used;
@@ -16,7 +18,8 @@ struct spill {
 	uint64_t device, inode; /* of a file on disk; 0: it is none */
 	int err;          /* the first failure, a negative errno; nothing is written after it */
 	uint64_t written; /* bytes that the operating system took */
-	uint64_t whole;   /* of these, up to the end of the last whole record */
+	uint64_t begin[SPILL_RECORDS]; /* where each record since the last flush begins */
+	unsigned n_begin;
 	char name[128];   /* for people */
 	char error[256];  /* one line; "" when nothing failed */
 };

@@ -513,7 +513,7 @@ static void cut_behind_whole(void **state)
 	b = read_back(file("x.pcapng"));
 	assert_int_equal(b->end, 0);
 	assert_in_range(b->n, 300, 700);
-	assert_in_range(b->bytes, 700000, 1000000);
+	assert_in_range(b->bytes, 930000, 1000000); /* nothing whole is cut off */
 	free(b);
 }
 
