@@ -67,7 +67,7 @@ int outputs_flush(struct outputs *o);
  */
 int outputs_reopen(struct outputs *o);
 
-/* Does any of them write to this file, or would it do so, or move or remove it, by rotation or when it is opened again? Any thread. */
+/* Does any of them write to this file, or would it, or move or remove it, when it rotates or is opened again? Any thread. */
 bool outputs_take(const struct outputs *o, const char *path);
 
 /* Does any of them write to a file that can be opened again? */

@@ -19,6 +19,7 @@ struct pcapwrite {
 	struct places places;
 	struct hostnames *names; /* of pcapng */
 	bool ng;
+	bool lent;           /* somebody has interfaces of places, which stay */
 	int err;             /* why there is no file any more, a negative errno */
 	int32_t link;        /* of a pcap file; -1: not known yet */
 	char path[PATH_MAX]; /* of the file at hand */
@@ -169,7 +170,7 @@ static int open_named(struct pcapwrite *w)
 static int open_file(struct pcapwrite *w)
 {
 	w->link = -1;
-	places_begin(&w->places);
+	places_begin(&w->places, !w->lent);
 	if (rotation_name(&w->rotation, w->config.path, w->path, sizeof w->path))
 		return w->err = open_named(w);
 	snprintf(w->error, sizeof w->error, "'%.100s' makes no name of a file", w->config.path);
@@ -261,6 +262,7 @@ const struct iface *pcapwrite_iface(struct pcapwrite *w, const struct packet *pk
 {
 	struct place *p = places_find(&w->places, pkt->iface, pkt->link);
 
+	w->lent = true;
 	return p ? &p->iface : NULL;
 }
 

@@ -42,14 +42,27 @@ struct place *places_any(struct places *all, const struct iface *iface)
 	return p ? p : places_find(all, iface, all->last ? all->last->iface.link : LINKTYPE_ETHERNET);
 }
 
-void places_begin(struct places *all)
+static void begin_bucket(struct place **at, bool forget)
+{
+	for (struct place *p = *at; p; p = *at) {
+		if (forget && p->id < 0) {
+			*at = p->next;
+			free(p);
+			continue;
+		}
+		p->id = -1;
+		p->seen = (struct ngblock_seen){0};
+		at = &p->next;
+	}
+}
+
+void places_begin(struct places *all, bool forget)
 {
 	all->ids = 0;
+	if (forget && all->last && all->last->id < 0)
+		all->last = NULL;
 	for (size_t i = 0; i < PLACE_BUCKETS; i++)
-		for (struct place *p = all->bucket[i]; p; p = p->next) {
-			p->id = -1;
-			p->seen = (struct ngblock_seen){0};
-		}
+		begin_bucket(&all->bucket[i], forget);
 }
 
 void places_release(struct places *all)

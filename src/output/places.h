@@ -20,14 +20,14 @@ struct places {
 	struct place *bucket[PLACE_BUCKETS];
 };
 
-/* A new one if need be, which stays where it is; `iface` NULL is unknown. NULL when out of memory. */
+/* A new one if need be, which stays where it is until it is forgotten; `iface` NULL is unknown. NULL when out of memory. */
 struct place *places_find(struct places *p, const struct iface *iface, uint16_t link);
 
 /* That of an interface whose link type is not known: any, or a new one as if packets of Ethernet came there. NULL as above. */
 struct place *places_any(struct places *p, const struct iface *iface);
 
-/* Another file begins: nothing was described or seen in it yet. */
-void places_begin(struct places *p);
+/* Another file begins: nothing was described or seen in it yet. `forget`: those that the last one did not describe go. */
+void places_begin(struct places *p, bool forget);
 
 void places_release(struct places *p);
 

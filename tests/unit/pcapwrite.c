@@ -11,6 +11,7 @@
 #include "../asked.h"
 #include "capture/file.h"
 #include "output/pcapwrite.h"
+#include "output/places.h"
 #include "packet/linktype.h"
 #include "packet/pcapng_blocks.h"
 
@@ -252,6 +253,30 @@ static void many_names(void **state)
 	}
 }
 
+/* Interfaces come and go: those that a whole file has not seen are forgotten. */
+static void places_forgotten(void **state)
+{
+	struct places places = {0};
+	struct iface other = {.index = 7 + PLACE_BUCKETS, .name = "veth263"};
+
+	(void)state;
+	places_find(&places, &veth, LINKTYPE_ETHERNET)->id = 0;
+	places_find(&places, &other, LINKTYPE_ETHERNET)->id = 1;
+	places_begin(&places, true);
+	assert_int_equal(places_find(&places, &veth, LINKTYPE_ETHERNET)->id, -1);
+	places_find(&places, &veth, LINKTYPE_ETHERNET)->id = 0;
+	places_begin(&places, false);
+	assert_non_null(places.bucket[7]->next);
+	places_find(&places, &veth, LINKTYPE_ETHERNET)->id = 0;
+	places_begin(&places, true);
+	assert_int_equal(places.bucket[7]->iface.index, 7);
+	assert_null(places.bucket[7]->next);
+	places_begin(&places, true);
+	assert_null(places.bucket[7]);
+	assert_null(places.last);
+	places_release(&places);
+}
+
 /* --- read back ------------------------------------------------------------------------------------------------------ */
 
 struct expected {
@@ -357,6 +382,7 @@ int main(void)
 		cmocka_unit_test(statistics),
 		cmocka_unit_test(names_in_files),
 		cmocka_unit_test(many_names),
+		cmocka_unit_test(places_forgotten),
 		cmocka_unit_test(random_round),
 	};
 
