@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* A courier, and the place that it brings records to, which is slow, away or refuses. Of cmocka, which is included before. */
+#ifndef PERISCO_TESTS_COURIER_RIG_H
+#define PERISCO_TESTS_COURIER_RIG_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sink/courier.h"
+
+#define BIT      2u
+#define RECORD   100 /* bytes */
+#define SEEN_MAX 200000
+
+/* The place: what came there, and how it behaves. */
+struct place {
+	pthread_mutex_t lock;
+	uint64_t seen[SEEN_MAX]; /* numbers of the records, as they came */
+	size_t n;
+	bool away;
+	unsigned refuse_each;   /* refuses those whose number it divides; 0: none */
+	unsigned open_each;     /* the first try of those whose number it divides is in vain; 0: of none */
+	unsigned slow_us;
+	atomic_bool hangs;      /* whatever is asked */
+	bool tried[SEEN_MAX];
+	_Atomic bool closed;
+};
+
+static char said[4096]; /* by threads that take turns */
+
+static inline void say(const char *line)
+{
+	assert_int_equal(strncmp(line, "place: ", 7), 0);
+	assert_true(strlen(said) + strlen(line) + 2 < sizeof(said));
+	strcat(strcat(said, line + 7), "\n");
+}
+
+static inline int carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
+{
+	struct place *p = self;
+	bool away;
+
+	(void)hurry;
+	assert_true(n > 0);
+	if (p->slow_us)
+		usleep(p->slow_us);
+	while (p->hangs)
+		usleep(10000);
+	pthread_mutex_lock(&p->lock);
+	away = p->away;
+	for (size_t i = 0; i < n && !away; i++) {
+		uint64_t number = items[i].number;
+
+		assert_int_equal(items[i].n, RECORD);
+		assert_int_equal(strtoull((const char *)items[i].p, NULL, 10), number);
+		assert_int_equal(items[i].fate, FATE_OPEN);
+		if (p->open_each && number % p->open_each == 0 && !p->tried[number]) {
+			p->tried[number] = true;
+			continue;
+		}
+		if (p->refuse_each)
+			snprintf(why, why_n, "number %d is \033[31mbad", 0);
+		items[i].fate = p->refuse_each && number % p->refuse_each == 0 ? FATE_REFUSED : FATE_DELIVERED;
+		if (items[i].fate == FATE_DELIVERED)
+			p->seen[p->n++] = number;
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (!away)
+		return 0;
+	snprintf(why, why_n, "nobody is there");
+	return -ECONNREFUSED;
+}
+
+static inline void close_place(void *self)
+{
+	((struct place *)self)->closed = true;
+}
+
+static inline struct place *place_new(void)
+{
+	struct place *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	pthread_mutex_init(&p->lock, NULL);
+	*said = 0;
+	return p;
+}
+
+static inline void set_away(struct place *p, bool away)
+{
+	pthread_mutex_lock(&p->lock);
+	p->away = away;
+	pthread_mutex_unlock(&p->lock);
+}
+
+static inline struct courier *patient_courier_to(struct place *p, size_t queue, struct spool *spool, unsigned patience_ms)
+{
+	const struct courier_config config = {
+		.name = "place", .bit = BIT, .queue = queue, .patience_ms = patience_ms, .spool = spool, .say = say,
+	};
+	const struct carrier carrier = {p, NULL, carry, close_place};
+	struct courier *c = courier_new(&config, &carrier);
+
+	assert_non_null(c);
+	return c;
+}
+
+static inline struct courier *courier_to(struct place *p, size_t queue, struct spool *spool)
+{
+	return patient_courier_to(p, queue, spool, 0);
+}
+
+/* Puts records from .. from + n - 1, of which those in between are for somebody else. */
+static inline void put(struct courier *c, uint64_t run, uint64_t from, size_t n)
+{
+	struct parcel *p = parcel_new(2 * n, 2 * n * RECORD);
+
+	assert_non_null(p);
+	p->run = run;
+	for (size_t i = 0; i < 2 * n; i++) {
+		char line[RECORD + 1];
+
+		snprintf(line, sizeof(line), "%-*llu\n", RECORD - 1, (unsigned long long)(from + i / 2));
+		memcpy(p->bytes + i * RECORD, line, RECORD);
+		p->marks[i] = (struct mark){1, 2, from + i / 2, i & 1 ? BIT : 1, i * RECORD, RECORD};
+	}
+	courier_put(c, p);
+	parcel_drop(p);
+}
+
+static inline void assert_conserved(const struct courier_counts *n)
+{
+	assert_int_equal(n->accepted + n->recovered, n->delivered + n->refused + n->dropped_full + n->dropped_spool +
+							     n->dropped_exit + n->waiting + n->spooled);
+}
+
+/* The records from .. from + n - 1 came, once each and in order. */
+static inline void assert_seen(const struct place *p, uint64_t from, size_t n)
+{
+	assert_int_equal(p->n, n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(p->seen[i], from + i);
+}
+
+static inline void end(struct courier *c, unsigned deadline_ms, struct place *p, struct courier_counts *n)
+{
+	courier_close(c, deadline_ms, n);
+	assert_conserved(n);
+	assert_true(p->closed);
+}
+static inline void open_spool(struct spool **ret, const char *dir, uint64_t max)
+{
+	char error[256];
+
+	assert_int_equal(spool_open(ret, dir, max, error, sizeof(error)), 0);
+}
+
+static inline void remove_dir(const char *dir)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+}
+
+static inline uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* A courier with a spool: what memory does not hold is on disk, which may be full, spoilt or hang, and survives the run. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include <cmocka.h>
+
+#include "../courier_rig.h"
+
+/* A disk that hangs: nothing is written to it, or no file goes. */
+static atomic_bool writes_hang, removals_hang;
+
+ssize_t pwritev(int fd, const struct iovec *parts, int n, off_t at)
+{
+	while (writes_hang)
+		usleep(1000);
+	return syscall(SYS_pwritev, fd, parts, n, at, 0);
+}
+
+int unlinkat(int dir, const char *name, int flags)
+{
+	while (removals_hang)
+		usleep(1000);
+	return (int)syscall(SYS_unlinkat, dir, name, flags);
+}
+
+/* Away, more than the memory holds, back, away again at the end, and the next run delivers the rest: all in order. */
+static void test_spool_loses_nothing(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n, later;
+	struct spool *spool;
+	struct courier *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	c = patient_courier_to(p, 1 << 20, spool, 10000); /* the spooler may be late on a loaded host */
+	for (unsigned i = 0; i < 1000; i++) {
+		set_away(p, i % 500 >= 200);
+		put(c, 9, i * 50, 50);
+		usleep(100 + (i == 600) * 500000);
+	}
+	end(c, 50, p, &n);
+	assert_int_equal(n.dropped_full + n.dropped_spool + n.dropped_exit, 0);
+	assert_true(n.delivered > 0 && n.spooled > 0);
+
+	set_away(p, false);
+	p->closed = false;
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 1 << 20, spool);
+	put(c, 10, 50000, 10);
+	end(c, 10000, p, &later);
+	assert_int_equal(later.recovered, n.spooled);
+	assert_int_equal(later.delivered, n.spooled + 10);
+	assert_seen(p, 0, 50010);
+	remove_dir(dir);
+	free(p);
+}
+
+static void test_full_spool_drops_and_counts(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 20);
+	c = courier_to(p, 1 << 20, spool);
+	set_away(p, true);
+	for (unsigned i = 0; i < 1000; i++) {
+		put(c, 9, i * 50, 50);
+		usleep(100);
+	}
+	end(c, 50, p, &n);
+	assert_true(n.dropped_spool > 10000 && n.spooled > 5000);
+	remove_dir(dir);
+	free(p);
+}
+
+/* A spool that is full costs nothing as long as there is room in memory, and all comes in order. */
+static void test_full_spool_leaves_the_queue(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+	char *told;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 20);
+	c = courier_to(p, 10 << 20, spool);
+	set_away(p, true);
+	for (unsigned i = 0; i < 500; i++)
+		put(c, 9, i * 50, 50);
+	sleep(2);
+	courier_count(c, &n);
+	assert_true(n.spooled > 1000 && n.waiting > 10000);
+	set_away(p, false);
+	for (unsigned i = 500; i < 600; i++) {
+		put(c, 9, i * 50, 50);
+		usleep(10000);
+	}
+	end(c, 10000, p, &n);
+	assert_int_equal(n.delivered, 30000);
+	assert_seen(p, 0, 30000);
+	told = strstr(said, "the spool takes no more: it is full\n");
+	assert_non_null(told);
+	assert_null(strstr(told + 1, "the spool takes no more"));
+	remove_dir(dir);
+	free(p);
+}
+
+/* A disk that hangs at the end costs some seconds, and what was to be written to it. */
+static void test_disk_hangs(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+	uint64_t begun;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 1 << 20, spool);
+	set_away(p, true);
+	put(c, 9, 0, 50);
+	writes_hang = true;
+	begun = now_ms();
+	courier_close(c, 50, &n);
+	assert_in_range(now_ms() - begun, 5000, 12000);
+	assert_conserved(&n);
+	assert_int_equal(n.dropped_exit, 50);
+	writes_hang = false;
+	usleep(50000); /* it frees what it has */
+	remove_dir(dir);
+	free(p);
+}
+
+/* The same while the thread notes what came. */
+static void test_disk_hangs_when_all_is_done(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+	uint64_t begun;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	set_away(p, true);
+	c = courier_to(p, 1 << 20, spool);
+	put(c, 9, 0, 50);
+	end(c, 50, p, &n);
+	assert_int_equal(n.spooled, 50);
+	set_away(p, false);
+	removals_hang = true;
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 1 << 20, spool);
+	do
+		courier_count(c, &n);
+	while (n.delivered < 50);
+	put(c, 9, 50, 50);
+	begun = now_ms();
+	courier_close(c, 50, &n);
+	assert_in_range(now_ms() - begun, 2000, 12000);
+	assert_conserved(&n);
+	assert_int_equal(n.delivered, 50);
+	assert_int_equal(n.dropped_exit, 50);
+	p->closed = false;
+	removals_hang = false;
+	while (!p->closed)
+		usleep(1000);
+	usleep(50000); /* it frees what it has */
+	remove_dir(dir);
+	free(p);
+}
+
+static void damage_all(const char *dir)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "for f in %s/*.spool; do dd if=/dev/zero of=$f bs=$(stat -c %%s $f) count=1 conv=notrunc; done 2>&1 | cat",
+		 dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* What cannot be read back is counted, and told. */
+static void test_spoilt_spool(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 1 << 20, spool);
+	set_away(p, true);
+	for (unsigned i = 0; i < 200; i++)
+		put(c, 9, i * 50, 50);
+	do
+		courier_count(c, &n);
+	while (n.queue_bytes > 1 << 20 || n.spooled < 1000);
+	damage_all(dir);
+	set_away(p, false);
+	end(c, 10000, p, &n);
+	assert_int_equal(n.spooled + n.waiting, 0);
+	assert_true(n.dropped_spool > 0);
+	assert_int_equal(n.delivered + n.dropped_spool + n.dropped_full, n.accepted);
+	assert_non_null(strstr(said, "could not be read: they are left out"));
+	remove_dir(dir);
+	free(p);
+}
+
+static void spoil(const char *how, const char *dir)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), how, dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* One bad parcel of an earlier run costs no other, and its records are counted. */
+static void test_one_bad_parcel(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 1 << 20, spool);
+	set_away(p, true);
+	put(c, 9, 0, 50);
+	usleep(50000); /* that one is a batch */
+	for (unsigned i = 1; i < 10; i++)
+		put(c, 9, i * 50, 50);
+	end(c, 50, p, &n);
+	assert_int_equal(n.spooled, 500);
+	spoil("f=$(ls %s/*.spool | tail -1); printf x | dd of=$f bs=1 seek=$(($(stat -c %%s $f) / 2 - 100)) conv=notrunc 2>&1 | cat", dir);
+	set_away(p, false);
+	open_spool(&spool, dir, 1 << 30);
+	end(courier_to(p, 1 << 20, spool), 5000, p, &n);
+	assert_int_equal(n.recovered, 500);
+	assert_int_equal(n.delivered, 450);
+	assert_int_equal(n.dropped_spool, 50);
+	remove_dir(dir);
+	free(p);
+}
+
+/* The end of what this run spooled is torn: its records are counted as soon as nothing else is left there. */
+static void test_torn_end(void **state)
+{
+	char dir[] = "/tmp/perisco-courier-XXXXXX";
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct spool *spool;
+	struct courier *c;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	open_spool(&spool, dir, 1 << 30);
+	c = courier_to(p, 200000, spool);
+	set_away(p, true);
+	for (unsigned i = 0; i < 13; i++) {
+		put(c, 9, i * 50, 50);
+		usleep(20000);
+	}
+	spoil("for f in %s/*.spool; do truncate -s -3 $f; done", dir);
+	set_away(p, false);
+	do
+		courier_count(c, &n);
+	while (n.delivered < 600);
+	assert_int_equal(n.spooled, 0);
+	assert_int_equal(n.dropped_spool, 50);
+	end(c, 5000, p, &n);
+	assert_int_equal(n.delivered, 600);
+	remove_dir(dir);
+	free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_spool_loses_nothing),
+		cmocka_unit_test(test_full_spool_drops_and_counts),
+		cmocka_unit_test(test_full_spool_leaves_the_queue),
+		cmocka_unit_test(test_disk_hangs),
+		cmocka_unit_test(test_disk_hangs_when_all_is_done),
+		cmocka_unit_test(test_spoilt_spool),
+		cmocka_unit_test(test_one_bad_parcel),
+		cmocka_unit_test(test_torn_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
