@@ -45,7 +45,7 @@ on a wrk -t 1 -c 4 -d 1s http://10.77.2.2/nowhere >"$work/wrk"
 get -X DELETE http://10.77.2.2:81/hello
 get -X POST -d x http://10.77.2.2/hello
 on a /usr/bin/python3 tests/live/grpc_calls.py call 10.77.2.2:50051 >"$work/called" 2>"$work/err.calls"
-sleep 0.5
+sleep 1.5 # a page may be one second old
 nginx=$(wc -l <"$work/access")
 until_ 5 says perisco_http_requests_total "$nginx" || fail "$(sample perisco_http_requests_total "$work/page") of nginx's $nginx requests"
 awk '{ port = 80 } /DELETE/ { port = 81 } { print "http 10.77.2.2", port, substr($6, 2), substr($9, 1, 1) "xx" }' "$work/access" |
