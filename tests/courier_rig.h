@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "sink/courier.h"
 
 #define BIT      2u
@@ -153,6 +153,7 @@ static inline void end(struct courier *c, unsigned deadline_ms, struct place *p,
 	assert_conserved(n);
 	assert_true(p->closed);
 }
+
 static inline void open_spool(struct spool **ret, const char *dir, uint64_t max)
 {
 	char error[256];
@@ -166,14 +167,6 @@ static inline void remove_dir(const char *dir)
 
 	snprintf(command, sizeof(command), "rm -r %s", dir);
 	assert_int_equal(system(command), 0);
-}
-
-static inline uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 #endif

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "metrics/page.h"
 #include "metrics/server.h"
 
@@ -37,14 +37,6 @@ struct metrics {
 	pthread_mutex_t lock;
 	struct told told;           /* ... this, with the lock */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* --- the pages --- */
 
@@ -86,7 +78,7 @@ static struct sheet *sheet_new(struct metrics *m)
 		free(told);
 		return NULL;
 	}
-	*s = (struct sheet){.metrics = m, .made_ms = now_ms(), .holders = 1};
+	*s = (struct sheet){.metrics = m, .made_ms = clock_ms(), .holders = 1};
 	m->sheets++;
 	page_begin(&s->page);
 	done = write_page(m, &s->page, told);
@@ -100,7 +92,7 @@ static struct reply metrics_page(struct metrics *m)
 {
 	struct sheet *s = m->sheet;
 
-	if (!s || (now_ms() - s->made_ms >= FRESH_MS && m->sheets < PAGES_MAX)) {
+	if (!s || (clock_ms() - s->made_ms >= FRESH_MS && m->sheets < PAGES_MAX)) {
 		s = sheet_new(m);
 		if (!s)
 			return server_words(500, "out of memory\n");
@@ -115,7 +107,7 @@ static struct reply health(struct metrics *m)
 {
 	uint64_t turned = m->turned_ms;
 
-	if (now_ms() < turned + STUCK_MS)
+	if (clock_ms() < turned + STUCK_MS)
 		return server_words(200, "ok\n");
 	return server_words(503, "nothing was read, nor waited for, for 10 seconds\n");
 }
@@ -156,7 +148,7 @@ int metrics_open(struct metrics **ret, const struct address *at, char name[ADDRE
 	if (!m)
 		return -ENOMEM;
 	pthread_mutex_init(&m->lock, NULL);
-	m->turned_ms = now_ms();
+	m->turned_ms = clock_ms();
 	if (getrandom(&seed, sizeof seed, 0) == sizeof seed)
 		m->traffic = traffic_new(seed);
 	fd = m->traffic ? address_listen(at, name, error, n) : -ENOMEM;
@@ -177,7 +169,7 @@ void metrics_record(struct metrics *m, const struct record *r)
 
 struct told *metrics_turn(struct metrics *m)
 {
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 
 	m->turned_ms = now;
 	if (m->told_ms && now - m->told_ms < TELL_EVERY_MS)

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define REQUEST_MAX ((size_t)16 << 10) /* with all its fields */
 #define TURN_MS     1000               /* at most, between looks at who is too slow */
@@ -33,14 +34,6 @@ struct server {
 	struct client client[2 * SERVER_CLIENTS]; /* those that are ended take their time to go */
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* --- connections --- */
 
 /* The library sees the end of the stream, and closes it. */
@@ -54,7 +47,7 @@ static void client_end(struct client *c)
 static void end_clients(struct server *s)
 {
 	const size_t n = sizeof s->client / sizeof *s->client;
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 	struct client *oldest;
 	unsigned live;
 
@@ -90,7 +83,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 	*c = (struct client){
 		.fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
 		.number = s->clients++,
-		.since_ms = now_ms(),
+		.since_ms = clock_ms(),
 	};
 	*context = c;
 	end_clients(s);

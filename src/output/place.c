@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define END_MS 5000 /* for what waits, at the end */
 
@@ -147,24 +148,16 @@ void place_reopen(struct place *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* All of them get the same time to deliver what waits, and to give it up; who has patience has it with each. */
 static void end_remote(struct place *p)
 {
-	uint64_t deadline = now_ms() + END_MS, now;
+	uint64_t deadline = clock_ms() + END_MS, now;
 	unsigned patience = p->config->patience_ms;
 
 	for (size_t i = 0; i < p->n_remote; i++)
 		drain_stop(p->remote[i], false);
 	for (size_t i = 0; i < p->n_remote; i++) {
-		now = now_ms();
+		now = clock_ms();
 		drain_wait(p->remote[i], patience ? patience : deadline > now ? (unsigned)(deadline - now) : 0);
 	}
 	for (size_t i = 0; i < p->n_remote; i++)
