@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "sink/batch.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+void item_id(const struct item *item, char ret[ITEM_ID_MAX])
+{
+	snprintf(ret, ITEM_ID_MAX, "%016" PRIx64 "-%" PRIx64, item->run, item->number);
+}
 
 bool batch_has_room(const struct batch *l, size_t most)
 {

@@ -20,6 +20,10 @@ struct item {
 	enum fate fate;
 };
 
+/* The id of a record, which it keeps wherever and however often it is sent: "5f0c2b9a11d4e37b-2f1". */
+#define ITEM_ID_MAX 40
+void item_id(const struct item *item, char ret[ITEM_ID_MAX]);
+
 /* All zero at first. The items lie in the parcels, in the order of these. */
 struct batch {
 	struct parcel *parcels[BATCH_PARCELS];

@@ -2,7 +2,6 @@
 #include "sink/elastic.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,7 +148,7 @@ static bool body_reserve(struct elastic *e, size_t n)
 static size_t print_head(const struct elastic *e, const struct item *item, char *w)
 {
 	time_t seconds = (time_t)(item->ts_ns / 1000000000);
-	char index[INDEX_MAX + 16] = "", day[64];
+	char index[INDEX_MAX + 16] = "", day[64], id[ITEM_ID_MAX];
 	struct tm tm;
 
 	gmtime_r(&seconds, &tm);
@@ -159,8 +158,9 @@ static size_t print_head(const struct elastic *e, const struct item *item, char 
 		strcpy(name + strftime(name, INDEX_MAX, e->index, &tm), "\",");
 	}
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-	return (size_t)snprintf(w, HEAD_MAX, "{\"create\":{%s\"_id\":\"%016" PRIx64 "-%" PRIx64 "\"}}\n{\"@timestamp\":\"%s.%09uZ\",", index,
-				item->run, item->number, day, (unsigned)(item->ts_ns % 1000000000));
+	item_id(item, id);
+	return (size_t)snprintf(w, HEAD_MAX, "{\"create\":{%s\"_id\":\"%s\"}}\n{\"@timestamp\":\"%s.%09uZ\",", index, id, day,
+				(unsigned)(item->ts_ns % 1000000000));
 }
 
 static bool build_body(struct elastic *e, const struct item *items, size_t n)

@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define PROBE_MS    5000
 #define POLL_MS     100
 #define CARRY_MS    5000 /* then what was not reported yet is waited for the next time */
-#define ID_MAX      40
 #define TOPIC_MAX   249
 #define IDEMPOTENCE "enable.idempotence"
 #define GAPLESS     "enable.gapless.guarantee"
@@ -227,11 +227,11 @@ static int kafka_probe(void *self, char *why, size_t n)
 /* Hands one to librdkafka, if it has room for it. Its bytes are borrowed until the report. */
 static bool produce(struct kafka *k, const struct item *item, struct sent *sent)
 {
-	char key[17], id[ID_MAX];
+	char key[17], id[ITEM_ID_MAX];
 	rd_kafka_resp_err_t err;
 
 	snprintf(key, sizeof(key), "%016" PRIx64, item->flow_id);
-	snprintf(id, sizeof(id), "%016" PRIx64 "-%" PRIx64, item->run, item->number);
+	item_id(item, id);
 	err = rd_kafka_producev(k->client, RD_KAFKA_V_TOPIC(k->topic), RD_KAFKA_V_VALUE((void *)item->p, item->n - 1),
 				RD_KAFKA_V_KEY(key, item->flow_id ? 16 : 0), RD_KAFKA_V_HEADER("perisco-id", id, -1),
 				RD_KAFKA_V_TIMESTAMP((int64_t)(item->ts_ns / 1000000)), RD_KAFKA_V_OPAQUE(sent), RD_KAFKA_V_END);
@@ -266,14 +266,6 @@ static bool remember(struct kafka *k, size_t n)
 	return k->n_open == n;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static bool is_over(const struct kafka *k)
 {
 	return k->too_large || rd_kafka_fatal_error(k->client, NULL, 0);
@@ -284,7 +276,7 @@ static void await_reports(struct kafka *k, uint64_t until, const atomic_bool *hu
 {
 	bool purged = false;
 
-	while (k->under_way && !is_over(k) && (*hurry || now_ms() < until)) {
+	while (k->under_way && !is_over(k) && (*hurry || clock_ms() < until)) {
 		if (*hurry && !purged) {
 			purge(k);
 			purged = true;
@@ -302,7 +294,7 @@ static void produce_all(struct kafka *k, const struct item *items, uint64_t unti
 		if (i && !k->open[i - 1]->under_way && k->open[i - 1]->fate == FATE_OPEN)
 			return;
 		while (!produce(k, &items[i], k->open[i])) {
-			if (*hurry || now_ms() >= until)
+			if (*hurry || clock_ms() >= until)
 				return;
 			rd_kafka_poll(k->client, POLL_MS);
 		}
@@ -337,7 +329,7 @@ static size_t take_fates(struct kafka *k, struct item *items)
 
 static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
 {
-	uint64_t until = now_ms() + CARRY_MS;
+	uint64_t until = clock_ms() + CARRY_MS;
 	struct kafka *k = self;
 	size_t open;
 
