@@ -1,47 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
-#include <errno.h>
 
-#include "reassembly/stream.h"
+#include "reassembly/piece.h"
 
-struct piece {
-	struct piece *next;
-	uint64_t off, ts_ns, ack;
-	uint32_t n, cut;        /* bytes here, and bytes missing right behind them */
-	uint32_t at;            /* first byte of data[] that is still wanted */
-	uint32_t size;          /* of the block, as asked for */
-	uint8_t data[];
-};
-
-#define PIECE_DATA_MAX ((uint32_t)(16384 - sizeof(struct piece)))
 #define TAIL_MAX ((uint64_t)16 << 20) /* no acknowledgement is believed further than this beyond what was seen */
-
-static uint64_t piece_end(const struct piece *p)
-{
-	return p->off + p->n + p->cut;
-}
 
 void stream_init(struct stream *st)
 {
 	memset(st, 0, sizeof(*st));
 	st->fin = OFFSET_UNKNOWN;
-}
-
-static void piece_free(struct stream *st, struct pool *pool, struct piece *p)
-{
-	st->waiting -= (uint32_t)pool_round(p->size);
-	pool_put(pool, p, p->size);
-}
-
-static void kept_drop(struct stream *st, struct pool *pool)
-{
-	if (!st->kept)
-		return;
-	st->waiting -= st->kept_size;
-	pool_put(pool, st->kept, st->kept_size);
-	st->kept = NULL;
-	st->kept_n = st->kept_size = 0;
-	st->joined = false;
 }
 
 void stream_release(struct stream *st, struct pool *pool)
@@ -68,64 +35,15 @@ void stream_start(struct stream *st, uint32_t seq)
 	st->started = true;
 }
 
-static struct piece *piece_new(struct stream *st, struct pool *pool, uint64_t off, struct slice data, uint32_t cut)
+/* The bytes at `next` are these. */
+static void cur_set(struct stream *st, struct slice data, uint32_t cut, uint64_t ts_ns, uint64_t ack)
 {
-	uint32_t size = (uint32_t)(sizeof(struct piece) + data.n);
-	struct piece *p = pool_get(pool, size);
-
-	if (!p)
-		return NULL;
-	*p = (struct piece){.off = off, .n = (uint32_t)data.n, .cut = cut, .size = size};
-	if (data.n)
-		memcpy(p->data, data.p, data.n);
-	st->waiting += (uint32_t)pool_round(size);
-	return p;
-}
-
-static void piece_link(struct stream *st, struct piece *p, struct piece *prev)
-{
-	if (prev) {
-		p->next = prev->next;
-		prev->next = p;
-	} else {
-		p->next = st->head;
-		st->head = p;
-	}
-	if (!p->next)
-		st->tail = p;
-	st->pieces++;
-}
-
-/* Copies [off, off + data.n + cut) behind `prev` as one or more pieces; moves *prev on. */
-static int store(struct stream *st, struct pool *pool, const struct span *span, uint64_t off, struct slice data,
-		 uint32_t cut, struct piece **prev)
-{
-	do {
-		struct slice part = slice_first(data, PIECE_DATA_MAX);
-		bool last = part.n == data.n;
-		struct piece *p = piece_new(st, pool, off, part, last ? cut : 0);
-
-		if (!p) {
-			st->shed = true;
-			return -ENOMEM;
-		}
-		p->ts_ns = span->ts_ns;
-		p->ack = span->ack;
-		piece_link(st, p, *prev);
-		*prev = p;
-		off += part.n;
-		data = slice_from(data, part.n);
-	} while (data.n);
-	return 0;
-}
-
-/* Do the bytes of `data` (at `off`) and those of the piece differ where both have them? */
-static bool differs(const struct piece *p, uint64_t off, struct slice data)
-{
-	uint64_t from = off > p->off ? off : p->off;
-	uint64_t to = off + data.n < p->off + p->n ? off + data.n : p->off + p->n;
-
-	return from < to && memcmp(data.p + (from - off), p->data + p->at + (from - p->off), to - from) != 0;
+	st->cur = data;
+	st->cur_cut = cut;
+	st->cut_cause = CAUSE_SNAPLEN;
+	st->cur_ts_ns = ts_ns;
+	st->cur_ack = ack;
+	st->fresh = true;
 }
 
 /* Puts the parts of a span that are not here yet into the list; the one at `next`, if any, becomes `cur`. */
@@ -149,19 +67,14 @@ static int place(struct stream *st, struct pool *pool, const struct span *span, 
 			uint32_t part_cut = (uint32_t)(stop - off - part.n);
 
 			if (off == st->next && !st->cur.n && !st->cur_cut) {
-				st->cur = part;
-				st->cur_cut = part_cut;
-				st->cut_cause = CAUSE_SNAPLEN;
-				st->cur_ts_ns = span->ts_ns;
-				st->cur_ack = span->ack;
-				st->fresh = true;
+				cur_set(st, part, part_cut, span->ts_ns, span->ack);
 			} else {
-				r = store(st, pool, span, off, part, part_cut, &prev);
+				r = pieces_store(st, pool, span, off, part, part_cut, &prev);
 				stored = true;
 			}
 		} else if (off < piece_end(p)) {
 			stop = piece_end(p) < end ? piece_end(p) : end;
-			st->differs += differs(p, off, slice_first(data, stop - off));
+			st->differs += piece_differs(p, off, slice_first(data, stop - off));
 			st->retransmitted += stop - off;
 			prev = p;
 			p = p->next;
@@ -221,12 +134,7 @@ int stream_insert(struct stream *st, struct pool *pool, const struct span *span)
 	if (end > st->top)
 		st->top = end;
 	if (!st->head && (uint64_t)off == st->next) {
-		st->cur = data;
-		st->cur_cut = cut;
-		st->cut_cause = CAUSE_SNAPLEN;
-		st->cur_ts_ns = span->ts_ns;
-		st->cur_ack = span->ack;
-		st->fresh = true;
+		cur_set(st, data, cut, span->ts_ns, span->ack);
 		return 0;
 	}
 	return place(st, pool, span, (uint64_t)off, data, cut);
@@ -340,27 +248,6 @@ static void cur_lose(struct stream *st)
 	st->cur = (struct slice){NULL, 0};
 }
 
-/* Makes room for `n` bytes behind those that are kept. */
-static bool kept_widen(struct stream *st, struct pool *pool, size_t n)
-{
-	uint32_t size = (uint32_t)pool_round(st->kept_n + n), old = st->kept_n;
-	uint8_t *p;
-
-	if (size <= st->kept_size)
-		return true;
-	p = size > POOL_MAX ? NULL : pool_get(pool, size);
-	if (!p)
-		return false;
-	if (old)
-		memcpy(p, st->kept, old);
-	kept_drop(st, pool);
-	st->kept = p;
-	st->kept_n = old;
-	st->kept_size = size;
-	st->waiting += size;
-	return true;
-}
-
 /* Moves `cur`, which was offered, to `kept`, which is empty. */
 static void keep(struct stream *st, struct pool *pool)
 {
@@ -384,12 +271,7 @@ static void pop_piece(struct stream *st)
 		st->tail = NULL;
 	st->pieces--;
 	st->owned = p;
-	st->cur = slice_of(p->data + p->at, p->n);
-	st->cur_cut = p->cut;
-	st->cut_cause = CAUSE_SNAPLEN;
-	st->cur_ts_ns = p->ts_ns;
-	st->cur_ack = p->ack;
-	st->fresh = true;
+	cur_set(st, slice_of(p->data + p->at, p->n), p->cut, p->ts_ns, p->ack);
 }
 
 static bool offer_data(struct stream *st, struct pool *pool, struct chunk *ret)
@@ -547,7 +429,7 @@ void stream_settle(struct stream *st, struct pool *pool)
 		struct span span = {.ts_ns = st->cur_ts_ns, .ack = st->cur_ack};
 		struct piece *prev = NULL;
 
-		store(st, pool, &span, st->next, st->cur, st->cur_cut, &prev);
+		pieces_store(st, pool, &span, st->next, st->cur, st->cur_cut, &prev);
 	}
 	st->owned = NULL;
 	st->cur = (struct slice){NULL, 0};
