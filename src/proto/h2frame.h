@@ -58,6 +58,12 @@ static inline uint8_t h2frame_lead(const struct h2frame *f)
 	}
 }
 
+/* Does it bring part of a header block? */
+static inline bool h2frame_is_block(const struct h2frame *f)
+{
+	return f->type == H2_HEADERS || f->type == H2_CONTINUATION || f->type == H2_PUSH_PROMISE;
+}
+
 /* Would a sound sender send this? Used only to find frames among unknown bytes. `max`: no frame is larger. */
 bool h2frame_plausible(const uint8_t *p, uint32_t max);
 

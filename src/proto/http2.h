@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The three rooms of HTTP/2: http2_walk.c finds the frames in one side's bytes, http2_block.c reads header blocks, http2.c makes
- * exchanges of all. Private to them.
+ * The rooms of HTTP/2: http2_walk.c finds the frames in one side's bytes, http2_frame.c makes exchanges of what they bring,
+ * http2_block.c reads header blocks, http2.c is the connection, with what is missing of it. Private to them.
  */
 #ifndef PERISCO_PROTO_HTTP2_H
 #define PERISCO_PROTO_HTTP2_H
@@ -84,7 +84,7 @@ void http2_block_abort(struct conn *c, struct http2 *h, unsigned side);
 /* What the table should have been taught is not known: it begins anew. */
 void http2_table_lost(struct conn *c, struct h2side *s);
 
-/* --- given by http2.c --- */
+/* --- given by http2_frame.c --- */
 
 /* A frame begins: what stands before its content is in s->lead. False: it makes no sense. */
 bool http2_frame(struct conn *c, unsigned side);
@@ -106,6 +106,14 @@ void http2_frame_end(struct conn *c, unsigned side);
 
 /* The stream, a new one if need be (`request`: for its request); NULL when it is over, or there is no memory. */
 struct h2stream *http2_stream(struct conn *c, struct http2 *h, uint32_t id, bool request);
+
+/*
+ * The client did not want these responses and has reset them; what was under way then has had its time (RFC 9113 section 5.1).
+ */
+void http2_drop_resets(struct conn *c, struct http2 *h, uint64_t now_ns);
+
+/* All streams are over. */
+void http2_finish_all(struct conn *c, struct http2 *h, enum ended how, int by);
 
 /* One side of the stream has said all. The stream may be gone then. */
 void http2_side_ended(struct conn *c, struct http2 *h, struct h2stream *st, unsigned role);
