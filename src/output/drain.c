@@ -138,15 +138,6 @@ static int take_queue(struct courier_config *ret, struct spec *spec, char *error
 	return 0;
 }
 
-/* A line of `error`, of which `why` may be a stranger's words: they are to move no cursor. */
-static void tell_why(const struct spec *spec, const char *why, char *error, size_t n)
-{
-	snprintf(error, n, "%s: %s", spec->text, why);
-	for (char *p = error; *p; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
-}
-
 static int open_courier(struct drain *d, struct spec *spec, const struct outputs_config *config, char *error, size_t n)
 {
 	struct courier_config courier = {.name = d->name, .bit = d->bit, .patience_ms = config->patience_ms, .say = config->say};
@@ -163,8 +154,10 @@ static int open_courier(struct drain *d, struct spec *spec, const struct outputs
 	if (r < 0)
 		return r;
 	r = refuse_unknown(spec, error, n);
-	if (r == 0 && config->strict && (r = carrier.probe(carrier.self, why, sizeof(why))) < 0)
-		tell_why(spec, why, error, n);
+	if (r == 0 && config->strict && (r = carrier.probe(carrier.self, why, sizeof(why))) < 0) {
+		snprintf(error, n, "%s: %s", spec->text, why);
+		courier_clean(error);
+	}
 	if (r == 0 && config->spool)
 		r = open_spool(&courier.spool, spec, config, error, n);
 	if (r < 0) {

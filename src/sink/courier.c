@@ -13,7 +13,13 @@
 #define GRACE_MS 2000u   /* for a carrier to come back, when the time is up */
 #define TRY_MS   120000u /* one try may take that long before it is given up to wait for it */
 
-/* Words of other hosts may be in it: only what is fit to be seen is shown. */
+void courier_clean(char *line)
+{
+	for (char *p = line; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+}
+
 void courier_tell(const struct courier *c, const char *format, ...)
 {
 	char line[512];
@@ -25,9 +31,7 @@ void courier_tell(const struct courier *c, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line + n, sizeof(line) - n, format, args);
 	va_end(args);
-	for (char *p = line; *p; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
+	courier_clean(line);
 	c->config.say(line);
 }
 

@@ -36,6 +36,9 @@ struct courier_config {
 	void (*say)(const char *line); /* one line for people; any thread */
 };
 
+/* Words of other hosts may be in a line: what is not fit to be seen, and might move a cursor, becomes '?'. */
+void courier_clean(char *line);
+
 struct courier;
 
 /* Records, by what became of them so far. accepted + recovered = delivered + refused + dropped_* + waiting + spooled. */
