@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/value.h"
+#include "sink/bytes.h"
 #include "sink/http.h"
 #include "sink/try.h"
 #include "sink/tree.h"
@@ -25,8 +26,7 @@ struct elastic {
 	char *index;
 	bool stream;        /* INDEX is a data stream */
 	bool gzip, template; /* the template is still to be put */
-	char *body;
-	size_t n, size;
+	struct bytes body;
 };
 
 /* --- the index template --- */
@@ -130,20 +130,6 @@ static int prepare(struct elastic *e, const atomic_bool *hurry, char *why, size_
 
 /* --- bulk requests --- */
 
-static bool body_reserve(struct elastic *e, size_t n)
-{
-	char *p;
-
-	if (n <= e->size)
-		return true;
-	p = realloc(e->body, n * 2);
-	if (!p)
-		return false;
-	e->body = p;
-	e->size = n * 2;
-	return true;
-}
-
 /* "{"create":{...}}\n{"@timestamp":"...",": the document follows from its second byte on. */
 static size_t print_head(const struct elastic *e, const struct item *item, char *w)
 {
@@ -165,13 +151,15 @@ static size_t print_head(const struct elastic *e, const struct item *item, char 
 
 static bool build_body(struct elastic *e, const struct item *items, size_t n)
 {
-	e->n = 0;
+	struct bytes *b = &e->body;
+
+	b->n = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (!body_reserve(e, e->n + HEAD_MAX + items[i].n))
+		if (!bytes_reserve(b, b->n + HEAD_MAX + items[i].n))
 			return false;
-		e->n += print_head(e, &items[i], e->body + e->n);
-		memcpy(e->body + e->n, items[i].p + 1, items[i].n - 1);
-		e->n += items[i].n - 1;
+		b->n += print_head(e, &items[i], b->p + b->n);
+		memcpy(b->p + b->n, items[i].p + 1, items[i].n - 1);
+		b->n += items[i].n - 1;
 	}
 	return true;
 }
@@ -200,9 +188,9 @@ static int send_bulk(struct elastic *e, struct try *t, struct item *items, size_
 	snprintf(path, sizeof(path), "%s%s/_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason",
 		 e->stream ? "/" : "", e->stream ? e->index : "");
 	if (build_body(e, items, n)) {
-		bulk.body = e->body;
-		bulk.n = e->n;
-		bulk.most = ANSWER_MOST + n * RESULT_MOST + e->n; /* a reason may quote the record */
+		bulk.body = e->body.p;
+		bulk.n = e->body.n;
+		bulk.most = ANSWER_MOST + n * RESULT_MOST + bulk.n; /* a reason may quote the record */
 		status = http_request(e->http, &bulk, t->hurry, &answer, why, sizeof(why));
 	}
 	if (status / 100 == 2)
@@ -252,7 +240,7 @@ static void elastic_close(void *self)
 
 	http_close(e->http);
 	free(e->index);
-	free(e->body);
+	free(e->body.p);
 	free(e);
 }
 

@@ -8,16 +8,13 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "sink/bytes.h"
+
 #define CONNECT_MS 5000L
 #define ALL_MS     30000L
 #define BODY_MAX   ((size_t)16 << 20)
 #define SECRET_MAX 8192
 #define GZIP       (15 + 16) /* windowBits of zlib: the largest window, in a gzip frame */
-
-struct bytes {
-	char *p;
-	size_t n, size;
-};
 
 struct http {
 	CURL *curl;
@@ -29,20 +26,6 @@ struct http {
 	bool oversize;            /* it has more */
 	char error[CURL_ERROR_SIZE];
 };
-
-static bool bytes_reserve(struct bytes *b, size_t n)
-{
-	char *p;
-
-	if (n <= b->size)
-		return true;
-	p = realloc(b->p, n * 2);
-	if (!p)
-		return false;
-	b->p = p;
-	b->size = n * 2;
-	return true;
-}
 
 static size_t on_body(char *p, size_t one, size_t n, void *ctx)
 {
