@@ -169,7 +169,6 @@ static bool batch_take(struct courier *c)
 
 static void tell_drops(struct courier *c)
 {
-	time_t now = after_ms(0).tv_sec;
 	uint64_t dropped;
 	bool more, over;
 
@@ -179,29 +178,22 @@ static void tell_drops(struct courier *c)
 	pthread_mutex_unlock(&c->lock);
 	more = dropped > c->dropped;
 	c->dropped = dropped;
-	if (more == c->dropping || (!more && !over) || (c->told && now < c->told + TELL_EVERY))
+	if ((!more && !over) || !news_turn(&c->dropping, more))
 		return;
 	if (more)
 		courier_tell(c, "the queue is full: records are dropped");
 	else
 		courier_tell(c, "no more records are dropped; %llu were", (unsigned long long)dropped);
-	c->dropping = more;
-	c->told = now;
 }
 
 /* That it begins and ends to fail; of a place that comes and goes, not each time. */
 static void tell_state(struct courier *c, bool down, const char *why)
 {
-	time_t now = after_ms(0).tv_sec;
-
-	if (down && !c->down && (!c->told_down || now >= c->told_down + TELL_EVERY)) {
+	if (down && !c->down && news_turn(&c->outage, true))
 		courier_tell(c, "%s; trying again", why);
-		c->told_down = now;
-		c->is_told = true;
-	} else if (!down && c->is_told) {
+	if (!down && c->outage.on)
 		courier_tell(c, "delivers again");
-		c->is_told = false;
-	}
+	c->outage.on &= down;
 	c->down = down;
 }
 

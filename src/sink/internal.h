@@ -14,6 +14,12 @@
 #define DISK_MS    5000u /* for a disk to take one more parcel, at the end */
 #define TELL_EVERY 10    /* seconds between words about the same */
 
+/* What comes and goes, and is told of, but not each time. All zero at first. */
+struct news {
+	bool on;     /* as it was told last, ... */
+	time_t told; /* ... when that was */
+};
+
 struct courier {
 	struct courier_config config;
 	struct carrier carrier;
@@ -44,21 +50,20 @@ struct courier {
 	struct batch batch;
 	/* The courier's thread alone: */
 	bool down, refusing;
-	bool is_told;               /* that it is down; the last time was: */
-	time_t told_down;
-	bool dropping;
+	struct news outage, dropping;
 	uint64_t dropped, unreadable; /* that was told of */
 	uint64_t lost, lost_before; /* in the spool, that was counted */
-	time_t told;                /* of drops */
 	unsigned seed;
 	/* The spooler alone: */
-	bool jam_is_told;           /* the last time was: */
-	time_t told_jam;
+	struct news jammed;
 	char name[];
 };
 
 /* A line for people. Without the lock: it may be waited for. */
 __attribute__((format(printf, 2, 3))) void courier_tell(const struct courier *c, const char *format, ...);
+
+/* Is it to be told that it is so now? Not when that was told last, or anything of it just now. Counts as told from then on. */
+bool news_turn(struct news *n, bool on);
 
 void courier_lock(struct courier *c);
 /* Whoever waits looks again. */

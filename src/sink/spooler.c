@@ -9,16 +9,12 @@
 /* That it takes nothing begins and ends; when it comes and goes, not each time. */
 static void tell_jam(struct courier *c, int r)
 {
-	time_t now = after_ms(0).tv_sec;
-
-	if ((r < 0) == c->jam_is_told || (c->told_jam && now < c->told_jam + TELL_EVERY))
+	if (!news_turn(&c->jammed, r < 0))
 		return;
 	if (r < 0)
 		courier_tell(c, "the spool takes no more: %s", r == -ENOSPC ? "it is full" : strerror(-r));
 	else
 		courier_tell(c, "the spool takes records again");
-	c->jam_is_told = r < 0;
-	c->told_jam = now;
 }
 
 /* Takes the first out of the queue, and counts it there. */
