@@ -14,10 +14,8 @@
 
 #define TELL_EVERY_MS 500
 #define STUCK_MS      10000 /* without a turn */
-
-/* A page that is made is shared by all who ask within a second, and longer while two are being sent to who reads slowly. */
-#define FRESH_MS  1000
-#define PAGES_MAX 2u
+#define FRESH_MS      1000  /* who asks within that gets the same page, ... */
+#define PAGES_MAX     2u    /* ... and later too, while so many are being sent to who reads slowly */
 
 struct sheet {
 	struct metrics *metrics;
