@@ -66,6 +66,11 @@ static inline bool slice_starts(struct slice s, struct slice prefix)
 	return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
 }
 
+static inline bool slice_ends(struct slice s, struct slice suffix)
+{
+	return s.n >= suffix.n && slice_eq(slice_from(s, s.n - suffix.n), suffix);
+}
+
 /* Copies it to a place that has room. Most are short: no call for them. Two pieces of a fixed size may overlap. */
 static inline void slice_copy(struct slice s, uint8_t *to)
 {

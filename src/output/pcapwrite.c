@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/slice.h"
 #include "output/hostnames.h"
 #include "output/places.h"
 #include "packet/linktype.h"
@@ -217,13 +218,6 @@ int pcapwrite_turn(struct pcapwrite *w, uint64_t ts_ns)
 
 /* --- both ----------------------------------------------------------------------------------------------------------- */
 
-static bool ends_in(const char *path, const char *ending)
-{
-	size_t n = strlen(path), m = strlen(ending);
-
-	return n >= m && strcmp(path + n - m, ending) == 0;
-}
-
 const char *pcapwrite_error(const struct pcapwrite *w)
 {
 	return w->spill.error[0] ? w->spill.error : w->error;
@@ -236,6 +230,7 @@ bool pcapwrite_is_ng(const struct pcapwrite *w)
 
 struct pcapwrite *pcapwrite_open(const struct pcapwrite_config *config, char *error, size_t n)
 {
+	const struct slice path = slice_str(config->path);
 	struct pcapwrite *w = calloc(1, sizeof *w);
 
 	if (w) {
@@ -243,7 +238,7 @@ struct pcapwrite *pcapwrite_open(const struct pcapwrite_config *config, char *er
 		w->config.path = strdup(config->path);
 		w->rotation = config->rotation;
 		w->spill.fd = -1;
-		w->ng = strcmp(config->path, "-") == 0 || ends_in(config->path, ".pcapng") || ends_in(config->path, ".ntar");
+		w->ng = slice_eq(path, SLICE("-")) || slice_ends(path, SLICE(".pcapng")) || slice_ends(path, SLICE(".ntar"));
 		w->names = w->ng ? calloc(1, sizeof *w->names) : NULL;
 	}
 	if (!w || !w->config.path || (w->ng && !w->names)) {

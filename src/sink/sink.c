@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/slice.h"
 #include "sink/zst.h"
 
 #define ZST ".zst"
@@ -43,13 +44,6 @@ static struct sink *sink_new(const char *name, const struct sink_rotation *rotat
 static bool is_rotated(const struct sink *s)
 {
 	return s->rotation.size || s->rotation.every;
-}
-
-static bool is_zst(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n > strlen(ZST) && strcmp(name + n - strlen(ZST), ZST) == 0;
 }
 
 static uint64_t slot_now(const struct sink *s)
@@ -248,7 +242,7 @@ static int begin(struct sink *s, bool standard)
 		s->fd = STDOUT_FILENO;
 		return fstat(s->fd, &s->stat) < 0 ? -errno : 0;
 	}
-	if (is_zst(s->name)) {
+	if (slice_ends(slice_str(s->name), SLICE(ZST))) {
 		s->zst = zst_new();
 		if (!s->zst)
 			return -ENOMEM;
@@ -284,11 +278,20 @@ int sink_open(struct sink **ret, const char *path, const struct sink_rotation *r
 	return 0;
 }
 
+static bool same_inode(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Is that its file or pipe? A device, as /dev/null, is shared by all. */
+static bool owns(const struct sink *s, const struct stat *st)
+{
+	return (S_ISREG(s->stat.st_mode) || S_ISFIFO(s->stat.st_mode)) && same_inode(&s->stat, st);
+}
+
 bool sink_same(const struct sink *a, const struct sink *b)
 {
-	bool plain = S_ISREG(a->stat.st_mode) || S_ISFIFO(a->stat.st_mode);
-
-	return a->fd == b->fd || (plain && a->stat.st_dev == b->stat.st_dev && a->stat.st_ino == b->stat.st_ino);
+	return a->fd == b->fd || owns(a, &b->stat);
 }
 
 /* Are both the same name in the same directory? The file need not be there. */
@@ -303,17 +306,16 @@ static bool same_name(const char *a, const char *b)
 		return false;
 	snprintf(dir_a, sizeof(dir_a), "%.*s.", (int)(base_a - a), a);
 	snprintf(dir_b, sizeof(dir_b), "%.*s.", (int)(base_b - b), b);
-	return stat(dir_a, &x) == 0 && stat(dir_b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+	return stat(dir_a, &x) == 0 && stat(dir_b, &y) == 0 && same_inode(&x, &y);
 }
 
 bool sink_takes(const struct sink *s, const char *path)
 {
-	bool plain = S_ISREG(s->stat.st_mode) || S_ISFIFO(s->stat.st_mode);
 	unsigned oldest = is_rotated(s) ? s->rotation.keep : 0;
 	char name[4096];
 	struct stat st;
 
-	if (plain && stat(path, &st) == 0 && st.st_dev == s->stat.st_dev && st.st_ino == s->stat.st_ino)
+	if (stat(path, &st) == 0 && owns(s, &st))
 		return true;
 	for (unsigned age = 0; sink_can_reopen(s) && age <= oldest; age++)
 		if (old_name(s, age, name, sizeof(name)) && same_name(name, path))
