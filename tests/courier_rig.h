@@ -27,6 +27,8 @@ struct place {
 	unsigned open_each;     /* the first try of those whose number it divides is in vain; 0: of none */
 	unsigned slow_us;
 	atomic_bool hangs;      /* whatever is asked */
+	atomic_bool at_it;      /* has all in hand, and delivers it later; */
+	unsigned even_so;       /* ... so many of each batch at once */
 	bool tried[SEEN_MAX];
 	_Atomic bool closed;
 };
@@ -43,7 +45,7 @@ static inline void say(const char *line)
 static inline int carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
 {
 	struct place *p = self;
-	bool away;
+	bool away, at_it;
 
 	(void)hurry;
 	assert_true(n > 0);
@@ -53,6 +55,9 @@ static inline int carry(void *self, struct item *items, size_t n, const atomic_b
 		usleep(10000);
 	pthread_mutex_lock(&p->lock);
 	away = p->away;
+	at_it = p->at_it;
+	if (at_it)
+		n = p->even_so < n ? p->even_so : n;
 	for (size_t i = 0; i < n && !away; i++) {
 		uint64_t number = items[i].number;
 
@@ -70,10 +75,10 @@ static inline int carry(void *self, struct item *items, size_t n, const atomic_b
 			p->seen[p->n++] = number;
 	}
 	pthread_mutex_unlock(&p->lock);
-	if (!away)
+	if (!away && !at_it)
 		return 0;
-	snprintf(why, why_n, "nobody is there");
-	return -ECONNREFUSED;
+	snprintf(why, why_n, away ? "nobody is there" : "there is no answer");
+	return away ? -ECONNREFUSED : -EINPROGRESS;
 }
 
 static inline void close_place(void *self)

@@ -66,7 +66,8 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_SUMMAR
 	X(LET_GO, COUNTER, "perisco_held_packets_dropped_total", "of such packets, dropped for want of memory")       \
 	X(OUT_ACCEPTED, COUNTER, "perisco_output_records_total", "records for another host", "output")                \
 	X(OUT_DELIVERED, COUNTER, "perisco_output_delivered_records_total", "of these, taken by it", "output")        \
-	X(OUT_RETRIED, COUNTER, "perisco_output_retried_records_total", "tries beyond the first", "output")           \
+	X(OUT_RETRIED, COUNTER, "perisco_output_retried_records_total",                                               \
+	  "tries beyond the first; librdkafka's own are not counted", "output")                                       \
 	X(OUT_DROPPED, COUNTER, "perisco_output_dropped_records_total",                                               \
 	  "records that never arrive: refused by the host, queue or spool is full", "output", "cause")                \
 	X(OUT_RECOVERED, COUNTER, "perisco_output_recovered_records_total",                                           \

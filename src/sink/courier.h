@@ -21,7 +21,8 @@ struct carrier {
 	/*
 	 * Tries to deliver the items, in order, and says the fate of each: FATE_OPEN is tried again, those alone and in the same
 	 * order. 0, or a negative errno with a line in `why` when what is open is to be told; if any is refused the line is there
-	 * in each case. It takes some seconds at most, and returns soon once `*hurry` is true.
+	 * in each case. -EINPROGRESS: what is open it has in hand itself, and goes on with it when it is called again, which is
+	 * soon, and no other try. It takes some seconds at most, and returns soon once `*hurry` is true.
 	 */
 	int (*carry)(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n);
 	void (*close)(void *self);
@@ -45,7 +46,7 @@ struct courier;
 struct courier_counts {
 	uint64_t accepted, delivered;
 	uint64_t recovered;      /* found in the spool of an earlier run */
-	uint64_t retried;        /* tries beyond the first */
+	uint64_t retried;        /* tries beyond the first, but for those that the carrier makes itself */
 	uint64_t refused;        /* by the other side, for good */
 	uint64_t dropped_full;   /* the queue was full, or memory was */
 	uint64_t dropped_spool;  /* the same, or at the end, when the spool took nothing; or it could not be read */

@@ -257,7 +257,7 @@ static void begin_try(struct courier *c, size_t again)
 static bool batch_deliver(struct courier *c)
 {
 	char why[256];
-	bool refused;
+	bool refused, at_it;
 
 	begin_try(c, 0);
 	for (unsigned tries = 0;; tries++) {
@@ -269,15 +269,16 @@ static bool batch_deliver(struct courier *c)
 		settled = count_fates(c, &refused);
 		if (settled < 0)
 			return false;
-		tell_once(c, r, refused, why);
-		if (settled)
+		at_it = r == -EINPROGRESS;
+		tell_once(c, at_it && settled ? 0 : r, refused, why);
+		if (settled || at_it)
 			tries = 0;
 		if (!c->batch.n_items || c->hurry)
 			return !c->batch.n_items;
 		wait_ms(c, delay_of(c, tries));
 		if (c->hurry)
 			return false;
-		begin_try(c, c->batch.n_items);
+		begin_try(c, at_it ? 0 : c->batch.n_items);
 	}
 }
 

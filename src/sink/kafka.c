@@ -12,7 +12,7 @@
 
 #define PROBE_MS    5000
 #define POLL_MS     100
-#define CARRY_MS    5000 /* then what was not reported yet is waited for the next time */
+#define CARRY_MS    5000 /* then what was not reported yet is waited for the next time, so that it is told */
 #define TOPIC_MAX   249
 #define IDEMPOTENCE "enable.idempotence"
 #define GAPLESS     "enable.gapless.guarantee"
@@ -346,7 +346,7 @@ static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bo
 		begin_again(k);
 	open = take_fates(k, items);
 	snprintf(why, why_n, "%s", k->why);
-	return open ? -EIO : 0;
+	return !open ? 0 : k->under_way ? -EINPROGRESS : -EIO;
 }
 
 static void kafka_close(void *self)

@@ -208,7 +208,7 @@ static bool is_silent(const struct place *p)
 	       info.tcpi_retransmits + info.tcpi_probes >= UNANSWERED && info.tcpi_last_ack_recv >= STALL_MS;
 }
 
-/* Sends until all is with the other side (0), nothing goes on (-EAGAIN), or it broke. */
+/* Sends until all is with the other side (0), nothing goes on (-EINPROGRESS), or it broke. */
 static int pump(struct place *p, const struct item *items, size_t n, const atomic_bool *hurry)
 {
 	uint64_t all = bytes_of(items, n), left = UINT64_MAX, now;
@@ -228,7 +228,7 @@ static int pump(struct place *p, const struct item *items, size_t n, const atomi
 		if (r < 0)
 			return r;
 	}
-	return is_silent(p) ? -ETIMEDOUT : -EAGAIN;
+	return is_silent(p) ? -ETIMEDOUT : -EINPROGRESS;
 }
 
 static int carry(struct place *p, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
@@ -242,8 +242,8 @@ static int carry(struct place *p, struct item *items, size_t n, const atomic_boo
 	settle(p, items, n);
 	if (r == 0)
 		return 0;
-	snprintf(why, why_n, r == -EAGAIN ? "nothing is taken" : "the connection broke: %s", strerror(-r));
-	if (r != -EAGAIN)
+	snprintf(why, why_n, r == -EINPROGRESS ? "nothing is taken" : "the connection broke: %s", strerror(-r));
+	if (r != -EINPROGRESS)
 		disconnect(p);
 	return r;
 }

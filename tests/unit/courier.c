@@ -261,6 +261,50 @@ static void test_flaps(void **state)
 	free(p);
 }
 
+/* What the carrier has in hand itself is no try again, nor does it wait longer and longer to be asked about it. */
+static void test_carrier_is_at_it(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = courier_to(p, 1 << 20, NULL);
+	struct courier_counts n;
+	uint64_t begun;
+
+	(void)state;
+	p->at_it = true;
+	put(c, 9, 0, 50);
+	sleep(2);
+	assert_string_equal(said, "there is no answer; trying again\n");
+	p->at_it = false;
+	begun = clock_ms();
+	do
+		courier_count(c, &n);
+	while (n.waiting);
+	assert_true(clock_ms() - begun < 500);
+	end(c, 1000, p, &n);
+	assert_int_equal(n.retried, 0);
+	assert_seen(p, 0, 50);
+	assert_string_equal(said, "there is no answer; trying again\ndelivers again\n");
+	free(p);
+}
+
+/* Nor is it told to be away while it goes on. */
+static void test_carrier_goes_on(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = courier_to(p, 1 << 20, NULL);
+	struct courier_counts n;
+
+	(void)state;
+	p->even_so = 5;
+	p->at_it = true;
+	put(c, 9, 0, 50);
+	end(c, 3000, p, &n);
+	assert_int_equal(n.retried, 0);
+	assert_seen(p, 0, 50);
+	assert_string_equal(said, "");
+	free(p);
+}
+
 static void *watch_counts(void *arg)
 {
 	struct courier *_Atomic *watched = arg;
@@ -327,6 +371,8 @@ int main(void)
 		cmocka_unit_test(test_patience_with_one_try),
 		cmocka_unit_test(test_patience_ends),
 		cmocka_unit_test(test_flaps),
+		cmocka_unit_test(test_carrier_is_at_it),
+		cmocka_unit_test(test_carrier_goes_on),
 		cmocka_unit_test(test_conserved_at_every_moment),
 	};
 

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes of records for whatever brokers do: librdkafka's mock cluster, in this process. */
+#include "sink/kafka.h"
+
+#include <errno.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+
+#define ITEMS   10
+#define PRODUCE 0 /* the API key of Kafka's protocol */
+#define BROKER  1
+
+static rd_kafka_t *client;
+static rd_kafka_mock_cluster_t *cluster;
+
+static int start(void **state)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+	(void)state;
+	rd_kafka_conf_set(conf, "log_level", "0", NULL, 0);
+	client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0);
+	cluster = client ? rd_kafka_mock_cluster_new(client, BROKER) : NULL;
+	return cluster && !rd_kafka_mock_topic_create(cluster, "t", 1, 1) ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	rd_kafka_mock_cluster_destroy(cluster);
+	rd_kafka_destroy(client);
+	return 0;
+}
+
+static struct carrier open_carrier(void)
+{
+	struct carrier ret;
+	struct spec spec;
+	char text[256], error[256];
+
+	snprintf(text, sizeof(text), "kafka://%s/t", rd_kafka_mock_cluster_bootstraps(cluster));
+	assert_int_equal(spec_parse(&spec, text, error, sizeof(error)), 0);
+	assert_int_equal(kafka_open(&ret, &spec, error, sizeof(error)), 0);
+	spec_release(&spec);
+	return ret;
+}
+
+static void make_items(struct item items[ITEMS])
+{
+	for (unsigned i = 0; i < ITEMS; i++)
+		items[i] = (struct item){(const uint8_t *)"{}\n", 3, 1, 2, 9, i, FATE_OPEN};
+}
+
+static void assert_fate(const struct item items[ITEMS], enum fate fate)
+{
+	for (unsigned i = 0; i < ITEMS; i++)
+		assert_int_equal(items[i].fate, fate);
+}
+
+static int carry(const struct carrier *k, struct item items[ITEMS], bool in_a_hurry)
+{
+	atomic_bool hurry = in_a_hurry;
+	char why[256];
+
+	return k->carry(k->self, items, ITEMS, &hurry, why, sizeof(why));
+}
+
+/* What is under way is not tried again: it is waited for, and then for the rest of the time. */
+static void test_slow_answer(void **state)
+{
+	struct carrier k = open_carrier();
+	struct item items[ITEMS];
+	uint64_t begun;
+
+	(void)state;
+	make_items(items);
+	assert_int_equal(carry(&k, items, false), 0);
+	assert_fate(items, FATE_DELIVERED);
+	rd_kafka_mock_broker_set_rtt(cluster, BROKER, 7000);
+	make_items(items);
+	begun = clock_ms();
+	assert_int_equal(carry(&k, items, false), -EINPROGRESS);
+	assert_fate(items, FATE_OPEN);
+	assert_int_equal(carry(&k, items, false), 0);
+	assert_fate(items, FATE_DELIVERED);
+	assert_in_range(clock_ms() - begun, 6500, 9000);
+	rd_kafka_mock_broker_set_rtt(cluster, BROKER, 0);
+	k.close(k.self);
+}
+
+/* What librdkafka gives up is to be tried again, when the courier thinks best. */
+static void test_given_back(void **state)
+{
+	struct carrier k = open_carrier();
+	struct item items[ITEMS];
+
+	(void)state;
+	rd_kafka_mock_push_request_errors(cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	make_items(items);
+	assert_int_equal(carry(&k, items, false), -EIO);
+	assert_fate(items, FATE_OPEN);
+	assert_int_equal(carry(&k, items, false), 0);
+	assert_fate(items, FATE_DELIVERED);
+	k.close(k.self);
+}
+
+/* In a hurry all of it is taken back. */
+static void test_hurry(void **state)
+{
+	struct carrier k = open_carrier();
+	struct item items[ITEMS];
+	uint64_t begun;
+
+	(void)state;
+	rd_kafka_mock_broker_set_down(cluster, BROKER);
+	make_items(items);
+	assert_int_equal(carry(&k, items, false), -EINPROGRESS);
+	begun = clock_ms();
+	assert_int_equal(carry(&k, items, true), -EIO);
+	assert_true(clock_ms() - begun < 1000);
+	assert_fate(items, FATE_OPEN);
+	rd_kafka_mock_broker_set_up(cluster, BROKER);
+	k.close(k.self);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_slow_answer),
+		cmocka_unit_test(test_given_back),
+		cmocka_unit_test(test_hurry),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
