@@ -189,12 +189,11 @@ static void tell_drops(struct courier *c)
 /* That it begins and ends to fail; of a place that comes and goes, not each time. */
 static void tell_state(struct courier *c, bool down, const char *why)
 {
-	if (down && !c->down && news_turn(&c->outage, true))
+	if (down && news_turn(&c->outage, true))
 		courier_tell(c, "%s; trying again", why);
 	if (!down && c->outage.on)
 		courier_tell(c, "delivers again");
 	c->outage.on &= down;
-	c->down = down;
 }
 
 static void tell_once(struct courier *c, int r, bool refused, const char *why)

@@ -49,7 +49,7 @@ struct courier {
 	/* The courier's thread alone; when it is finished or abandoned, what is open in it is not: */
 	struct batch batch;
 	/* The courier's thread alone: */
-	bool down, refusing;
+	bool refusing;
 	struct news outage, dropping;
 	uint64_t dropped, unreadable; /* that was told of */
 	uint64_t lost, lost_before; /* in the spool, that was counted */

@@ -239,7 +239,7 @@ static void test_patience_ends(void **state)
 	free(p);
 }
 
-/* A place that comes and goes is told of, but not each time. */
+/* A place that comes and goes is told of, but not each time; in the end it is told how it is. */
 static void test_flaps(void **state)
 {
 	struct place *p = place_new();
@@ -256,8 +256,13 @@ static void test_flaps(void **state)
 			courier_count(c, &n);
 		while (n.waiting);
 	}
-	end(c, 1000, p, &n);
+	p->at_it = true;
+	put(c, 9, 250, 50);
+	usleep(200000);
 	assert_string_equal(said, "nobody is there; trying again\ndelivers again\n");
+	sleep(11);
+	end(c, 100, p, &n);
+	assert_string_equal(said, "nobody is there; trying again\ndelivers again\nthere is no answer; trying again\n");
 	free(p);
 }
 
