@@ -348,12 +348,12 @@ static void tell_counts(const struct drain *d, const struct courier_counts *n)
 		{n->spooled, "left in the spool"},
 	};
 	uint64_t dropped = n->refused + n->dropped_full + n->dropped_spool + n->dropped_exit;
-	char line[512];
+	char line[COURIER_NAME_MAX + 512];
 	size_t at;
 
 	if (d->quiet && !dropped)
 		return;
-	at = (size_t)snprintf(line, sizeof(line), "%s: %" PRIu64 " delivered", d->name, n->delivered);
+	at = (size_t)snprintf(line, sizeof(line), "%.*s: %" PRIu64 " delivered", COURIER_NAME_MAX, d->name, n->delivered);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && at < sizeof(line); i++)
 		if (parts[i].n)
 			at += (size_t)snprintf(line + at, sizeof(line) - at, ", %" PRIu64 " %s", parts[i].n, parts[i].what);

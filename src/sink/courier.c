@@ -22,12 +22,10 @@ void courier_clean(char *line)
 
 void courier_tell(const struct courier *c, const char *format, ...)
 {
-	char line[512];
-	size_t n = (size_t)snprintf(line, sizeof(line), "%s: ", c->name);
+	char line[COURIER_NAME_MAX + 512];
+	size_t n = (size_t)snprintf(line, sizeof(line), "%.*s: ", COURIER_NAME_MAX, c->name);
 	va_list args;
 
-	if (n >= sizeof(line))
-		n = sizeof(line) - 1;
 	va_start(args, format);
 	vsnprintf(line + n, sizeof(line) - n, format, args);
 	va_end(args);

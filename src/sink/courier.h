@@ -28,8 +28,10 @@ struct carrier {
 	void (*close)(void *self);
 };
 
+#define COURIER_NAME_MAX 500 /* bytes of it in a message */
+
 struct courier_config {
-	const char *name;             /* in messages; borrowed for life */
+	const char *name;             /* in messages; copied */
 	uint64_t bit;                 /* its bit in struct mark's sinks */
 	size_t queue;                 /* bytes that may wait in memory, beside a batch that is under way */
 	unsigned patience_ms;         /* how long courier_put waits for room while nothing gets its fate; 0: it never waits */

@@ -63,6 +63,8 @@ expect "what was wrong" "$(report '.bad | length')" 0
 expect "delivered" "$(said delivered)" $total
 expect "indices" "$(report '.indices | map(tostring) | sort | join(" ")')" "$((total / 10)) $total"
 expect "templates" "$(report '.templates | map(.template.mappings.properties["@timestamp"].type) | join(" ")')" "date_nanos date_nanos"
+replay one -o "elasticsearch://$(printf "127.0.0.1:$port,%.0s" {1..60})127.0.0.1:$port/perisco"
+expect "delivered to a place of many words" "$(said delivered)" 1
 stop
 
 serve "${bulk[@]}"

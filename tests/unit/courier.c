@@ -219,6 +219,27 @@ static void test_patience_with_one_try(void **state)
 	free(p);
 }
 
+/* What is told is told whole, of however long a name. */
+static void test_long_name(void **state)
+{
+	struct place *p = place_new();
+	const struct carrier carrier = {p, NULL, carry, close_place};
+	char name[3000] = "place: ";
+	const struct courier_config config = {.name = name, .bit = BIT, .queue = 1 << 20, .say = say};
+	struct courier *c;
+	struct courier_counts n;
+
+	(void)state;
+	memset(name + strlen(name), 'x', sizeof(name) - 1 - strlen(name));
+	set_away(p, true);
+	c = courier_new(&config, &carrier);
+	put(c, 9, 0, 1);
+	usleep(50000);
+	end(c, 50, p, &n);
+	assert_non_null(strstr(said, "x: nobody is there; trying again\n"));
+	free(p);
+}
+
 /* Who is away is waited for so long once, however often it is tried meanwhile; then at the end once more. */
 static void test_patience_ends(void **state)
 {
@@ -375,6 +396,7 @@ int main(void)
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_patience_with_one_try),
 		cmocka_unit_test(test_patience_ends),
+		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_flaps),
 		cmocka_unit_test(test_carrier_is_at_it),
 		cmocka_unit_test(test_carrier_goes_on),
