@@ -143,6 +143,16 @@ int http_open(struct http **ret, struct spec *spec, bool https, unsigned port, c
 	return r;
 }
 
+static int add_header(struct curl_slist **headers, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(*headers, line);
+
+	if (!more)
+		return -ENOMEM;
+	*headers = more;
+	return 0;
+}
+
 /* "HEADER: SCHEME SECRET", the secret being the first line of the file. 0 or a negative errno. */
 static int add_secret(struct curl_slist **headers, const char *path, const char *scheme)
 {
@@ -158,10 +168,11 @@ static int add_secret(struct curl_slist **headers, const char *path, const char 
 	fclose(f);
 	if (!read)
 		return -ENODATA;
+	if (strlen(secret) == sizeof(secret) - 1)
+		return -EFBIG;
 	secret[strcspn(secret, "\r\n")] = 0;
 	snprintf(line, sizeof(line), "Authorization: %s %s", scheme, secret);
-	*headers = curl_slist_append(*headers, line);
-	return 0;
+	return add_header(headers, line);
 }
 
 static int add_headers(struct http *h, const struct http_request *r, struct curl_slist **headers, char *why, size_t n)
@@ -170,12 +181,13 @@ static int add_headers(struct http *h, const struct http_request *r, struct curl
 	int err;
 
 	snprintf(line, sizeof(line), "Content-Type: %s", r->type ? r->type : "application/json");
-	*headers = curl_slist_append(*headers, line);
-	*headers = curl_slist_append(*headers, "Expect:"); /* no waiting for a 100 */
+	err = add_header(headers, line);
+	err = err ? err : add_header(headers, "Expect:"); /* no waiting for a 100 */
 	if (r->gzip && r->n)
-		*headers = curl_slist_append(*headers, "Content-Encoding: gzip");
-	err = add_secret(headers, h->api_key, "ApiKey");
+		err = err ? err : add_header(headers, "Content-Encoding: gzip");
 	if (err < 0)
+		snprintf(why, n, "out of memory");
+	else if ((err = add_secret(headers, h->api_key, "ApiKey")) < 0)
 		snprintf(why, n, "cannot read '%s': %s", h->api_key, strerror(-err));
 	else if ((err = add_secret(headers, h->bearer, "Bearer")) < 0)
 		snprintf(why, n, "cannot read '%s': %s", h->bearer, strerror(-err));

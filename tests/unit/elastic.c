@@ -405,6 +405,27 @@ static void test_what_is_opened(void **state)
 	opens("elasticsearch://h/x?gzip=maybe", -EINVAL, "yes or no");
 }
 
+/* A secret that is cut would be a wrong one. */
+static void test_secret_too_long(void **state)
+{
+	char path[] = "/tmp/perisco-elastic-XXXXXX", options[64], fates[ITEMS + 1], why[256], key[9000];
+	int fd = mkstemp(path);
+	struct carrier c;
+
+	(void)state;
+	memset(key, 'k', sizeof(key));
+	assert_int_equal(write(fd, key, sizeof(key)), sizeof(key));
+	close(fd);
+	snprintf(options, sizeof(options), "?template=no&api-key-file=%s", path);
+	c = open_carrier(options);
+	answer(200, "{}", 2);
+	assert_true(carry(&c, fates, why, sizeof(why)) < 0);
+	c.close(c.self);
+	unlink(path);
+	assert_int_equal(server.requests, 0);
+	assert_non_null(strstr(why, "File too large"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -416,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_answers_altered),
 		cmocka_unit_test(test_answer_too_large),
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_secret_too_long),
 		cmocka_unit_test(test_what_is_opened),
 	};
 
