@@ -124,14 +124,32 @@ static const char *get(const struct kafka *k, const char *key, char *value, size
 	return rd_kafka_conf_get(k->conf, key, value, &n) == RD_KAFKA_CONF_OK ? value : "";
 }
 
+/* librdkafka says nothing of a password that it does not use, and takes Kerberos if no mechanism is named. */
+static int check_user(const struct kafka *k, char *error, size_t n)
+{
+	char value[256];
+
+	if (!*get(k, "sasl.username", value, sizeof(value)))
+		return 0;
+	if (strncasecmp(get(k, "security.protocol", value, sizeof(value)), "sasl_", 5) != 0) {
+		snprintf(error, n, "kafka: a user wants security.protocol=SASL_SSL (or SASL_PLAINTEXT)");
+		return -EINVAL;
+	}
+	if (strcasecmp(get(k, "sasl.mechanisms", value, sizeof(value)), "GSSAPI") == 0) {
+		snprintf(error, n, "kafka: a user wants sasl.mechanisms=PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* Leaves out of the defaults what does not go together with what was said. */
 static int conclude(struct kafka *k, struct spec *spec, char *error, size_t n)
 {
 	char value[32];
-	int r = 0;
+	int r = check_user(k, error, n);
 
 	k->batch = strtoull(get(k, "batch.size", value, sizeof(value)), NULL, 10);
-	if (strcmp(get(k, "acks", value, sizeof(value)), "-1") != 0 && !spec_get(spec, IDEMPOTENCE, NULL))
+	if (r == 0 && strcmp(get(k, "acks", value, sizeof(value)), "-1") != 0 && !spec_get(spec, IDEMPOTENCE, NULL))
 		r = set(k, IDEMPOTENCE, "false", error, n);
 	if (r == 0 && strcmp(get(k, IDEMPOTENCE, value, sizeof(value)), "true") != 0 && !spec_get(spec, GAPLESS, NULL))
 		r = set(k, GAPLESS, "false", error, n);
@@ -217,7 +235,8 @@ static int kafka_probe(void *self, char *why, size_t n)
 	err = rd_kafka_metadata(k->client, 0, topic, &found, PROBE_MS);
 	rd_kafka_topic_destroy(topic);
 	if (err) {
-		snprintf(why, n, "%s", rd_kafka_err2str(err));
+		rd_kafka_poll(k->client, 0); /* the error that was reported says more */
+		snprintf(why, n, "%s", *k->why ? k->why : rd_kafka_err2str(err));
 		return -EHOSTUNREACH;
 	}
 	rd_kafka_metadata_destroy(found);

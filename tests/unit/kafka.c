@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -73,6 +74,57 @@ static int carry(const struct carrier *k, struct item items[ITEMS], bool in_a_hu
 	return k->carry(k->self, items, ITEMS, &hurry, why, sizeof(why));
 }
 
+/* A password that would not be used is no password. */
+static void test_user(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+	} tries[] = {
+		{"kafka://u:p@h/t", -EINVAL},
+		{"kafka://h/t?sasl.username=u&sasl.password=p", -EINVAL},
+		{"kafka://u:p@h/t?security.protocol=SSL", -EINVAL},
+		{"kafka://u:p@h/t?security.protocol=SASL_SSL", -EINVAL},
+		{"kafka://u:p@h/t?security.protocol=SASL_PLAINTEXT&sasl.mechanisms=PLAIN", 0},
+		{"kafka://u:p@h/t?security.protocol=sasl_ssl&sasl.mechanism=SCRAM-SHA-256", 0},
+	};
+	char error[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		struct carrier k;
+		struct spec spec;
+
+		assert_int_equal(spec_parse(&spec, tries[i].text, error, sizeof(error)), 0);
+		error[0] = 0;
+		assert_int_equal(kafka_open(&k, &spec, error, sizeof(error)), tries[i].r);
+		if (tries[i].r == 0)
+			k.close(k.self);
+		else
+			assert_non_null(strstr(error, "a user wants s"));
+		spec_release(&spec);
+	}
+}
+
+/* Why nobody answers is told, not that somebody does not. */
+static void test_probe(void **state)
+{
+	struct carrier k;
+	struct spec spec;
+	char why[256];
+
+	(void)state;
+	k = open_carrier();
+	assert_int_equal(k.probe(k.self, why, sizeof(why)), 0);
+	k.close(k.self);
+	assert_int_equal(spec_parse(&spec, "kafka://127.0.0.1:1/t", why, sizeof(why)), 0);
+	assert_int_equal(kafka_open(&k, &spec, why, sizeof(why)), 0);
+	spec_release(&spec);
+	assert_int_equal(k.probe(k.self, why, sizeof(why)), -EHOSTUNREACH);
+	assert_non_null(strstr(why, "127.0.0.1:1"));
+	k.close(k.self);
+}
+
 /* What is under way is not tried again: it is waited for, and then for the rest of the time. */
 static void test_slow_answer(void **state)
 {
@@ -134,6 +186,8 @@ static void test_hurry(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_user),
+		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_slow_answer),
 		cmocka_unit_test(test_given_back),
 		cmocka_unit_test(test_hurry),
