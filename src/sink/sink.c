@@ -23,7 +23,10 @@ struct sink {
 	struct stat stat;
 	struct sink_rotation rotation;
 	struct zst *zst;  /* NULL: as it comes */
-	uint64_t size;    /* of the file */
+	bool framed;      /* the file ends within a frame of it */
+	uint64_t size;    /* of the file, but for... */
+	uint64_t torn;    /* ... so much of a line at its end that could not be taken back */
+	size_t kept;      /* of the last sink_write */
 	uint64_t slot;    /* of time, in which it was opened */
 	char name[];
 };
@@ -75,6 +78,11 @@ static int open_file(struct sink *s, int flags)
 	return 0;
 }
 
+static bool same_inode(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 /* --- rotation --- */
 
 /* The name of the file that is `age` rotations old. False when it is too long. */
@@ -105,19 +113,22 @@ static int shift(const struct sink *s)
 
 /* --- writing --- */
 
-/* Takes back what follows the last line feed of the bytes just written, where that can be done. */
-static void sink_trim(struct sink *s, const char *p, size_t written)
+/* Takes back what follows the last line feed of the bytes just written, where that can be done. Returns how many stay. */
+static size_t sink_trim(struct sink *s, const char *p, size_t written)
 {
 	const char *last = s->zst ? NULL : memrchr(p, '\n', written);
-	off_t half = (off_t)(written - (last ? (size_t)(last + 1 - p) : 0));
-	off_t end = lseek(s->fd, 0, SEEK_CUR);
+	size_t kept = last ? (size_t)(last + 1 - p) : 0;
+	off_t half = (off_t)(written - kept), end = lseek(s->fd, 0, SEEK_CUR);
 
 	if (half == 0 || end < half || fstat(s->fd, &s->stat) < 0)
-		return;
+		return kept;
 	if (!S_ISREG(s->stat.st_mode) || s->stat.st_size != end)
-		return;
+		return kept;
 	if (ftruncate(s->fd, end - half) == 0)
 		lseek(s->fd, end - half, SEEK_SET);
+	else
+		s->torn = (uint64_t)half;
+	return kept;
 }
 
 /* After a write that did not succeed: 0 to try again, or a negative errno. */
@@ -135,6 +146,7 @@ static int sink_wait(struct sink *s)
 static int write_all(struct sink *s, const void *p, size_t n)
 {
 	const char *bytes = p;
+	size_t kept;
 	int r;
 
 	for (size_t at = 0; at < n;) {
@@ -146,7 +158,9 @@ static int write_all(struct sink *s, const void *p, size_t n)
 		}
 		r = written == 0 ? -EIO : sink_wait(s);
 		if (r < 0) {
-			sink_trim(s, bytes, at);
+			kept = sink_trim(s, bytes, at);
+			s->size += kept;
+			s->kept += kept;
 			return r;
 		}
 	}
@@ -154,19 +168,32 @@ static int write_all(struct sink *s, const void *p, size_t n)
 	return 0;
 }
 
-static int write_packed(struct sink *s, const void *p, size_t n, bool end)
+static int write_packed(struct sink *s, const void *p, size_t n)
 {
 	const void *packed;
 	size_t packed_n;
-	int r = zst_pack(s->zst, p, n, end, &packed, &packed_n);
+	int r = zst_pack(s->zst, p, n, &packed, &packed_n);
 
-	return r ? r : write_all(s, packed, packed_n);
+	r = r ? r : write_all(s, packed, packed_n);
+	s->framed |= r == 0;
+	return r;
+}
+
+/* Also behind a block that was taken back: what comes then is in a frame of its own. 0 or a negative errno. */
+static int end_frame(struct sink *s)
+{
+	size_t n;
+	const void *end = s->zst ? zst_end(s->zst, &n) : NULL;
+	int r = s->framed ? write_all(s, end, n) : 0;
+
+	s->framed &= r < 0;
+	return r;
 }
 
 /* Ends the file. 0 or a negative errno. */
 static int complete(struct sink *s)
 {
-	int r = s->zst && s->fd >= 0 && s->size ? write_packed(s, NULL, 0, true) : 0;
+	int r = s->fd >= 0 && !s->torn ? end_frame(s) : 0;
 
 	if (s->fd > STDOUT_FILENO && close(s->fd) < 0 && r == 0)
 		r = -errno;
@@ -206,30 +233,62 @@ int sink_write(struct sink *s, const void *p, size_t n)
 	const char *at = p;
 	int r = 0;
 
+	s->kept = 0;
 	while (n && r == 0) {
 		size_t now = fitting(s, at, n);
 
 		if (!now)
 			r = rotate(s);
 		else
-			r = s->zst ? write_packed(s, at, now, false) : write_all(s, at, now);
+			r = s->zst ? write_packed(s, at, now) : write_all(s, at, now);
+		s->kept += r ? 0 : now;
 		at += now;
 		n -= now;
 	}
 	return r;
 }
 
+size_t sink_kept(const struct sink *s)
+{
+	return s->kept;
+}
+
 bool sink_can_reopen(const struct sink *s)
 {
-	return s->fd > STDOUT_FILENO && S_ISREG(s->stat.st_mode);
+	return s->fd != STDOUT_FILENO && S_ISREG(s->stat.st_mode);
+}
+
+/* The file was opened again. If it is the one that was left, nothing is to follow its whole lines. 0 or a negative errno. */
+static int resume(struct sink *s, const struct sink *left)
+{
+	bool same = same_inode(&s->stat, &left->stat) && s->size == left->size + left->torn;
+
+	if (same) {
+		s->size = left->size;
+		s->slot = left->slot;
+	}
+	if (same && s->torn && ftruncate(s->fd, (off_t)s->size) < 0)
+		return -errno;
+	s->torn = 0;
+	s->framed &= same;
+	return end_frame(s);
 }
 
 int sink_reopen(struct sink *s)
 {
 	int r = complete(s);
+	const struct sink left = *s;
 
 	r = r ? r : check_name(s);
-	return r ? r : open_file(s, O_APPEND);
+	r = r ? r : open_file(s, O_APPEND);
+	return r ? r : resume(s, &left);
+}
+
+int sink_retry(struct sink *s)
+{
+	if (sink_can_reopen(s))
+		return sink_reopen(s);
+	return s->torn ? -EIO : end_frame(s);
 }
 
 /* --- begin and end --- */

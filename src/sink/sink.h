@@ -37,9 +37,15 @@ unsigned sink_columns(const struct sink *s);
 /*
  * Writes all of it, whole lines, and waits where it must; no line is cut by rotation. Returns 0 or a negative errno: -EPIPE
  * when the reader is gone (SIGPIPE is to be ignored). When a disk is full, what was written of a line that did not fit is
- * taken back.
+ * taken back. After a failure sink_retry comes first.
  */
 int sink_write(struct sink *s, const void *p, size_t n);
+
+/* So many of the bytes of the last sink_write stay written: whole lines. */
+size_t sink_kept(const struct sink *s);
+
+/* After a failure: makes ready to go on, as sink_reopen does where there is a name. 0 or a negative errno. */
+int sink_retry(struct sink *s);
 
 /* Is it a file that has a name? */
 bool sink_can_reopen(const struct sink *s);

@@ -2,6 +2,7 @@
 #include "sink/zst.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <zstd.h>
 
@@ -44,7 +45,7 @@ static bool reserve(struct zst *z, size_t n)
 	return true;
 }
 
-int zst_pack(struct zst *z, const void *p, size_t n, bool end, const void **ret, size_t *ret_n)
+int zst_pack(struct zst *z, const void *p, size_t n, const void **ret, size_t *ret_n)
 {
 	ZSTD_inBuffer in = {p, n, 0};
 	ZSTD_outBuffer out = {0};
@@ -55,11 +56,20 @@ int zst_pack(struct zst *z, const void *p, size_t n, bool end, const void **ret,
 			return -ENOMEM;
 		out.dst = z->out;
 		out.size = z->size;
-		left = ZSTD_compressStream2(z->ctx, &out, &in, end ? ZSTD_e_end : ZSTD_e_flush);
+		left = ZSTD_compressStream2(z->ctx, &out, &in, ZSTD_e_flush);
 		if (ZSTD_isError(left))
 			return -ENOMEM;
 	} while (left);
 	*ret = z->out;
 	*ret_n = out.pos;
 	return 0;
+}
+
+const void *zst_end(struct zst *z, size_t *ret_n)
+{
+	static const unsigned char last_block[] = {1, 0, 0}; /* raw, with nothing in it (RFC 8878, 3.1.1.2) */
+
+	ZSTD_CCtx_reset(z->ctx, ZSTD_reset_session_only);
+	*ret_n = sizeof(last_block);
+	return last_block;
 }

@@ -3,7 +3,6 @@
 #ifndef PERISCO_SINK_ZST_H
 #define PERISCO_SINK_ZST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct zst;
@@ -13,9 +12,12 @@ struct zst *zst_new(void);
 void zst_free(struct zst *z);
 
 /*
- * Compresses `n` bytes, such that all of it can be read back; `end` ends the frame, and the next call begins another. The
- * result is valid until the next call. 0, or -ENOMEM.
+ * Compresses `n` bytes, such that all of it can be read back: the begin of a frame, or more of it. The result is valid until the
+ * next call, and to be written whole: else zst_end comes next. 0, or -ENOMEM.
  */
-int zst_pack(struct zst *z, const void *p, size_t n, bool end, const void **ret, size_t *ret_n);
+int zst_pack(struct zst *z, const void *p, size_t n, const void **ret, size_t *ret_n);
+
+/* What ends a frame behind any result that was written whole. The next zst_pack begins another frame. */
+const void *zst_end(struct zst *z, size_t *ret_n);
 
 #endif

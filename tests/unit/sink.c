@@ -4,17 +4,29 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 static char dir[64], path[128], error[256];
+static bool no_cuts;
+
+int ftruncate(int fd, off_t n)
+{
+	if (!no_cuts)
+		return (int)syscall(SYS_ftruncate, fd, n);
+	errno = EIO;
+	return -1;
+}
 
 static int setup(void **state)
 {
@@ -67,7 +79,7 @@ static int read_lines(const char *name, unsigned *first)
 	snprintf(command, sizeof(command), "%s/%s", dir, name);
 	if (access(command, R_OK) < 0)
 		return -1;
-	snprintf(command, sizeof(command), "%s %s/%s", strstr(name, ".zst") ? "zstd -dcq" : "cat", dir, name);
+	snprintf(command, sizeof(command), "%s %s/%s", strstr(name, ".zst") ? "zstd -dcqq" : "cat", dir, name);
 	f = popen(command, "r");
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f)) {
@@ -242,6 +254,119 @@ static void test_a_file_that_is_one_no_more(void **state)
 	}
 }
 
+/* --- a disk that is full for a while, here a limit for any file, which says so too --- */
+
+static void limit_files(rlim_t bytes)
+{
+	const struct rlimit limit = {bytes, RLIM_INFINITY};
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* As write_lines, but that it fails: returns how many lines are kept, after one more try. */
+static unsigned fill(struct sink *s, unsigned from, unsigned n)
+{
+	char block[8192];
+	unsigned kept = 0;
+	size_t at = 0;
+
+	for (unsigned i = from; i < from + n; i++)
+		at += (size_t)sprintf(block + at, "%u %0*d\n", i, (int)(i * i % 50 + 1), 0);
+	assert_int_equal(sink_write(s, block, at), -EFBIG);
+	assert_true(sink_kept(s) < at && (!sink_kept(s) || block[sink_kept(s) - 1] == '\n'));
+	for (size_t i = 0; i < sink_kept(s); i++)
+		kept += block[i] == '\n';
+	return kept;
+}
+
+static uint64_t size_of(const char *name)
+{
+	struct stat st;
+
+	assert_int_equal(stat(name, &st), 0);
+	return (uint64_t)st.st_size;
+}
+
+/* As many lines as are kept are there, whatever the room, and after that those that are written later. */
+static void fills(const char *name, unsigned room, bool cuts)
+{
+	char command[192];
+	unsigned first, kept;
+	struct sink *s = open_sink(name, NULL);
+	uint64_t size;
+
+	write_lines(s, 0, 10);
+	size = size_of(path);
+	limit_files(size + room);
+	no_cuts = !cuts;
+	kept = fill(s, 10, 90);
+	if (size_of(path) > size + sink_kept(s))
+		assert_int_equal(sink_retry(s), cuts ? -EFBIG : -EIO);
+	no_cuts = false;
+	if (sink_retry(s) == 0)
+		assert_int_equal(sink_write(s, "a line that has no room at all, as long as it is, for there is less of it\n", 74), -EFBIG);
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(sink_retry(s), 0);
+	write_lines(s, 10 + kept, 90);
+	assert_int_equal(sink_close(s), 0);
+	assert_int_equal(read_lines(name, &first), 100 + kept);
+	snprintf(command, sizeof(command), "%s %s", strstr(name, ".zst") ? "zstd -tq" : "test -f", path);
+	assert_int_equal(system(command), 0);
+}
+
+static void test_fills(void **state)
+{
+	(void)state;
+	for (unsigned room = 0; room < 90; room++) {
+		fills("x", room, true);
+		fills("x", room, false);
+	}
+}
+
+static void test_fills_compressed(void **state)
+{
+	(void)state;
+	if (system("zstd --version >/dev/null 2>&1"))
+		skip();
+	for (unsigned room = 0; room < 40; room++) {
+		fills("x.zst", room, true);
+		fills("x.zst", room, false);
+	}
+}
+
+/* The first block of all, and the first of a file that was moved away with a frame that could not be ended. */
+static void test_fills_at_the_begin(void **state)
+{
+	char command[192];
+	struct sink *s;
+	unsigned first;
+
+	(void)state;
+	if (system("zstd --version >/dev/null 2>&1"))
+		skip();
+	s = open_sink("x.zst", NULL);
+	limit_files(5);
+	assert_int_equal(fill(s, 0, 10), 0);
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(sink_retry(s), 0);
+	write_lines(s, 0, 10);
+	limit_files(0);
+	assert_int_equal(fill(s, 10, 10), 0);
+	snprintf(command, sizeof(command), "mv %s/x.zst %s/y.zst", dir, dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(sink_retry(s), -EFBIG);
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(sink_retry(s), 0);
+	write_lines(s, 10, 10);
+	assert_int_equal(sink_close(s), 0);
+	assert_int_equal(read_lines("y.zst", &first), 10);
+	assert_int_equal(read_lines("x.zst", &first), 10);
+	assert_int_equal(first, 10);
+	snprintf(command, sizeof(command), "zstd -tq %s/x.zst", dir);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +378,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_moved_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_only_a_file_is_rotated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_file_that_is_one_no_more, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fills, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fills_compressed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fills_at_the_begin, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
