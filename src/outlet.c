@@ -20,9 +20,9 @@
 /* An output was written, with `err`. That the reader has gone is no failure, only the end. */
 static void wrote(struct outlet *o, int err, const char *complaint)
 {
-	int none = 0;
+	int none = 0, gone = -EPIPE;
 
-	if (!err || !atomic_compare_exchange_strong(&o->err, &none, err))
+	if (!err || (!atomic_compare_exchange_strong(&o->err, &none, err) && !atomic_compare_exchange_strong(&o->err, &gone, err)))
 		return;
 	o->done = true;
 	if (err == -EPIPE)
@@ -102,6 +102,7 @@ static enum exit_code open_records(struct outlet *o, char *error, size_t n)
 		.strict = o->config->strict,
 		.patience_ms = o->config->command == COMMAND_WATCH ? 0 : PATIENCE_MS,
 		.quiet = o->config->quiet,
+		.more = o->config->write || o->metrics,
 		.say = say_line,
 	};
 	o->outputs = outputs_new(&o->outputs_config);
@@ -179,16 +180,20 @@ enum exit_code outlet_open(struct outlet *o, const struct config *config, struct
 	return code ? code : open_packets(o, hold, error, n);
 }
 
-void outlet_close(struct outlet *o)
+static void closed(struct outlet *o, int err)
 {
 	char error[128];
-	int err = tap_close(o->tap), other = outputs_close(o->outputs);
 
-	o->tap = NULL;
-	o->outputs = NULL;
-	err = err ? err : other;
 	snprintf(error, sizeof error, "an output could not be completed: %s", strerror(-err));
 	wrote(o, err, error);
+}
+
+void outlet_close(struct outlet *o)
+{
+	closed(o, tap_close(o->tap));
+	closed(o, outputs_close(o->outputs));
+	o->tap = NULL;
+	o->outputs = NULL;
 }
 
 /* --- records -------------------------------------------------------------------------------------------------------- */
@@ -246,10 +251,12 @@ uint64_t outlet_dropped(const struct outlet *o)
 {
 	struct courier_counts n;
 	const char *name;
-	uint64_t ret = 0;
+	uint64_t ret = 0, missed;
 
 	for (size_t i = 0; outputs_count(o->outputs, i, &name, &n); i++)
 		ret += n.refused + n.dropped_full + n.dropped_spool;
+	for (size_t i = 0; outputs_missed(o->outputs, i, &name, &missed); i++)
+		ret += missed;
 	return ret;
 }
 

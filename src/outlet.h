@@ -25,7 +25,7 @@ struct outlet {
 	pthread_mutex_t lock;    /* held to use the tap, but by outlet_packet */
 	_Atomic uint64_t shown;  /* exchanges that were selected */
 	_Atomic bool done;       /* there is enough of exchanges or packet files, or no more can be written */
-	_Atomic int err;         /* the first failure; nothing is written after it */
+	_Atomic int err;         /* the first failure, a reader's leave only if it is alone; nothing is written after it */
 	bool complained;         /* of it */
 };
 
@@ -45,7 +45,7 @@ void outlet_record(struct outlet *o, struct outputs *mine, const struct record *
 /* Files that somebody moved away are made anew, in the thread that reads; can any be? */
 void outlet_reopen(struct outlet *o);
 bool outlet_can_reopen(const struct outlet *o);
-/* Records that other hosts refused, or that found no room on the way to them, each counted for each host. */
+/* Records that other hosts refused, that found no room on the way to them, or on a disk, each counted for each output. */
 uint64_t outlet_dropped(const struct outlet *o);
 /* What is written of them is to be seen now. */
 void outlet_flush(struct outlet *o, struct outputs *mine);

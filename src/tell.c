@@ -24,10 +24,19 @@ static void name_output(struct told *t, struct told_output *o, const char *name)
 
 static void tell_outputs(struct told *t, const struct outputs *outputs)
 {
+	struct told_output *file;
 	const char *name;
+	uint64_t missed;
 
 	while (t->outputs < TOLD_OUTPUTS && outputs_count(outputs, t->outputs, &name, &t->output[t->outputs].counts)) {
 		name_output(t, &t->output[t->outputs], name);
+		t->outputs++;
+	}
+	for (size_t i = 0; t->outputs < TOLD_OUTPUTS && outputs_missed(outputs, i, &name, &missed); i++) {
+		file = &t->output[t->outputs];
+		name_output(t, file, name);
+		file->file = true;
+		file->missed = missed;
 		t->outputs++;
 	}
 }

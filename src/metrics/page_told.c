@@ -88,10 +88,15 @@ static void put_output_dropped(struct page *p, const struct told *t)
 		const struct {
 			const char *cause;
 			uint64_t n;
-		} dropped[] = {{"refused", o->counts.refused}, {"queue", o->counts.dropped_full}, {"spool", o->counts.dropped_spool}};
+		} dropped[] = {
+			{"disk", o->missed},
+			{"refused", o->counts.refused},
+			{"queue", o->counts.dropped_full},
+			{"spool", o->counts.dropped_spool},
+		};
 		struct page_labels l;
 
-		for (unsigned k = 0; k < sizeof dropped / sizeof *dropped; k++) {
+		for (unsigned k = !o->file, end = o->file ? 1 : sizeof dropped / sizeof *dropped; k < end; k++) {
 			const struct slice values[] = {slice_str(o->name), slice_str(dropped[k].cause)};
 
 			page_count(p, METRIC_OUT_DROPPED, "", page_label(&l, METRIC_OUT_DROPPED, values), dropped[k].n);
@@ -117,7 +122,7 @@ static void put_outputs(struct page *p, const struct told *t)
 
 	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
 		page_family(p, families[i].id);
-		for (unsigned k = 0; k < t->outputs; k++)
+		for (unsigned k = 0; k < t->outputs && !t->output[k].file; k++)
 			page_of(p, families[i].id, t->output[k].name,
 				*(const uint64_t *)((const char *)&t->output[k].counts + families[i].at));
 	}

@@ -69,7 +69,7 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_SUMMAR
 	X(OUT_RETRIED, COUNTER, "perisco_output_retried_records_total",                                               \
 	  "tries beyond the first; librdkafka's own are not counted", "output")                                       \
 	X(OUT_DROPPED, COUNTER, "perisco_output_dropped_records_total",                                               \
-	  "records that never arrive: refused by the host, queue or spool is full", "output", "cause")                \
+	  "records that never arrive: refused by the host; queue, spool or disk takes no more", "output", "cause")    \
 	X(OUT_RECOVERED, COUNTER, "perisco_output_recovered_records_total",                                           \
 	  "records found in the spool of a run before", "output")                                                     \
 	X(OUT_WAITING, GAUGE, "perisco_output_waiting_records", "records that wait in memory", "output")              \

@@ -12,7 +12,9 @@
 
 struct told_output {
 	char name[128]; /* without user, password and options, and no other has it */
-	struct courier_counts counts;
+	struct courier_counts counts; /* of another host, ... */
+	bool file;                    /* ... or it is none: */
+	uint64_t missed;              /* records that could not be written */
 };
 
 struct told {

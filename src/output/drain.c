@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/value.h"
+#include "output/lapse.h"
 #include "output/select.h"
 #include "sink/elastic.h"
 #include "sink/kafka.h"
@@ -25,7 +26,8 @@ struct drain {
 	struct sink *file;       /* this one, ... */
 	struct courier *courier; /* ... or that one */
 	struct select *select;   /* NULL: all are wanted */
-	atomic_bool failed;      /* the file gets no more */
+	atomic_bool failed;      /* the file gets no more, ... */
+	struct lapse lapse;      /* ... or for a while */
 	uint64_t bit;
 	bool quiet;
 	void (*say)(const char *line);
@@ -191,7 +193,10 @@ static int open_file(struct drain *d, struct spec *spec, char *error, size_t n)
 	int r = take_rotation(&rotation, spec, error, n);
 
 	r = r ? r : refuse_unknown(spec, error, n);
-	return r ? r : sink_open(&d->file, spec->path, &rotation, error, n);
+	r = r ? r : sink_open(&d->file, spec->path, &rotation, error, n);
+	if (r == 0)
+		d->lapse = (struct lapse){.name = sink_name(d->file), .say = d->say};
+	return r;
 }
 
 int drain_open(struct drain **ret, struct spec *spec, uint64_t bit, const struct outputs_config *config, char *error, size_t n)
@@ -243,11 +248,6 @@ bool drain_is_remote(const struct drain *d)
 	return d->courier;
 }
 
-uint64_t drain_bit(const struct drain *d)
-{
-	return d->bit;
-}
-
 bool drain_wants_marks(const struct drain *d)
 {
 	return d->courier || d->select;
@@ -265,37 +265,84 @@ uint64_t drain_wants(const struct drain *d, const struct record *r)
 	return !d->select || select_match(d->select, r) ? d->bit : 0;
 }
 
-static int write_wanted(struct drain *d, const struct lines *l)
+size_t drain_lines(const struct drain *d, const struct lines *l, uint64_t from)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n_marks; i++)
+		n += (l->marks[i].sinks & d->bit) && l->marks[i].at + l->marks[i].n > from;
+	for (uint64_t i = from; i < l->n && !l->n_marks; i++)
+		n += l->p[i] == '\n';
+	return n;
+}
+
+/* Writes a part of the lines. Up to *ret_at all that is wanted is written. */
+static int write_part(struct drain *d, const struct lines *l, uint64_t from, uint64_t to, uint64_t *ret_at)
+{
+	int r = sink_write(d->file, l->p + from, to - from);
+
+	*ret_at = from + sink_kept(d->file);
+	return r;
+}
+
+static int write_wanted(struct drain *d, const struct lines *l, uint64_t *ret_at)
 {
 	uint64_t from = 0, to = 0; /* wanted, and not written yet */
 	int r = 0;
 
 	if (!d->select)
-		return sink_write(d->file, l->p, l->n);
+		return write_part(d, l, 0, l->n, ret_at);
 	for (size_t i = 0; i < l->n_marks && r == 0; i++) {
 		const struct mark *m = &l->marks[i];
 
 		if (!(m->sinks & d->bit))
 			continue;
 		if (m->at != to) {
-			r = sink_write(d->file, l->p + from, to - from);
+			r = write_part(d, l, from, to, ret_at);
 			from = m->at;
 		}
 		to = m->at + m->n;
 	}
-	return r ? r : sink_write(d->file, l->p + from, to - from);
-}
-
-static int file_did(struct drain *d, int r)
-{
-	if (r < 0)
-		d->failed = true;
-	return r;
+	return r ? r : write_part(d, l, from, to, ret_at);
 }
 
 int drain_write(struct drain *d, const struct lines *l)
 {
-	return d->failed ? 0 : file_did(d, write_wanted(d, l));
+	bool waits = lapse_waits(&d->lapse);
+	uint64_t at = 0;
+	int r = 0;
+
+	if (d->failed || (d->lapse.on && !drain_lines(d, l, 0)))
+		return 0;
+	if (d->lapse.on && !waits)
+		r = sink_retry(d->file);
+	if (r == 0 && !waits)
+		r = write_wanted(d, l, &at);
+	if (r < 0 || waits)
+		d->lapse.missed += drain_lines(d, l, at);
+	else if (d->lapse.on)
+		lapse_end(&d->lapse);
+	return r;
+}
+
+void drain_suspend(struct drain *d, int err)
+{
+	lapse_begin(&d->lapse, err);
+}
+
+void drain_give_up(struct drain *d)
+{
+	d->failed = true;
+}
+
+bool drain_works(const struct drain *d)
+{
+	return !d->failed && !d->lapse.on;
+}
+
+uint64_t drain_missed(const struct drain *d)
+{
+	return d->lapse.missed;
 }
 
 bool drain_can_reopen(const struct drain *d)
@@ -305,7 +352,10 @@ bool drain_can_reopen(const struct drain *d)
 
 int drain_reopen(struct drain *d)
 {
-	return file_did(d, sink_reopen(d->file));
+	int r = sink_reopen(d->file);
+
+	d->lapse.retry_ms = 0;
+	return d->lapse.on ? 0 : r;
 }
 
 void drain_send(struct drain *d, struct parcel *p, size_t n)
@@ -363,7 +413,7 @@ static void tell_counts(const struct drain *d, const struct courier_counts *n)
 int drain_close(struct drain *d)
 {
 	struct courier_counts counts;
-	int r;
+	int r, closed;
 
 	if (!d)
 		return 0;
@@ -371,8 +421,9 @@ int drain_close(struct drain *d)
 		courier_close(d->courier, 0, &counts);
 		tell_counts(d, &counts);
 	}
-	r = sink_close(d->file);
+	r = lapse_sum(&d->lapse);
+	closed = sink_close(d->file);
 	select_free(d->select);
 	free(d);
-	return r;
+	return r ? r : closed;
 }

@@ -36,22 +36,31 @@ unsigned drain_columns(const struct drain *d);
 bool drain_is_remote(const struct drain *d);
 bool drain_wants_marks(const struct drain *d);
 
-/* Its bit in struct mark. */
-uint64_t drain_bit(const struct drain *d);
-
 /* Its bit if the record is wanted, else 0. Any thread. */
 uint64_t drain_wants(const struct drain *d, const struct record *r);
 
+/* How many of the lines are wanted, of those that end behind `from`. */
+size_t drain_lines(const struct drain *d, const struct lines *l, uint64_t from);
+
 /*
- * To a file: writes those lines that are wanted, and waits where it must; one thread at a time. 0, or a negative errno the first
- * time that it fails: from then on it takes no more.
+ * To a file: writes those lines that are wanted, and waits where it must; one thread at a time. 0, or a negative errno each time
+ * that it fails. Then it is to be suspended, to be tried again a second later, and what it misses is counted, which is told
+ * now and then, and at the end; or it is given up, which nobody is told of.
  */
 int drain_write(struct drain *d, const struct lines *l);
+void drain_suspend(struct drain *d, int err);
+void drain_give_up(struct drain *d);
+
+/* Is a file neither suspended nor given up? */
+bool drain_works(const struct drain *d);
+
+/* How many records a file missed. Any thread. */
+uint64_t drain_missed(const struct drain *d);
 
 /* To another host: takes the records that are wanted, and never waits. NULL: there was no memory for `n` of them. Any thread. */
 void drain_send(struct drain *d, struct parcel *p, size_t n);
 
-/* A file that can be opened again; and that it is. 0 or a negative errno. */
+/* A file that can be opened again; and that it is, or is tried at once if it is suspended. Returns as drain_write does. */
 bool drain_can_reopen(const struct drain *d);
 int drain_reopen(struct drain *d);
 
@@ -65,7 +74,10 @@ void drain_count(const struct drain *d, struct courier_counts *ret);
 void drain_stop(struct drain *d, bool now);
 void drain_wait(struct drain *d, unsigned ms);
 
-/* Closes it. What became of the records for another host is told. 0 or a negative errno. NULL is allowed. */
+/*
+ * Closes it. What became of the records for another host is told, and what a file missed, which is a failure. 0 or a
+ * negative errno. NULL is allowed.
+ */
 int drain_close(struct drain *d);
 
 #endif

@@ -311,6 +311,17 @@ bool outputs_count(const struct outputs *o, size_t i, const char **ret_name, str
 	return true;
 }
 
+bool outputs_missed(const struct outputs *o, size_t i, const char **ret_name, uint64_t *ret)
+{
+	const struct place *p = o->place;
+
+	if (i >= p->n_file)
+		return false;
+	*ret_name = drain_name(p->file[i]);
+	*ret = drain_missed(p->file[i]);
+	return true;
+}
+
 const char *outputs_error(const struct outputs *o)
 {
 	return o->place->error;

@@ -29,6 +29,7 @@ struct outputs_config {
 	bool strict;                   /* a host that is away when an output is added is an error */
 	unsigned patience_ms;          /* how long to wait for room in a host's queue while nothing goes on; 0: not at all */
 	bool quiet;                    /* at the end, only what was dropped is told */
+	bool more;                     /* the run has a use even when none of its files can be written */
 	void (*say)(const char *line); /* a line for people; any thread */
 };
 
@@ -50,8 +51,9 @@ int outputs_add(struct outputs *o, const char *spec, char *error, size_t n);
 
 /*
  * Serialises one record and keeps it until a block is full; to a terminal it goes out at once. Returns 0 or a negative
- * errno: -EPIPE when the reader is gone (SIGPIPE is to be ignored). See outputs_error. An output that failed gets no
- * more; the others still do, and each further call returns the first failure again.
+ * errno: -EPIPE when the reader is gone (SIGPIPE is to be ignored). See outputs_error. Each further call returns the first
+ * failure again. A file that cannot be written while the run has another use is no failure yet: what it misses is counted,
+ * it is tried again each second, and both are told.
  */
 int outputs_write(struct outputs *o, const struct record *r);
 
@@ -79,10 +81,16 @@ bool outputs_can_reopen(const struct outputs *o);
  */
 bool outputs_count(const struct outputs *o, size_t i, const char **ret_name, struct courier_counts *ret);
 
+/* The same of the i'th of the others: how many records it missed because it could not be written. */
+bool outputs_missed(const struct outputs *o, size_t i, const char **ret_name, uint64_t *ret);
+
 /* What failed first, one line, for whoever was told by outputs_write; "" when nothing did. */
 const char *outputs_error(const struct outputs *o);
 
-/* Flushes, and closes what is not shared by others: other hosts get some seconds to take what waits. Returns 0 or the first negative errno. NULL is allowed. */
+/*
+ * Flushes, and closes what is not shared by others: other hosts get some seconds to take what waits. Returns 0 or the
+ * first negative errno, also that of a file that missed something. NULL is allowed.
+ */
 int outputs_close(struct outputs *o);
 
 /* "name   help" lines of the formats, for the help text. */

@@ -40,6 +40,8 @@ int place_add(struct place *p, struct stream *s, struct drain *drain, char *erro
 	p->n_drains++;
 	if (drain_is_remote(drain))
 		p->remote[p->n_remote++] = drain;
+	else
+		p->file[p->n_file++] = drain;
 	return 0;
 }
 
@@ -48,9 +50,8 @@ bool place_takes(struct place *p, const char *path)
 	bool ret = false;
 
 	pthread_mutex_lock(&p->lock);
-	for (size_t i = 0; i < p->n_streams && !ret; i++)
-		for (size_t k = 0; k < p->streams[i].n_drains && !ret; k++)
-			ret = drain_takes(p->streams[i].drains[k], path);
+	for (size_t i = 0; i < p->n_file && !ret; i++)
+		ret = drain_takes(p->file[i], path);
 	pthread_mutex_unlock(&p->lock);
 	return ret;
 }
@@ -71,26 +72,34 @@ void place_fail(struct place *p, int r, const char *what)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* Has the run a use without this one? With the lock. */
+static bool has_use(const struct place *p, const struct drain *without)
+{
+	for (size_t i = 0; i < p->n_file; i++)
+		if (p->file[i] != without && drain_works(p->file[i]))
+			return true;
+	return p->n_remote || p->config->more;
+}
+
+/* A full disk is no reason to withhold from others what is theirs; a reader that goes is the end. With the lock. */
+static void file_did(struct place *p, struct drain *d, int r)
+{
+	if (r == 0)
+		return;
+	if (r != -EPIPE && !drain_is_terminal(d) && has_use(p, d)) {
+		drain_suspend(d, r);
+		return;
+	}
+	drain_give_up(d);
+	fail(p, r, drain_name(d));
+}
+
 /* With the lock. */
 static void stream_write(struct place *p, struct stream *s, const struct lines *l)
 {
-	int r;
-
-	for (size_t i = 0; i < s->n_drains; i++) {
-		r = drain_is_remote(s->drains[i]) ? 0 : drain_write(s->drains[i], l);
-		if (r < 0)
-			fail(p, r, drain_name(s->drains[i]));
-	}
-}
-
-/* How many of the lines the drain wants. */
-static size_t lines_for(const struct lines *l, const struct drain *d)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < l->n_marks; i++)
-		n += (l->marks[i].sinks & drain_bit(d)) != 0;
-	return n;
+	for (size_t i = 0; i < s->n_drains; i++)
+		if (!drain_is_remote(s->drains[i]))
+			file_did(p, s->drains[i], drain_write(s->drains[i], l));
 }
 
 /* One parcel for all of them. */
@@ -105,7 +114,7 @@ static void stream_send(const struct place *p, struct stream *s, const struct li
 	}
 	for (size_t i = 0; i < s->n_drains; i++)
 		if (drain_is_remote(s->drains[i]))
-			drain_send(s->drains[i], parcel, parcel ? 0 : lines_for(l, s->drains[i]));
+			drain_send(s->drains[i], parcel, parcel ? 0 : drain_lines(s->drains[i], l, 0));
 	parcel_drop(parcel);
 }
 
@@ -122,29 +131,18 @@ void place_push(struct place *p, struct stream *s, void *state, const struct lin
 
 bool place_can_reopen(const struct place *p)
 {
-	for (size_t i = 0; i < p->n_streams; i++)
-		for (size_t k = 0; k < p->streams[i].n_drains; k++)
-			if (drain_can_reopen(p->streams[i].drains[k]))
-				return true;
+	for (size_t i = 0; i < p->n_file; i++)
+		if (drain_can_reopen(p->file[i]))
+			return true;
 	return false;
-}
-
-/* With the lock. */
-static void stream_reopen(struct place *p, struct stream *s)
-{
-	for (size_t i = 0; i < s->n_drains; i++) {
-		int r = drain_can_reopen(s->drains[i]) ? drain_reopen(s->drains[i]) : 0;
-
-		if (r < 0)
-			fail(p, r, drain_name(s->drains[i]));
-	}
 }
 
 void place_reopen(struct place *p)
 {
 	pthread_mutex_lock(&p->lock);
-	for (size_t i = 0; i < p->n_streams; i++)
-		stream_reopen(p, &p->streams[i]);
+	for (size_t i = 0; i < p->n_file; i++)
+		if (drain_can_reopen(p->file[i]))
+			file_did(p, p->file[i], drain_reopen(p->file[i]));
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -164,29 +162,26 @@ static void end_remote(struct place *p)
 		drain_stop(p->remote[i], true);
 }
 
-static void stream_close(struct place *p, struct stream *s)
+/* Returns the first failure, `failed` if there was one before; that a reader has gone is the least of them. */
+static int stream_close(struct stream *s, int failed)
 {
 	for (size_t i = 0; i < s->n_drains; i++) {
-		char name[256];
-		int r;
+		int r = drain_close(s->drains[i]);
 
-		snprintf(name, sizeof(name), "%s", drain_name(s->drains[i]));
-		r = drain_close(s->drains[i]);
-		if (r < 0)
-			fail(p, r, name);
+		failed = r < 0 && (failed == 0 || failed == -EPIPE) ? r : failed;
 	}
 	free(s->drains);
 	free(s->known);
+	return failed;
 }
 
 int place_close(struct place *p)
 {
-	int r;
+	int r = p->failed;
 
 	end_remote(p);
 	for (size_t i = 0; i < p->n_streams; i++)
-		stream_close(p, &p->streams[i]);
-	r = p->failed;
+		r = stream_close(&p->streams[i], r);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 	return r;

@@ -29,12 +29,12 @@ struct place {
 	const struct outputs_config *config;
 	struct stream streams[STREAMS_MAX];
 	size_t n_streams, n_drains;
-	struct drain *remote[DRAINS_MAX]; /* those of them that lead to other hosts: they stay until the end */
-	size_t n_remote;
+	struct drain *remote[DRAINS_MAX], *file[DRAINS_MAX]; /* those that lead to other hosts, and the others, until the end */
+	size_t n_remote, n_file;
 	uint64_t run;             /* with their number, what records are told apart by */
 	_Atomic uint64_t numbers;
 	pthread_mutex_t lock; /* held to write to files */
-	_Atomic int failed;   /* the first failure, a negative errno; `error` is set before it */
+	_Atomic int failed;   /* the first failure that ends the run, a negative errno; `error` is set before it */
 	char error[512];
 };
 
@@ -54,7 +54,7 @@ void place_push(struct place *p, struct stream *s, void *state, const struct lin
 bool place_can_reopen(const struct place *p);
 void place_reopen(struct place *p);
 
-/* Closes all drains, those to other hosts at the same time, and frees it. Returns 0 or the first failure. */
+/* Closes all drains, those to other hosts at the same time, and frees it. Returns as outputs_close does. */
 int place_close(struct place *p);
 
 #endif

@@ -23,7 +23,7 @@ struct summary {
 	uint64_t filtered;           /* packets that the filter refused; the engine did not see them */
 	uint64_t filtered_early;     /* of these, refused in the kernel; of any protocol */
 	uint64_t shown;              /* exchanges that were selected and written */
-	uint64_t dropped;            /* records that did not get to other hosts */
+	uint64_t dropped;            /* records that did not get to other hosts, or into files */
 	uint64_t file_lost;          /* packets that whoever wrote the files says it lost */
 	bool live;                   /* the rest is for live capture only */
 	uint64_t interfaces;         /* attached at the end */

@@ -23,11 +23,11 @@ static const struct view view;
 static void say(const char *line);
 static const struct outputs_config config = {.view = &view, .say = say};
 static struct outputs *o;
-static char dir[] = "/tmp/perisco-output-XXXXXX", path[2][64], spec[128], error[256];
+static char dir[] = "/tmp/perisco-output-XXXXXX", path[2][64], spec[128], error[256], said[1024];
 
 static void say(const char *line)
 {
-	print_message("%s\n", line);
+	snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s\n", line);
 }
 
 static int set_up(void **state)
@@ -41,7 +41,7 @@ static int set_up(void **state)
 	snprintf(path[1], sizeof(path[1]), "%s/b", dir);
 	sample_exchange(&s);
 	o = outputs_new(&config);
-	error[0] = 0;
+	error[0] = said[0] = 0;
 	return o ? 0 : -1;
 }
 
@@ -210,7 +210,6 @@ static void test_disk_full(void **state)
 
 	(void)state;
 	assert_int_equal(add("json", "/dev/full"), 0);
-	assert_int_equal(add("json", path[0]), 0);
 	assert_string_equal(outputs_error(o), "");
 	assert_int_equal(outputs_write(o, &s.r), 0);
 	assert_int_equal(outputs_flush(o), -ENOSPC);
@@ -219,25 +218,171 @@ static void test_disk_full(void **state)
 	assert_int_equal(outputs_write(o, &s.r), -ENOSPC);
 	assert_int_equal(outputs_close(o), -ENOSPC);
 	o = NULL;
-	assert_int_equal(count_lines(path[0]), 2); /* the other one got everything */
+	assert_string_equal(said, "");
 }
 
-/* A file may not grow beyond a limit that falls into a line: that line is not left half. */
-static void test_no_half_line(void **state)
+/* --- a disk that is full is no reason to end what others get --- */
+
+/* The disk's end. SIGXFSZ is ignored. */
+static void limit_files(rlim_t bytes)
 {
-	const struct rlimit limit = {100000, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
-	size_t lines;
+	const struct rlimit limit = {bytes, RLIM_INFINITY};
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void write_records(int n, int want)
+{
+	for (int i = 0; i < n; i++) {
+		s.r.exchange.request.target = i % 2 ? SLICE("/b") : SLICE("/a");
+		assert_int_equal(outputs_write(o, &s.r), 0);
+	}
+	assert_int_equal(outputs_flush(o), want);
+}
+
+static uint64_t missed(size_t i)
+{
+	const char *name;
+	uint64_t n = 0;
+
+	assert_true(outputs_missed(o, i, &name, &n));
+	return n;
+}
+
+static void test_others_go_on(void **state)
+{
+	(void)state;
+	assert_int_equal(add("json", "/dev/full"), 0);
+	assert_int_equal(add("json", path[0]), 0);
+	write_records(3, 0);
+	write_records(3, 0);
+	assert_int_equal(missed(0), 6);
+	assert_int_equal(missed(1), 0);
+	assert_string_equal(outputs_error(o), "");
+	assert_int_equal(outputs_close(o), -ENOSPC);
+	o = NULL;
+	assert_int_equal(count_lines(path[0]), 6);
+	assert_string_equal(said, "cannot write to /dev/full: No space left on device; its records are dropped until that works again\n"
+				  "/dev/full: 6 dropped because it could not be written\n");
+}
+
+static void test_no_others_are_left(void **state)
+{
+	(void)state;
+	assert_int_equal(add("json", "/dev/full"), 0);
+	assert_int_equal(add("json", path[0]), 0);
+	write_records(3, 0);
+	limit_files(0);
+	write_records(1, -EFBIG);
+	limit_files(RLIM_INFINITY);
+	assert_non_null(strstr(outputs_error(o), path[0]));
+}
+
+static void test_the_run_has_another_use(void **state)
+{
+	const struct outputs_config more = {.view = &view, .say = say, .more = true};
 
 	(void)state;
-	signal(SIGXFSZ, SIG_IGN);
+	outputs_close(o);
+	o = outputs_new(&more);
+	assert_non_null(o);
+	assert_int_equal(add("json", "/dev/full"), 0);
+	write_records(3, 0);
+	assert_int_equal(outputs_close(o), -ENOSPC);
+	o = NULL;
+}
+
+/* A file may not grow beyond a limit that falls into a line: that line is not left half, and when there is room again it goes on. */
+static void goes_on(const char *options, bool reopen)
+{
+	unsigned wanted = *options ? 2 : 1; /* one of so many */
+	char where[112];
+
+	snprintf(where, sizeof(where), "%s%s", path[0], options);
+	assert_int_equal(add("json", where), 0);
+	assert_int_equal(add("json", "/dev/null"), 0);
+	limit_files(100000);
+	write_records(400, 0);
+	limit_files(RLIM_INFINITY);
+	assert_in_range(missed(0), 1, 399 / wanted);
+	assert_int_equal(count_lines(path[0]), 400 / wanted - missed(0));
+	write_records(10, 0); /* too early to be tried again */
+	assert_int_equal(count_lines(path[0]), 410 / wanted - missed(0));
+	assert_null(strstr(said, "is written again"));
+	if (reopen)
+		assert_int_equal(outputs_reopen(o), 0);
+	else
+		sleep(1);
+	write_records(40, 0);
+	assert_int_equal(count_lines(path[0]), 450 / wanted - missed(0));
+	assert_non_null(strstr(said, "is written again\n"));
+	assert_int_equal(outputs_close(o), -EFBIG);
+	o = NULL;
+}
+
+static void test_goes_on(void **state)
+{
+	(void)state;
+	goes_on("", false);
+}
+
+static void test_goes_on_at_once(void **state)
+{
+	(void)state;
+	goes_on("", true);
+}
+
+static void test_goes_on_with_some(void **state)
+{
+	(void)state;
+	goes_on("?path=/a*", true);
+}
+
+/* The name leads nowhere when the file is to be rotated, and somewhere again later. */
+static void test_no_directory(void **state)
+{
+	char in[64], moved[64], where[112];
+
+	(void)state;
+	snprintf(in, sizeof(in), "%s/d", dir);
+	snprintf(moved, sizeof(moved), "%s/e", dir);
+	snprintf(where, sizeof(where), "%s/x?size=2k&keep=0", in);
+	assert_int_equal(mkdir(in, 0700), 0);
+	assert_int_equal(add("json", where), 0);
 	assert_int_equal(add("json", path[0]), 0);
-	for (int i = 0; i < 200; i++)
-		assert_int_equal(outputs_write(o, &s.r), 0);
-	setrlimit(RLIMIT_FSIZE, &limit);
-	assert_int_equal(outputs_flush(o), -EFBIG);
-	setrlimit(RLIMIT_FSIZE, &none);
-	lines = count_lines(path[0]);
-	assert_true(lines > 50 && lines < 200);
+	assert_int_equal(rename(in, moved), 0);
+	write_records(100, 0);
+	assert_in_range(missed(0), 80, 99);
+	assert_int_equal(rename(moved, in), 0);
+	assert_int_equal(outputs_reopen(o), 0);
+	write_records(1, 0);
+	assert_in_range(missed(0), 80, 99);
+	assert_int_equal(outputs_close(o), -ENOENT);
+	o = NULL;
+	assert_int_equal(count_lines(path[0]), 101);
+	snprintf(where, sizeof(where), "%s/x", in);
+	assert_in_range(count_lines(where), 1, 20);
+	unlink(where);
+	assert_int_equal(rmdir(in), 0);
+}
+
+/* A reader who goes ends it for all. */
+static void test_reader_goes(void **state)
+{
+	int reader;
+
+	(void)state;
+	assert_int_equal(mkfifo(path[1], 0600), 0);
+	reader = open(path[1], O_RDONLY | O_NONBLOCK);
+	assert_int_equal(add("json", "/dev/full"), 0);
+	assert_int_equal(add("json", path[0]), 0);
+	assert_int_equal(add("json", path[1]), 0);
+	write_records(1, 0);
+	close(reader);
+	write_records(1, -EPIPE);
+	assert_int_equal(outputs_close(o), -ENOSPC); /* something was missed all the same */
+	o = NULL;
 }
 
 /* A child that runs the outputs with a pipe as standard output, non-blocking if asked for; *reader is its other end. */
@@ -404,8 +549,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 		TEST(files),     TEST(two_formats),           TEST(flush),     TEST(file_is_emptied), TEST(bad_specs),
-		TEST(disk_full), TEST(no_two_in_one_file),    TEST(help),      TEST(no_half_line),    TEST(slow_reader),
+		TEST(disk_full), TEST(no_two_in_one_file),    TEST(help),      TEST(slow_reader),
 		TEST(reader_gone), TEST(terminal),          TEST(threads),   TEST(failed_for_all), TEST(columns_meet),
+		TEST(others_go_on), TEST(no_others_are_left), TEST(the_run_has_another_use), TEST(goes_on),
+		TEST(goes_on_at_once), TEST(goes_on_with_some), TEST(no_directory), TEST(reader_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

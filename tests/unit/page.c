@@ -92,8 +92,10 @@ static void test_told(void **state)
 	told.counts = (struct counts){.dropped = 10, .unread = 1, .oversize = 2, .ring = 4096};
 	told.cpus = 2;
 	told.dropped[1] = 10;
-	told.outputs = 1;
-	told.output[0] = (struct told_output){"tcp://x:1", {.dropped_full = 3, .refused = 4, .queue_bytes = 5}};
+	told.outputs = 2;
+	told.output[1] = (struct told_output){.name = "/var/log/x", .file = true, .missed = 6};
+	told.output[0] = (struct told_output){
+		.name = "tcp://x:1", .counts = {.dropped_full = 3, .refused = 4, .queue_bytes = 5}};
 	told.summary.ignored[0] = (struct ignored){"tls", 1, 20};
 	told.summary.ignoreds = 1;
 	told.summary.budget = (struct summary_budget){.limit_ns = 100000000, .in_ns = {[1] = 1500000000}, .detail = DETAIL_HEADS};
@@ -103,6 +105,7 @@ static void test_told(void **state)
 	expect_line("perisco_capture_cpu_dropped_packets_total{cpu=\"1\"} 10");
 	expect_line("perisco_output_dropped_records_total{output=\"tcp://x:1\",cause=\"queue\"} 3");
 	expect_line("perisco_output_dropped_records_total{output=\"tcp://x:1\",cause=\"refused\"} 4");
+	expect_line("perisco_output_dropped_records_total{output=\"/var/log/x\",cause=\"disk\"} 6");
 	expect_line("perisco_memory_bytes{owner=\"outputs\"} 5");
 	expect_line("perisco_memory_bytes{owner=\"ring\"} 4096");
 	expect_line("perisco_ignored_connections_total{reason=\"tls\"} 20");

@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A disk that is full for a while: what a file misses is counted, others get all, no line is left half, and it goes on when there is room.
+if [ "${1-}" != inside ]; then
+	unshare -rm true 2>/dev/null || { echo "no mount namespaces here" && exit 0; }
+	exec unshare -rm bash "$0" inside
+fi
+. tests/run/common
+trap 'exec 3>&-; umount "$work/disk"; rm -rf "$work"' EXIT
+total=3000
+mkfifo "$work/pipe"
+mkdir "$work/disk"
+mount -t tmpfs -o size=1m disk "$work/disk" || exit 1
+
+{
+	echo "conn 10.0.0.1:51234 -> 10.0.0.2:80"
+	for ((i = 1; i <= total; i++)); do
+		printf 'c| GET /%d HTTP/1.1\nc| Host: %s.com\nc|\n\ns| HTTP/1.1 %d x\ns| Content-Length: 0\ns|\n\n' $i \
+			$RANDOM$RANDOM$RANDOM $((i % 2 ? 200 : 503))
+	done
+} >"$work/talk"
+"$B/pcap-make" "$work/talk" "$work/all.pcap" || exit 1
+half=$(($(stat -c %s "$work/all.pcap") / 2))
+
+# until_ COMMAND...: true as soon as the command succeeds
+until_() {
+	local end=$((SECONDS + 20))
+	until "$@"; do
+		[ $SECONDS -lt $end ] || { fail "never true: $*" && return 1; }
+		sleep 0.05
+	done
+}
+
+has_half() {
+	[ "$(wc -l <"$work/others")" -ge $((total * 2 / 5)) ]
+}
+
+room() {
+	mount -o "remount,size=$1" "$work/disk"
+}
+
+# begin ROOM SPEC OPTION...: half of it comes, the disk is full. Descriptor 3 is the pipe.
+begin() {
+	room "$1"
+	"$B/perisco" replay -q -o "$2" -o "json:$work/others" "${@:3}" - <"$work/pipe" 2>"$work/err" &
+	pid=$!
+	exec 3>"$work/pipe"
+	head -c $half "$work/all.pcap" >&3
+	until_ has_half
+	until_ grep -q "cannot write to .*: No space left on device; its records are dropped" "$work/err"
+}
+
+# end WHAT: the rest comes
+end() {
+	local got
+	tail -c +$((half + 1)) "$work/all.pcap" >&3
+	exec 3>&-
+	wait $pid
+	got=$?
+	[ $got = 7 ] || fail "$1: exit status $got"
+	[ "$(wc -l <"$work/others")" = $total ] || fail "$1: others got $(wc -l <"$work/others")"
+	grep -q ' is written again' "$work/err" || fail "$1: $(cat "$work/err")"
+	dropped=$(grep -o '[0-9]* dropped because it could not be written' "$work/err" | cut -d' ' -f1)
+}
+
+# expect WHAT PRODUCED FILE...: what is there and what is counted are all
+expect() {
+	local lines
+	case $3 in
+	*.zst) zstd -tq "${@:3}" && zstd -dcq "${@:3}" >"$work/lines" || fail "$1: a frame is torn" ;;
+	*) cat "${@:3}" >"$work/lines" ;;
+	esac
+	lines=$(wc -l <"$work/lines")
+	if [ "${dropped:-0}" = 0 ] || [ $((lines + dropped)) != "$2" ] || [ "$lines" -lt $(($2 / 2)) ]; then
+		fail "$1: $lines lines and ${dropped:-none} dropped, of $2"
+	fi
+	[ "$(grep -c '^{.*}$' "$work/lines")" = "$lines" ] || fail "$1: lines are torn"
+	rm "${@:3}"
+}
+
+disk=$work/disk
+begin 192k "json:$disk/x"
+room 8m
+sleep 1
+end "a file"
+expect "a file" $total "$disk/x"
+
+begin 24k "json:$disk/x.zst" --workers 2
+room 8m
+kill -HUP $pid
+end "a compressed file"
+expect "a compressed file" $total "$disk/x.zst"
+
+begin 192k "json:$disk/x?size=20k&keep=999&status=503"
+room 8m
+kill -HUP $pid
+end "rotation"
+expect "rotation" $((total / 2)) "$disk"/x*
+
+begin 24k "json:$disk/x.zst?size=5k&keep=999"
+room 8m
+kill -HUP $pid
+end "compressed rotation"
+expect "compressed rotation" $total "$disk"/x*.zst
+
+# the file is removed, to make room, and its count is on the page
+port=$((20000 + RANDOM % 10000))
+begin 192k "json:$disk/x" --metrics $port
+url=http://127.0.0.1:$port/metrics
+is_counted() {
+	curl -s --max-time 10 "$url" | grep -q "^perisco_output_dropped_records_total{output=\"$disk/x\",cause=\"disk\"} [1-9]"
+}
+until_ is_counted
+rm "$disk/x"
+room 8m
+kill -HUP $pid
+end "removed"
+[ "$(wc -l <"$disk/x")" -ge $((total / 2 - 1)) ] || fail "removed, and not made again"
+exit $status
