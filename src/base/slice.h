@@ -113,7 +113,7 @@ static inline bool slice_ieq(struct slice a, struct slice b)
 	if (slice_eq(a, b))
 		return true;
 	for (size_t i = 0; i < a.n; i++)
-		if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+		if (a.p[i] != b.p[i] && ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
 			return false;
 	return true;
 }
