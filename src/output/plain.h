@@ -15,19 +15,19 @@ static inline bool plain_byte(uint8_t c)
 	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
 }
 
-#ifdef __SSE2__
-#include <emmintrin.h>
+#ifdef __SSSE3__
+#include <tmmintrin.h>
 
 /* Copies a block; a bit for each byte of it that is not plain. */
 static inline unsigned plain_block(uint8_t *w, const uint8_t *p)
 {
+	/* What a byte must not be, by its lower four bits; 0 is found for one with the high bit. */
+	const __m128i never = _mm_setr_epi8(0, 0, '"', 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', 0, 0, 0x7f);
 	__m128i b = _mm_loadu_si128((const __m128i *)(const void *)p);
-	/* Shifted by one and signed: below ' ', DEL and everything with the high bit in a single comparison. */
-	__m128i odd = _mm_cmplt_epi8(_mm_add_epi8(b, _mm_set1_epi8(1)), _mm_set1_epi8(' ' + 1));
+	__m128i odd = _mm_cmpeq_epi8(_mm_shuffle_epi8(never, b), b);
 
 	_mm_storeu_si128((__m128i *)(void *)w, b);
-	odd = _mm_or_si128(odd, _mm_cmpeq_epi8(b, _mm_set1_epi8('"')));
-	odd = _mm_or_si128(odd, _mm_cmpeq_epi8(b, _mm_set1_epi8('\\')));
+	odd = _mm_or_si128(odd, _mm_cmplt_epi8(b, _mm_set1_epi8(' ')));
 	return (unsigned)_mm_movemask_epi8(odd);
 }
 #else

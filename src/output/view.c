@@ -81,24 +81,31 @@ void view_release(struct view *v)
 	v->n_names = 0;
 }
 
-bool view_wants(const struct view *v, struct slice name)
+static __attribute__((noinline)) bool is_listed(const struct view *v, struct slice name)
 {
-	if (v->headers != HEADERS_LIST)
-		return v->headers == HEADERS_ALL;
 	for (size_t i = 0; i < v->n_names; i++)
 		if (slice_ieq(v->names[i], name))
 			return true;
 	return false;
 }
 
-bool view_hides(const struct view *v, struct slice name)
+bool view_wants(const struct view *v, struct slice name)
 {
-	if (v->show_secrets || name.n == 0 || name.n >= sizeof(secrets) / sizeof(secrets[0]))
-		return false;
-	if (!(secrets[name.n].ends & END(name.p[name.n - 1])))
-		return false;
+	return v->headers == HEADERS_ALL || (v->headers == HEADERS_LIST && is_listed(v, name));
+}
+
+static __attribute__((noinline)) bool is_secret(struct slice name)
+{
 	for (size_t i = 0; i < SAME && secrets[name.n].names[i]; i++)
 		if (slice_ieq(name, slice_of(secrets[name.n].names[i], name.n)))
 			return true;
 	return false;
+}
+
+/* Nearly all names can be told by their length and last letter. */
+bool view_hides(const struct view *v, struct slice name)
+{
+	if (v->show_secrets || name.n == 0 || name.n >= sizeof(secrets) / sizeof(secrets[0]))
+		return false;
+	return secrets[name.n].ends & END(name.p[name.n - 1]) && is_secret(name);
 }
