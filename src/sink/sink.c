@@ -3,31 +3,37 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/slice.h"
 #include "sink/zst.h"
 
-#define ZST ".zst"
+#define ZST   ".zst"
+#define BUSY  ((size_t)64 << 10) /* who writes as much at once will soon write more */
+#define AHEAD ((size_t)1 << 20)  /* of it, in bytes */
 
 struct sink {
 	int fd;
 	bool terminal;
 	struct stat stat;
 	struct sink_rotation rotation;
-	struct zst *zst;  /* NULL: as it comes */
-	bool framed;      /* the file ends within a frame of it */
-	uint64_t size;    /* of the file, but for... */
-	uint64_t torn;    /* ... so much of a line at its end that could not be taken back */
-	size_t kept;      /* of the last sink_write */
-	uint64_t slot;    /* of time, in which it was opened */
+	struct zst *zst;   /* NULL: as it comes */
+	bool framed;       /* the file ends within a frame of it */
+	bool ext4;         /* it is on one */
+	uint64_t size;     /* of the file, but for... */
+	uint64_t torn;     /* ... so much of a line at its end that could not be taken back */
+	uint64_t reserved; /* bytes of it that have a place on the disk, if there was one; 0: none was asked for */
+	uint64_t slot;     /* of time, in which it was opened */
+	size_t kept;       /* of the last sink_write */
 	char name[];
 };
 
@@ -67,6 +73,13 @@ static int check_name(const struct sink *s)
 	return S_ISREG(found.st_mode) ? 0 : -EINVAL;
 }
 
+static bool is_ext4(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == EXT4_SUPER_MAGIC;
+}
+
 /* Opens the file of its name. 0 or a negative errno. */
 static int open_file(struct sink *s, int flags)
 {
@@ -74,6 +87,7 @@ static int open_file(struct sink *s, int flags)
 	if (s->fd < 0 || fstat(s->fd, &s->stat) < 0)
 		return -errno;
 	s->size = S_ISREG(s->stat.st_mode) ? (uint64_t)s->stat.st_size : 0;
+	s->ext4 = is_ext4(s->fd);
 	s->slot = slot_now(s);
 	return 0;
 }
@@ -131,6 +145,28 @@ static size_t sink_trim(struct sink *s, const char *p, size_t written)
 	return kept;
 }
 
+/*
+ * On ext4 it costs less to get a place on the disk for much at once than one for each page, as write(2) does. Where there is none
+ * to be had, the write will tell.
+ */
+static void reserve(struct sink *s, size_t n)
+{
+	if (!s->ext4 || n < BUSY || s->size + n <= s->reserved || !sink_can_reopen(s))
+		return;
+	s->reserved = s->size + n + AHEAD;
+	(void)fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)s->size, (off_t)(n + AHEAD));
+}
+
+/* Gives back the places behind the end. A file that others write to as well is left alone. */
+static void give_back(struct sink *s)
+{
+	off_t end = lseek(s->fd, 0, SEEK_CUR);
+
+	if (fstat(s->fd, &s->stat) == 0 && s->stat.st_size == end)
+		(void)!ftruncate(s->fd, end);
+	s->reserved = 0;
+}
+
 /* After a write that did not succeed: 0 to try again, or a negative errno. */
 static int sink_wait(struct sink *s)
 {
@@ -149,6 +185,7 @@ static int write_all(struct sink *s, const void *p, size_t n)
 	size_t kept;
 	int r;
 
+	reserve(s, n);
 	for (size_t at = 0; at < n;) {
 		ssize_t written = write(s->fd, bytes + at, n - at);
 
@@ -195,6 +232,8 @@ static int complete(struct sink *s)
 {
 	int r = s->fd >= 0 && !s->torn ? end_frame(s) : 0;
 
+	if (s->reserved)
+		give_back(s);
 	if (s->fd > STDOUT_FILENO && close(s->fd) < 0 && r == 0)
 		r = -errno;
 	s->fd = -1;
@@ -335,11 +374,6 @@ int sink_open(struct sink **ret, const char *path, const struct sink_rotation *r
 	s->terminal = isatty(s->fd);
 	*ret = s;
 	return 0;
-}
-
-static bool same_inode(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
 /* Is that its file or pipe? A device, as /dev/null, is shared by all. */

@@ -367,6 +367,48 @@ static void test_fills_at_the_begin(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* Bytes of the file, and of the disk for it. */
+static uint64_t bytes_of(const char *name, uint64_t *ret_disk)
+{
+	char file[256];
+	struct stat st;
+
+	snprintf(file, sizeof(file), "%s/%s", dir, name);
+	assert_int_equal(stat(file, &st), 0);
+	*ret_disk = (uint64_t)st.st_blocks * 512;
+	return (uint64_t)st.st_size;
+}
+
+/* Who writes much gets disk ahead on ext4, but keeps no more than was written: neither when the file is closed nor when it rotates. */
+static void test_disk_ahead_is_given_back(void **state)
+{
+	enum { LINE = 100, BLOCK = 256 << 10, BLOCKS = 10 };
+	const struct sink_rotation rotation = {.size = 4 * BLOCK, .keep = 9};
+	static char block[BLOCK / LINE * LINE];
+	const char *const names[] = {"x", "x.1", "x.2", "y"};
+	uint64_t n, disk;
+	struct sink *s;
+
+	(void)state;
+	memset(block, 'x', sizeof(block));
+	for (size_t at = LINE; at <= sizeof(block); at += LINE)
+		block[at - 1] = '\n';
+	s = open_sink("x", &rotation);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		assert_int_equal(sink_write(s, block, sizeof(block)), 0);
+	assert_int_equal(sink_close(s), 0);
+	s = open_sink("y", NULL);
+	assert_int_equal(sink_write(s, block, sizeof(block)), 0);
+	assert_int_equal(bytes_of("y", &disk), sizeof(block));
+	assert_int_equal(sink_reopen(s), 0);
+	assert_int_equal(sink_close(s), 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		n = bytes_of(names[i], &disk);
+		assert_true(n >= sizeof(block) && n % LINE == 0);
+		assert_true(disk < n + BLOCK);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +423,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fills, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fills_compressed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fills_at_the_begin, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_disk_ahead_is_given_back, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
