@@ -35,6 +35,8 @@ HAVE_TC := $(shell command -v $(CLANG) >/dev/null 2>&1 && test -n "$(BPFTOOL)" &
 
 CFLAGS   ?= -O2 -g $(if $(SAN),,-flto=auto)
 AR       := gcc-ar
+# Of what is made for link time optimization the tests take the rest, which links in no time.
+FAT      := $(if $(findstring -flto,$(CFLAGS)),-ffat-lto-objects)
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 SANFLAGS := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ARCH     := $(if $(filter x86_64,$(shell uname -m)),-march=x86-64-v2)
@@ -76,10 +78,10 @@ $(EDGE): $(call obj,$(EDGE_SRC))
 
 $B/obj/%.o: %.c Makefile | $(SKEL)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-$B/llhttp/%.o: /usr/share/llhttp/%.c
+	$(CC) $(ALL_CFLAGS) $(FAT) -MMD -MP -c -o $@ $<
+$B/llhttp/%.o: /usr/share/llhttp/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -O3 $(ARCH) $(SANFLAGS) $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(CC) $(CFLAGS) $(FAT) -O3 $(ARCH) $(SANFLAGS) $(LLHTTP_CFLAGS) -c -o $@ $<
 
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -Wall -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
 vpath %.bpf.c $(dir $(BPF_SRC))
@@ -92,11 +94,11 @@ $B/gen/%.skel.h: $B/bpf/%.bpf.o
 
 $(UNITS): $B/unit/%: $B/obj/tests/unit/%.o $(EDGE) $(CORE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) -fno-lto $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 # A fuzz target's corpus is replayed by an ordinary program in every `make check`.
 $(CORPUS): $B/corpus/%: $B/obj/tests/fuzz/%.o $B/obj/tests/fuzz/replay.o $(EDGE) $(CORE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) -fno-lto $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(FUZZ): $B/fuzz/%: tests/fuzz/%.c $(CORE_SRC) $(EDGE_SRC) $(wildcard src/*/*.h src/*.h tests/*.h tests/fuzz/*.h) | $(SKEL)
 	@mkdir -p $(@D)
 	$(CLANG) $(filter-out -Wvla -flto=auto,$(ALL_CFLAGS)) -O1 -w -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
