@@ -1,15 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Each kind of failure: its exit status, and one line on standard error that names what it is about.
-set -u
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. tests/run/common
 perisco=$(realpath "$B/perisco")
-unset "${!PERISCO_@}"
-status=0
 
-# expect STATUS WORDS COMMAND...: WORDS are in the only line that begins with "perisco: "; empty: there is none
-expect() {
+# ends STATUS WORDS COMMAND...: WORDS are in the only line that begins with "perisco: "; empty: there is none
+ends() {
 	local want=$1 words=$2 got=0 lines
 	shift 2
 	"$@" >"$work/out" 2>"$work/err" || got=$?
@@ -34,47 +30,47 @@ head -c 44 "$work/one.pcap" >"$work/cut.pcap"
 } >"$work/many.pcap"
 echo 'this is no capture, is it' >"$work/text"
 
-expect 0 '' "$perisco" replay "$work/one.pcap"
-expect 0 '' "$perisco" replay "$work/empty.pcap"
-expect 0 '' "$perisco" help
-expect 0 '' "$perisco" replay --help
-expect 0 '' "$perisco" --version
-expect 2 '' "$perisco"
-expect 2 "'nonsense' is no command" "$perisco" nonsense
-expect 2 "'--nonsense'" "$perisco" replay --nonsense
-expect 2 '--count' "$perisco" replay -n 0 "$work/one.pcap"
-expect 2 "PERISCO_COUNT: 'x'" env PERISCO_COUNT=x "$perisco" replay "$work/one.pcap"
-expect 2 'port' "$perisco" replay -f 'port port' "$work/one.pcap"
-expect 2 'nonsense' "$perisco" replay -o nonsense "$work/one.pcap"
-expect 2 "one.pcap' is being read" "$perisco" replay -w "$work/one.pcap" "$work/one.pcap"
-expect 2 "one.pcap' is being read" "$perisco" replay -o "json:$work/one.pcap" "$work/one.pcap"
-expect 2 "one.pcap' is being read" "$perisco" replay -w "$work/one.pcap" - <"$work/one.pcap"
-expect 2 "one.pcap' is being read" "$perisco" replay -o "json:$work/one.pcap" - <"$work/one.pcap"
+ends 0 '' "$perisco" replay "$work/one.pcap"
+ends 0 '' "$perisco" replay "$work/empty.pcap"
+ends 0 '' "$perisco" help
+ends 0 '' "$perisco" replay --help
+ends 0 '' "$perisco" --version
+ends 2 '' "$perisco"
+ends 2 "'nonsense' is no command" "$perisco" nonsense
+ends 2 "'--nonsense'" "$perisco" replay --nonsense
+ends 2 '--count' "$perisco" replay -n 0 "$work/one.pcap"
+ends 2 "PERISCO_COUNT: 'x'" env PERISCO_COUNT=x "$perisco" replay "$work/one.pcap"
+ends 2 'port' "$perisco" replay -f 'port port' "$work/one.pcap"
+ends 2 'nonsense' "$perisco" replay -o nonsense "$work/one.pcap"
+ends 2 "one.pcap' is being read" "$perisco" replay -w "$work/one.pcap" "$work/one.pcap"
+ends 2 "one.pcap' is being read" "$perisco" replay -o "json:$work/one.pcap" "$work/one.pcap"
+ends 2 "one.pcap' is being read" "$perisco" replay -w "$work/one.pcap" - <"$work/one.pcap"
+ends 2 "one.pcap' is being read" "$perisco" replay -o "json:$work/one.pcap" - <"$work/one.pcap"
 
 # packets never go where records go, whichever of the two makes more files of its name
 cd "$work" || exit 1
 both="two outputs cannot both write to"
-expect 2 "$both 'x'" "$perisco" replay -o json:x -w x one.pcap
-expect 2 "$both './x'" "$perisco" replay -o json:x -w ./x one.pcap
-expect 2 "$both 'x1'" "$perisco" replay -o json:x1 -w x -C 1 -W 3 one.pcap
-expect 2 "$both 'x.2'" "$perisco" replay -o json:x?size=1M -w "x.2" one.pcap
-expect 2 "$both 'x.1.zst'" "$perisco" replay -o json:x.zst?every=1h -w x.1.zst one.pcap
+ends 2 "$both 'x'" "$perisco" replay -o json:x -w x one.pcap
+ends 2 "$both './x'" "$perisco" replay -o json:x -w ./x one.pcap
+ends 2 "$both 'x1'" "$perisco" replay -o json:x1 -w x -C 1 -W 3 one.pcap
+ends 2 "$both 'x.2'" "$perisco" replay -o json:x?size=1M -w "x.2" one.pcap
+ends 2 "$both 'x.1.zst'" "$perisco" replay -o json:x.zst?every=1h -w x.1.zst one.pcap
 ln -sf x y
-expect 2 "$both 'y'" "$perisco" replay -o json:x -w y one.pcap
-expect 2 "$both '/dev/stdout'" sh -c '"$0" replay -w /dev/stdout one.pcap >x' "$perisco"
-expect 7 "$both 'x1'" "$perisco" replay -o json:x1 -w x -C 1k many.pcap
-expect 7 "$both 'x00'" "$perisco" replay -o json:x00 -w x%S -G 1 one.pcap
-expect 0 '' "$perisco" replay -o json:x?size=1M -w x.6 one.pcap
+ends 2 "$both 'y'" "$perisco" replay -o json:x -w y one.pcap
+ends 2 "$both '/dev/stdout'" sh -c '"$0" replay -w /dev/stdout one.pcap >x' "$perisco"
+ends 7 "$both 'x1'" "$perisco" replay -o json:x1 -w x -C 1k many.pcap
+ends 7 "$both 'x00'" "$perisco" replay -o json:x00 -w x%S -G 1 one.pcap
+ends 0 '' "$perisco" replay -o json:x?size=1M -w x.6 one.pcap
 cd - >/dev/null || exit 1
 
-expect 3 "$work/none" "$perisco" replay "$work/none"
-expect 3 "$work" "$perisco" replay "$work"
-expect 3 "$work/text" "$perisco" replay "$work/text"
-expect 4 "$work/cut.pcap" "$perisco" replay "$work/cut.pcap"
-expect 7 "$work/none/x" "$perisco" replay -o "json:$work/none/x" "$work/one.pcap"
-expect 7 "$work/none/x" "$perisco" replay -w "$work/none/x" "$work/one.pcap"
-expect 7 '/dev/full' "$perisco" replay -w /dev/full "$work/one.pcap"
-expect 0 "'PERISCO_CUONT' in the environment" env PERISCO_CUONT=1 "$perisco" replay "$work/one.pcap"
+ends 3 "$work/none" "$perisco" replay "$work/none"
+ends 3 "$work" "$perisco" replay "$work"
+ends 3 "$work/text" "$perisco" replay "$work/text"
+ends 4 "$work/cut.pcap" "$perisco" replay "$work/cut.pcap"
+ends 7 "$work/none/x" "$perisco" replay -o "json:$work/none/x" "$work/one.pcap"
+ends 7 "$work/none/x" "$perisco" replay -w "$work/none/x" "$work/one.pcap"
+ends 7 '/dev/full' "$perisco" replay -w /dev/full "$work/one.pcap"
+ends 0 "'PERISCO_CUONT' in the environment" env PERISCO_CUONT=1 "$perisco" replay "$work/one.pcap"
 
 "$perisco" help >/dev/full
 [ $? = 7 ] || { echo "help to a full disk" && status=1; }

@@ -4,22 +4,6 @@
 . tests/run/common
 . tests/metrics_page
 perisco=$B/perisco
-pids=()
-trap 'exec 3>&-; kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
-
-expect() { # WHAT GOT WANTED
-	[ "$2" = "$3" ] || fail "$1: '$2', not '$3'"
-}
-
-# until_ SECONDS COMMAND...: true as soon as the command succeeds
-until_() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.1
-	done
-}
 
 # begin OPTION...: a replay of the pipe, with metrics at $url; descriptor 3 is the pipe
 mkfifo "$work/pipe"

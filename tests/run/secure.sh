@@ -3,12 +3,6 @@
 # Records on their way to Elasticsearch behind TLS and a lock: nginx stands before the tests' bulk server.
 . tests/run/common
 command -v openssl nginx >/dev/null || { echo "needs openssl and nginx"; exit 77; }
-pids=()
-trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
-
-expect() { # WHAT GOT WANTED
-	[ "$2" = "$3" ] || fail "$1: '$2', not '$3'"
-}
 
 authority() { # NAME: NAME.pem, and NAME.server.pem with its key for 127.0.0.1
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$1" -keyout "$work/$1.key" -out "$work/$1.pem" &&
@@ -18,13 +12,8 @@ authority() { # NAME: NAME.pem, and NAME.server.pem with its key for 127.0.0.1
 } 2>/dev/null
 authority ours && authority theirs || { echo "openssl makes no certificates"; exit 1; }
 
-python3 tests/run/bulk_server.py >"$work/port" 2>/dev/null &
-pids+=($!)
-for _ in {1..50}; do
-	[ -s "$work/port" ] && break
-	sleep 0.1
-done
-backend=$(cat "$work/port")
+serve python3 tests/run/bulk_server.py
+backend=$port
 
 lock() { # PORT CONDITION
 	printf 'server { listen 127.0.0.1:%s ssl; ssl_certificate %s; ssl_certificate_key %s; client_max_body_size 0;
@@ -48,10 +37,10 @@ EOF
 } >"$work/nginx.conf"
 nginx -c "$work/nginx.conf" -p "$work" 2>/dev/null &
 pids+=($!)
-for _ in {1..50}; do
-	(: <"/dev/tcp/127.0.0.1/$bearer") 2>/dev/null && break
-	sleep 0.1
-done
+listens() {
+	(: <"/dev/tcp/127.0.0.1/$bearer") 2>/dev/null
+}
+until_ 30 listens || fail "nginx does not start: $(cat "$work/log")"
 
 {
 	echo "conn 10.0.0.1:51234 -> 10.0.0.2:80"

@@ -4,12 +4,6 @@
 # makes what was produced; with a spool all of it arrives, and what came twice can be told. RECORDS says how many; PLACES which.
 . tests/run/common
 total=${RECORDS:-30000}
-pids=()
-trap 'exec 3>&-; kill -9 "${pids[@]}" 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
-
-expect() { # WHAT GOT WANTED
-	[ "$2" = "$3" ] || fail "$place: $1: '$2', not '$3'"
-}
 
 # a hundred connections, and one without a record
 awk -v n="$total" 'BEGIN {
@@ -50,36 +44,8 @@ report() { # WORDS
 	printf '%-24s %8s records in %6s ms, %7s/s  %s\n' "$place" "$total" "$took" $((total * 1000 / (took + 1))) "$*"
 }
 
-# await FILE: a server that prints there has begun
-await() {
-	for _ in {1..100}; do
-		[ -s "$1" ] && return
-		sleep 0.1
-	done
-	fail "$place: no server"
-}
-
-server() { # COMMAND...: the port in $port, the process in $server
-	: >"$work/port"
-	"$@" >"$work/port" 2>>"$work/server" &
-	server=$!
-	pids+=($!)
-	await "$work/port"
-	port=$(cat "$work/port")
-}
-
-stop() {
-	kill -9 "$server"
-	wait "$server" 2>/dev/null
-}
-
-# until_true COMMAND...: for 60 s
-until_true() {
-	for _ in {1..1200}; do
-		"$@" && return
-		sleep 0.05
-	done
-	fail "$place: never so: $*"
+until_true() { # COMMAND...
+	until_ 60 "$@" || fail "never so: $*"
 }
 
 ask() { # JQ
@@ -89,7 +55,25 @@ some_came() {
 	[ "$(ask .ids)" -gt $((total / 100)) ]
 }
 bulk_server() { # PORT
-	server python3 tests/run/bulk_server.py "$1" "$work/ids"
+	serve python3 tests/run/bulk_server.py "$1" "$work/ids"
+}
+
+slow() { # SECONDS
+	curl -s -d "{\"slow\": $1}" "http://127.0.0.1:$port/control" >/dev/null
+}
+
+# to_one_that_dies OPTION...: all records, and it comes again
+to_one_that_dies() {
+	rm -f "$work/ids"
+	bulk_server 0
+	slow 0.3
+	start all "elasticsearch://127.0.0.1:$port/x" "$@"
+	until_true some_came
+	stop
+	sleep 0.5
+	bulk_server "$port"
+	finish
+	accounted
 }
 
 elasticsearch() {
@@ -103,31 +87,13 @@ elasticsearch() {
 	stop
 
 	place="elasticsearch, killed"
-	rm -f "$work/ids"
-	bulk_server 0
-	curl -s -d '{"slow": 0.3}' "http://127.0.0.1:$port/control" >/dev/null
-	start all "elasticsearch://127.0.0.1:$port/x"
-	until_true some_came
-	stop
-	sleep 0.5
-	bulk_server "$port"
-	finish
-	accounted
+	to_one_that_dies
 	expect "documents" "$(ask .ids)" "$(said delivered)"
 	report "$(said 'tries again') tried again, $(said 'dropped because') dropped, $(ask .again) came twice"
 	stop
 
 	place="elasticsearch, spool"
-	rm -f "$work/ids"
-	bulk_server 0
-	curl -s -d '{"slow": 0.3}' "http://127.0.0.1:$port/control" >/dev/null
-	start all "elasticsearch://127.0.0.1:$port/x" --spool "$work/spool"
-	until_true some_came
-	stop
-	sleep 0.5
-	bulk_server "$port"
-	finish
-	accounted
+	to_one_that_dies --spool "$work/spool"
 	start none "elasticsearch://127.0.0.1:$port/x" --spool "$work/spool"
 	wait "$perisco"
 	expect "documents" "$(ask .ids)" "$total"
@@ -135,13 +101,13 @@ elasticsearch() {
 	report "$(ask .again) came twice"
 
 	place="perisco, killed"
-	curl -s -d '{"slow": 0.3}' "http://127.0.0.1:$port/control" >/dev/null
+	slow 0.3
 	start all "elasticsearch://127.0.0.1:$port/x" --spool "$work/spool"
 	sleep 1
 	kill -9 "$(pgrep -P "$perisco")"
 	finish 2>/dev/null
 	before=$(ask .ids)
-	curl -s -d '{"slow": 0}' "http://127.0.0.1:$port/control" >/dev/null
+	slow 0
 	start none "elasticsearch://127.0.0.1:$port/x" --spool "$work/spool" -v
 	finish
 	expect "what is wrong" "$(ask '.bad | join(", ")')" ""
@@ -163,7 +129,7 @@ kafka() {
 		server=$!
 		pids+=($!)
 		exec 3>"$work/orders"
-		await "$work/brokers"
+		until_true test -s "$work/brokers"
 		brokers=$(cat "$work/brokers")
 		echo "rtt 200" >&3 # the mock keeps 5 MB of a partition: it must not get them faster than they are read
 		kcat -C -E -b "$brokers" -t perisco -q -u -o beginning -X fetch.wait.max.ms=20 -X max.partition.fetch.bytes=20000000 \
@@ -200,7 +166,7 @@ lines_came() {
 # lines PLACE-FORMAT ADDRESS HOW...: to a server that ends after a third of the lines, and comes again
 lines() {
 	rm -f "$work/lines"
-	server python3 tests/run/line_server.py "$2" "$work/lines"
+	serve python3 tests/run/line_server.py "$2" "$work/lines"
 	# shellcheck disable=SC2059
 	start all "$(printf "$1" "$port")"
 	finish
@@ -212,11 +178,11 @@ lines() {
 
 	place="$place, ended"
 	rm -f "$work/lines"
-	server python3 tests/run/line_server.py "$2" "$work/lines" $((total / 3)) "${@:3}"
+	serve python3 tests/run/line_server.py "$2" "$work/lines" $((total / 3)) "${@:3}"
 	# shellcheck disable=SC2059
 	start all "$(printf "$1" "$port")" --spool "$work/spool"
 	while kill -0 "$server" 2>/dev/null; do sleep 0.1; done
-	server python3 tests/run/line_server.py "$port" "$work/lines"
+	serve python3 tests/run/line_server.py "$port" "$work/lines"
 	finish
 	accounted
 	# shellcheck disable=SC2059

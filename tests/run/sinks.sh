@@ -1,52 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Records that go to other hosts: all of them arrive, once or told apart by their ids; those that do not are counted.
+# Records that go to Elasticsearch: all of them arrive, once or told apart by their ids; those that do not are counted.
 . tests/run/common
-pids=()
-trap 'exec 3>&-; kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
+. tests/run/sinks_common
 
-expect() { # WHAT GOT WANTED
-	[ "$2" = "$3" ] || fail "$1: '$2', not '$3'"
-}
-
-total=20000
-{
-	echo "conn 10.0.0.1:51234 -> 10.0.0.2:80"
-	for ((i = 1; i <= total; i++)); do
-		printf 'c| GET /%d HTTP/1.1\nc| Host: example.com\nc|\n\ns| HTTP/1.1 %d x\ns| Content-Length: 0\ns|\n\n' $i $((i % 10 ? 200 : 503))
-	done
-} >"$work/talk"
-"$B/pcap-make" "$work/talk" "$work/all.pcap" || exit 1
-"$B/pcap-make" <(head -8 "$work/talk") "$work/one.pcap" || exit 1
-
-# serve PROGRAM ARGUMENT...: one more server of the tests, that prints its port
-serve() {
-	: >"$work/port"
-	"$@" >"$work/port" 2>"$work/server" &
-	server=$!
-	pids+=("$server")
-	for _ in {1..50}; do
-		[ -s "$work/port" ] && port=$(cat "$work/port") && return
-		sleep 0.1
-	done
-	fail "$1 does not start: $(cat "$work/server")"
-}
-
-stop() {
-	kill "$server"
-	wait "$server" 2>/dev/null
-}
-
-replay() { # FILE OPTION...
-	timeout -s KILL 100 "$B/perisco" replay "$work/$1.pcap" "${@:2}" 2>"$work/said"
-}
-
-# said WORDS: the number that stands before them in what was told of the records
-said() {
-	grep -o "[0-9]\+ $1" "$work/said" | head -1 | cut -d' ' -f1
-}
-
-# --- Elasticsearch
 bulk=(python3 tests/run/bulk_server.py)
 control() {
 	curl -s -d "$1" -o "$work/answer" "http://127.0.0.1:$port/control"
@@ -96,48 +53,15 @@ expect "documents, with those of the run before" "$(report .ids)" $((total + 1))
 expect "documents of two runs that came twice" "$(report .again)" 0
 stop
 
-# --- Kafka
-if cc -o "$work/kafka_mock" tests/run/kafka_mock.c -lrdkafka 2>/dev/null && command -v kcat >/dev/null; then
-	mkfifo "$work/orders"
-	"$work/kafka_mock" <"$work/orders" >"$work/brokers" 2>/dev/null &
-	pids+=($!)
-	exec 3>"$work/orders"
-	until [ -s "$work/brokers" ]; do sleep 0.1; done
-	brokers=$(cat "$work/brokers")
-	echo "fail 5" >&3
-	replay all -o "kafka://$brokers/perisco?linger.ms=2" -X compression.type=zstd
-	expect "messages delivered" "$(said delivered)" $total
-	timeout 60 kcat -C -b "$brokers" -t perisco -e -q -f '%k %h %s\n' >"$work/messages" 2>/dev/null
-	expect "messages, told apart" "$(cut -d' ' -f2 "$work/messages" | sort -u | wc -l)" $total
-	expect "keys" "$(cut -d' ' -f1 "$work/messages" | sort -u | wc -l)" 1
-	cut -d' ' -f3- "$work/messages" | awk '!seen[$0]++' | jq -r .l7.request.Record.Http.url >"$work/urls"
-	expect "order in a flow" "$(seq -f '/%.0f' $total | cmp - "$work/urls" && echo same)" same
-	for order in deny large; do # a batch that is given up for now, or that may be smaller
-		timeout 60 kcat -C -b "$brokers" -t perisco -e -q -f '%o\n' >"$work/before" 2>/dev/null
-		echo "$order 1" >&3
-		sleep 0.1
-		replay all -o "kafka://$brokers/perisco?batch.size=20000"
-		expect "messages delivered after $order" "$(said delivered)" $total
-		expect "messages refused after $order" "$(said refused)" ""
-		grep -q "$([ $order = deny ] && echo 'authorization failed' || echo 'too large').*trying again" "$work/said" ||
-			fail "$order is told as: $(cat "$work/said")"
-		timeout 60 kcat -C -b "$brokers" -t perisco -e -q -f '%h %s\n' 2>/dev/null | tail -n "+$(($(wc -l <"$work/before") + 1))" |
-			awk '!seen[$1]++' | cut -d' ' -f2- | jq -r .l7.request.Record.Http.url >"$work/urls"
-		expect "order in a flow after $order" "$(seq -f '/%.0f' $total | cmp - "$work/urls" && echo same)" same
-	done
-	echo down >&3
-	sleep 0.2
-	replay all -o "kafka://$brokers/perisco" --spool "$work/spool"
-	expect "messages accounted for" "$(($(said delivered) + $(said 'left in the spool')))" $total
-	echo up >&3
-	replay one -o "kafka://$brokers/perisco" --spool "$work/spool"
-	expect "messages recovered" "$(said 'found in the spool')" $total
-	expect "messages delivered later" "$(said delivered)" $((total + 1))
-	replay one -o "kafka://$brokers/perisco?no.such=1"
-	expect "a property that does not exist" $? 2
-else
-	echo "no librdkafka or kcat: Kafka is left out"
-fi
+# --- every record of the golden captures: no field has two types, so that no mapping can be at odds
+serve "${bulk[@]}"
+for talk in tests/pcaps/*.talk; do
+	"$B/pcap-make" "$talk" "$work/golden.pcap"
+	replay golden --flows --body 1k -o "elasticsearch://127.0.0.1:$port/golden" || fail "$talk: $(cat "$work/said")"
+done
+expect "fields of two types" "$(report '.bad | join(", ")')" ""
+[ "$(report .ids)" -gt 400 ] || fail "only $(report .ids) golden records"
+stop
 
 # --- what cannot be is said at once
 refused() { # PLACE WORD
@@ -168,61 +92,4 @@ refused "json:-?size=1M" "cannot rotate standard output"
 refused "json:/dev/stdout?every=1h" "cannot rotate /dev/stdout"
 refused "json:/dev/null?size=1M" "cannot rotate /dev/null"
 refused "json:$work/x?keep=3" rotation
-
-# --- every record of the golden captures: no field has two types, so that no mapping can be at odds
-serve "${bulk[@]}"
-for talk in tests/pcaps/*.talk; do
-	"$B/pcap-make" "$talk" "$work/golden.pcap"
-	replay golden --flows --body 1k -o "elasticsearch://127.0.0.1:$port/golden" || fail "$talk: $(cat "$work/said")"
-done
-expect "fields of two types" "$(report '.bad | join(", ")')" ""
-[ "$(report .ids)" -gt 400 ] || fail "only $(report .ids) golden records"
-stop
-
-# --- sockets: one that goes after some lines, and comes again
-serve python3 tests/run/line_server.py 0 "$work/lines" 777
-(
-	wait_for=$server
-	while kill -0 "$wait_for" 2>/dev/null; do sleep 0.1; done
-	exec python3 tests/run/line_server.py "$port" "$work/lines" >/dev/null
-) &
-pids+=($!)
-replay all -o "tcp://127.0.0.1:$port"
-expect "lines accounted for" "$(said delivered)" $total
-tail -n +778 "$work/lines" >"$work/later"
-[ "$(jq -s 'map(.l7.request.Record.Http.url) | unique | length' "$work/lines")" -ge $((total - 5000)) ] || fail "lines are lost"
-
-# --- two that read steadily, for longer than a replay waits for one that does not
-cat >"$work/slow.py" <<'END'
-import socket, sys, time
-s = socket.socket()
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-s.bind(("127.0.0.1", 0))
-s.listen()
-print(s.getsockname()[1], flush=True)
-c = s.accept()[0]
-while got := c.recv(60000):
-    time.sleep(len(got) / float(sys.argv[1]))
-END
-serve python3 "$work/slow.py" 1300000
-first=$port
-serve python3 "$work/slow.py" 1000000
-replay all -o "tcp://127.0.0.1:$first" -o "tcp://127.0.0.1:$port"
-expect "lines delivered to slow readers" "$(grep -o '[0-9]* delivered' "$work/said" | tr '\n' ' ')" "$total delivered $total delivered "
-
-for where in 0 "$work/half"; do # one that ends its half at once, and reads on; nobody else is there
-	rm -f "$work/lines"
-	serve python3 tests/run/line_server.py "$where" "$work/lines" 1 politely
-	replay all -o "$([ "$where" = 0 ] && echo "tcp://127.0.0.1:$port" || echo "json:unix://$where")"
-	wait "$server"
-	expect "lines to one that sends no more" "$(wc -l <"$work/lines")" $total
-	expect "tries to one that sends no more" "$(said 'tries again')" ""
-done
-serve python3 tests/run/line_server.py "$work/socket" "$work/unix"
-replay all -o "text:unix://$work/socket"
-for _ in {1..50}; do
-	[ "$(wc -l <"$work/unix")" -lt $total ] || break
-	sleep 0.1
-done
-expect "lines to a Unix socket" "$(wc -l <"$work/unix")" $total
 exit $status

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Records that go to sockets: all of them arrive, wherever the other end pauses, closes its half, or goes and comes again.
+. tests/run/common
+. tests/run/sinks_common
+
+# --- one that goes after some lines, and comes again
+serve python3 tests/run/line_server.py 0 "$work/lines" 777
+(
+	wait_for=$server
+	while kill -0 "$wait_for" 2>/dev/null; do sleep 0.1; done
+	exec python3 tests/run/line_server.py "$port" "$work/lines" >/dev/null
+) &
+pids+=($!)
+replay all -o "tcp://127.0.0.1:$port"
+expect "lines accounted for" "$(said delivered)" $total
+tail -n +778 "$work/lines" >"$work/later"
+[ "$(jq -s 'map(.l7.request.Record.Http.url) | unique | length' "$work/lines")" -ge $((total - 5000)) ] || fail "lines are lost"
+
+# --- two that read steadily, for longer than a replay waits for one that does not
+cat >"$work/slow.py" <<'END'
+import socket, sys, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+s.bind(("127.0.0.1", 0))
+s.listen()
+print(s.getsockname()[1], flush=True)
+c = s.accept()[0]
+while got := c.recv(60000):
+    time.sleep(len(got) / float(sys.argv[1]))
+END
+serve python3 "$work/slow.py" 1300000
+first=$port
+serve python3 "$work/slow.py" 1000000
+replay all -o "tcp://127.0.0.1:$first" -o "tcp://127.0.0.1:$port"
+expect "lines delivered to slow readers" "$(grep -o '[0-9]* delivered' "$work/said" | tr '\n' ' ')" "$total delivered $total delivered "
+
+for where in 0 "$work/half"; do # one that ends its half at once, and reads on; nobody else is there
+	rm -f "$work/lines"
+	serve python3 tests/run/line_server.py "$where" "$work/lines" 1 politely
+	replay all -o "$([ "$where" = 0 ] && echo "tcp://127.0.0.1:$port" || echo "json:unix://$where")"
+	wait "$server"
+	expect "lines to one that sends no more" "$(wc -l <"$work/lines")" $total
+	expect "tries to one that sends no more" "$(said 'tries again')" ""
+done
+serve python3 tests/run/line_server.py "$work/socket" "$work/unix"
+replay all -o "text:unix://$work/socket"
+all_came() {
+	[ "$(wc -l <"$work/unix")" -ge $total ]
+}
+until_ 30 all_came
+expect "lines to a Unix socket" "$(wc -l <"$work/unix")" $total
+exit $status
