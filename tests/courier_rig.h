@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "sink/courier.h"
+#include "temp_dir.h"
 
 #define BIT      2u
 #define RECORD   100 /* bytes */
@@ -159,19 +160,14 @@ static inline void end(struct courier *c, unsigned deadline_ms, struct place *p,
 	assert_true(p->closed);
 }
 
-static inline void open_spool(struct spool **ret, const char *dir, uint64_t max)
+/* The spool in the directory of the test. */
+static inline struct spool *open_spool(uint64_t max)
 {
+	struct spool *spool;
 	char error[256];
 
-	assert_int_equal(spool_open(ret, dir, max, error, sizeof(error)), 0);
-}
-
-static inline void remove_dir(const char *dir)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -r %s", dir);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(spool_open(&spool, dir, max, error, sizeof(error)), 0);
+	return spool;
 }
 
 #endif

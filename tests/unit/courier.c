@@ -112,7 +112,6 @@ static void test_the_end_is_tried_at_once(void **state)
 /* A carrier that never comes back costs two seconds, and no record that can be spooled. */
 static void test_hangs(void **state)
 {
-	char dir[] = "/tmp/perisco-courier-XXXXXX";
 	struct place *p = place_new();
 	struct courier_counts n;
 	struct spool *spool;
@@ -120,11 +119,10 @@ static void test_hangs(void **state)
 	uint64_t begun;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
 	for (unsigned spooled = 0; spooled < 2; spooled++) {
 		spool = NULL;
 		if (spooled)
-			open_spool(&spool, dir, 1 << 30);
+			spool = open_spool(1 << 30);
 		p->hangs = true;
 		p->closed = false;
 		c = courier_to(p, 1 << 20, spool);
@@ -142,11 +140,9 @@ static void test_hangs(void **state)
 		usleep(10000); /* it frees what it has */
 	}
 	p->n = 0;
-	open_spool(&spool, dir, 1 << 30);
-	end(courier_to(p, 1 << 20, spool), 5000, p, &n);
+	end(courier_to(p, 1 << 20, open_spool(1 << 30)), 5000, p, &n);
 	assert_int_equal(n.recovered, 100);
 	assert_seen(p, 0, 100);
-	remove_dir(dir);
 	free(p);
 }
 
@@ -351,19 +347,15 @@ static void *watch_counts(void *arg)
 /* Conserved at every moment, whatever happens. */
 static void test_conserved_at_every_moment(void **state)
 {
-	char dir[] = "/tmp/perisco-courier-XXXXXX";
 	struct place *p = place_new();
 	struct courier *_Atomic watched;
 	struct courier *c;
 	struct courier_counts n;
-	struct spool *spool;
 	pthread_t watcher;
 	void *wrong;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	open_spool(&spool, dir, 4 << 20);
-	watched = c = courier_to(p, 300000, spool);
+	watched = c = courier_to(p, 300000, open_spool(4 << 20));
 	assert_int_equal(pthread_create(&watcher, NULL, watch_counts, &watched), 0);
 	p->refuse_each = 11;
 	p->open_each = 13;
@@ -379,7 +371,6 @@ static void test_conserved_at_every_moment(void **state)
 	end(c, 10000, p, &n);
 	assert_int_equal(n.accepted, 150000);
 	assert_true(n.refused > 0 && n.delivered > 0);
-	remove_dir(dir);
 	free(p);
 }
 
@@ -391,7 +382,7 @@ int main(void)
 		cmocka_unit_test(test_full_queue_drops_and_counts),
 		cmocka_unit_test(test_time_is_up),
 		cmocka_unit_test(test_the_end_is_tried_at_once),
-		cmocka_unit_test(test_hangs),
+		TEST_IN_DIR(test_hangs),
 		cmocka_unit_test(test_little_of_much),
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_patience_with_one_try),
@@ -400,7 +391,7 @@ int main(void)
 		cmocka_unit_test(test_flaps),
 		cmocka_unit_test(test_carrier_is_at_it),
 		cmocka_unit_test(test_carrier_goes_on),
-		cmocka_unit_test(test_conserved_at_every_moment),
+		TEST_IN_DIR(test_conserved_at_every_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

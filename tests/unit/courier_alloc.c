@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../temp_dir.h"
 #include "sink/courier.h"
 
 #define BIT     2u
@@ -89,7 +90,7 @@ static void put(struct courier *c, uint64_t number)
 }
 
 /* Away at first, with more than fits into half of the queue; then back. */
-static void run(const char *dir)
+static void run(void)
 {
 	const struct carrier carrier = {NULL, NULL, carry, close_carrier};
 	struct courier_config config = {.name = "place", .bit = BIT, .queue = 20000, .patience_ms = 1000, .say = say};
@@ -116,28 +117,24 @@ static void run(const char *dir)
 
 static void test_each_once(void **state)
 {
-	char dir[] = "/tmp/perisco-alloc-XXXXXX", command[128];
 	unsigned most;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
 	calls = 0;
-	run(dir);
+	run();
 	most = calls + 20;
 	for (unsigned k = 1; k <= most; k++) {
 		calls = 0;
 		fail_at = k;
-		run(dir);
+		run();
 		fail_at = 0;
 	}
-	snprintf(command, sizeof(command), "rm -r %s", dir);
-	assert_int_equal(system(command), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_each_once),
+		TEST_IN_DIR(test_each_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,26 +20,22 @@ ssize_t pwritev(int fd, const struct iovec *parts, int n, off_t at)
 	return syscall(SYS_pwritev, fd, parts, n, at, 0);
 }
 
-int unlinkat(int dir, const char *name, int flags)
+int unlinkat(int fd, const char *name, int flags)
 {
 	while (removals_hang)
 		usleep(1000);
-	return (int)syscall(SYS_unlinkat, dir, name, flags);
+	return (int)syscall(SYS_unlinkat, fd, name, flags);
 }
 
 /* Away, more than the memory holds, back, away again at the end, and the next run delivers the rest: all in order. */
 static void test_spool_loses_nothing(void **state)
 {
-	char dir[] = "/tmp/perisco-courier-XXXXXX";
 	struct place *p = place_new();
 	struct courier_counts n, later;
-	struct spool *spool;
 	struct courier *c;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	open_spool(&spool, dir, 1 << 30);
-	c = patient_courier_to(p, 1 << 20, spool, 10000); /* the spooler may be late on a loaded host */
+	c = patient_courier_to(p, 1 << 20, open_spool(1 << 30), 10000); /* the spooler may be late on a loaded host */
 	for (unsigned i = 0; i < 1000; i++) {
 		set_away(p, i % 500 >= 200);
 		put(c, 9, i * 50, 50);
@@ -51,29 +47,23 @@ static void test_spool_loses_nothing(void **state)
 
 	set_away(p, false);
 	p->closed = false;
-	open_spool(&spool, dir, 1 << 30);
-	c = courier_to(p, 1 << 20, spool);
+	c = courier_to(p, 1 << 20, open_spool(1 << 30));
 	put(c, 10, 50000, 10);
 	end(c, 10000, p, &later);
 	assert_int_equal(later.recovered, n.spooled);
 	assert_int_equal(later.delivered, n.spooled + 10);
 	assert_seen(p, 0, 50010);
-	remove_dir(dir);
 	free(p);
 }
 
 static void test_full_spool_drops_and_counts(void **state)
 {
-	char dir[] = "/tmp/perisco-courier-XXXXXX";
 	struct place *p = place_new();
 	struct courier_counts n;
-	struct spool *spool;
 	struct courier *c;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	open_spool(&spool, dir, 1 << 20);
-	c = courier_to(p, 1 << 20, spool);
+	c = courier_to(p, 1 << 20, open_spool(1 << 20));
 	set_away(p, true);
 	for (unsigned i = 0; i < 1000; i++) {
 		put(c, 9, i * 50, 50);
@@ -81,24 +71,19 @@ static void test_full_spool_drops_and_counts(void **state)
 	}
 	end(c, 50, p, &n);
 	assert_true(n.dropped_spool > 10000 && n.spooled > 5000);
-	remove_dir(dir);
 	free(p);
 }
 
 /* A spool that is full costs nothing as long as there is room in memory, and all comes in order. */
 static void test_full_spool_leaves_the_queue(void **state)
 {
-	char dir[] = "/tmp/perisco-courier-XXXXXX";
 	struct place *p = place_new();
 	struct courier_counts n;
-	struct spool *spool;
 	struct courier *c;
 	char *told;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	open_spool(&spool, dir, 1 << 20);
-	c = courier_to(p, 10 << 20, spool);
+	c = courier_to(p, 10 << 20, open_spool(1 << 20));
 	set_away(p, true);
 	for (unsigned i = 0; i < 500; i++)
 		put(c, 9, i * 50, 50);
@@ -116,24 +101,19 @@ static void test_full_spool_leaves_the_queue(void **state)
 	told = strstr(said, "the spool takes no more: it is full\n");
 	assert_non_null(told);
 	assert_null(strstr(told + 1, "the spool takes no more"));
-	remove_dir(dir);
 	free(p);
 }
 
 /* A disk that hangs at the end costs some seconds, and what was to be written to it. */
 static void test_disk_hangs(void **state)
 {
-	char dir[] = "/tmp/perisco-courier-XXXXXX";
 	struct place *p = place_new();
 	struct courier_counts n;
-	struct spool *spool;
 	struct courier *c;
 	uint64_t begun;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	open_spool(&spool, dir, 1 << 30);
-	c = courier_to(p, 1 << 20, spool);
+	c = courier_to(p, 1 << 20, open_spool(1 << 30));
 	set_away(p, true);
 	put(c, 9, 0, 50);
 	writes_hang = true;
@@ -144,32 +124,26 @@ static void test_disk_hangs(void **state)
 	assert_int_equal(n.dropped_exit, 50);
 	writes_hang = false;
 	usleep(50000); /* it frees what it has */
-	remove_dir(dir);
 	free(p);
 }
 
 /* The same while the thread notes what came. */
 static void test_disk_hangs_when_all_is_done(void **state)
 {
-	char dir[] = "/tmp/perisco-courier-XXXXXX";
 	struct place *p = place_new();
 	struct courier_counts n;
-	struct spool *spool;
 	struct courier *c;
 	uint64_t begun;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	open_spool(&spool, dir, 1 << 30);
 	set_away(p, true);
-	c = courier_to(p, 1 << 20, spool);
+	c = courier_to(p, 1 << 20, open_spool(1 << 30));
 	put(c, 9, 0, 50);
 	end(c, 50, p, &n);
 	assert_int_equal(n.spooled, 50);
 	set_away(p, false);
 	removals_hang = true;
-	open_spool(&spool, dir, 1 << 30);
-	c = courier_to(p, 1 << 20, spool);
+	c = courier_to(p, 1 << 20, open_spool(1 << 30));
 	do
 		courier_count(c, &n);
 	while (n.delivered < 50);
@@ -185,11 +159,10 @@ static void test_disk_hangs_when_all_is_done(void **state)
 	while (!p->closed)
 		usleep(1000);
 	usleep(50000); /* it frees what it has */
-	remove_dir(dir);
 	free(p);
 }
 
-static void damage_all(const char *dir)
+static void damage_all(void)
 {
 	char command[256];
 
@@ -201,34 +174,29 @@ static void damage_all(const char *dir)
 /* What cannot be read back is counted, and told. */
 static void test_spoilt_spool(void **state)
 {
-	char dir[] = "/tmp/perisco-courier-XXXXXX";
 	struct place *p = place_new();
 	struct courier_counts n;
-	struct spool *spool;
 	struct courier *c;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	open_spool(&spool, dir, 1 << 30);
-	c = courier_to(p, 1 << 20, spool);
+	c = courier_to(p, 1 << 20, open_spool(1 << 30));
 	set_away(p, true);
 	for (unsigned i = 0; i < 200; i++)
 		put(c, 9, i * 50, 50);
 	do
 		courier_count(c, &n);
 	while (n.queue_bytes > 1 << 20 || n.spooled < 1000);
-	damage_all(dir);
+	damage_all();
 	set_away(p, false);
 	end(c, 10000, p, &n);
 	assert_int_equal(n.spooled + n.waiting, 0);
 	assert_true(n.dropped_spool > 0);
 	assert_int_equal(n.delivered + n.dropped_spool + n.dropped_full, n.accepted);
 	assert_non_null(strstr(said, "could not be read: they are left out"));
-	remove_dir(dir);
 	free(p);
 }
 
-static void spoil(const char *how, const char *dir)
+static void spoil(const char *how)
 {
 	char command[256];
 
@@ -239,16 +207,12 @@ static void spoil(const char *how, const char *dir)
 /* One bad parcel of an earlier run costs no other, and its records are counted. */
 static void test_one_bad_parcel(void **state)
 {
-	char dir[] = "/tmp/perisco-courier-XXXXXX";
 	struct place *p = place_new();
 	struct courier_counts n;
-	struct spool *spool;
 	struct courier *c;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	open_spool(&spool, dir, 1 << 30);
-	c = courier_to(p, 1 << 20, spool);
+	c = courier_to(p, 1 << 20, open_spool(1 << 30));
 	set_away(p, true);
 	put(c, 9, 0, 50);
 	usleep(50000); /* that one is a batch */
@@ -256,36 +220,30 @@ static void test_one_bad_parcel(void **state)
 		put(c, 9, i * 50, 50);
 	end(c, 50, p, &n);
 	assert_int_equal(n.spooled, 500);
-	spoil("f=$(ls %s/*.spool | tail -1); printf x | dd of=$f bs=1 seek=$(($(stat -c %%s $f) / 2 - 100)) conv=notrunc 2>&1 | cat", dir);
+	spoil("f=$(ls %s/*.spool | tail -1); printf x | dd of=$f bs=1 seek=$(($(stat -c %%s $f) / 2 - 100)) conv=notrunc 2>&1 | cat");
 	set_away(p, false);
-	open_spool(&spool, dir, 1 << 30);
-	end(courier_to(p, 1 << 20, spool), 5000, p, &n);
+	end(courier_to(p, 1 << 20, open_spool(1 << 30)), 5000, p, &n);
 	assert_int_equal(n.recovered, 500);
 	assert_int_equal(n.delivered, 450);
 	assert_int_equal(n.dropped_spool, 50);
-	remove_dir(dir);
 	free(p);
 }
 
 /* The end of what this run spooled is torn: its records are counted as soon as nothing else is left there. */
 static void test_torn_end(void **state)
 {
-	char dir[] = "/tmp/perisco-courier-XXXXXX";
 	struct place *p = place_new();
 	struct courier_counts n;
-	struct spool *spool;
 	struct courier *c;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	open_spool(&spool, dir, 1 << 30);
-	c = courier_to(p, 200000, spool);
+	c = courier_to(p, 200000, open_spool(1 << 30));
 	set_away(p, true);
 	for (unsigned i = 0; i < 13; i++) {
 		put(c, 9, i * 50, 50);
 		usleep(20000);
 	}
-	spoil("for f in %s/*.spool; do truncate -s -3 $f; done", dir);
+	spoil("for f in %s/*.spool; do truncate -s -3 $f; done");
 	set_away(p, false);
 	do
 		courier_count(c, &n);
@@ -294,21 +252,20 @@ static void test_torn_end(void **state)
 	assert_int_equal(n.dropped_spool, 50);
 	end(c, 5000, p, &n);
 	assert_int_equal(n.delivered, 600);
-	remove_dir(dir);
 	free(p);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_spool_loses_nothing),
-		cmocka_unit_test(test_full_spool_drops_and_counts),
-		cmocka_unit_test(test_full_spool_leaves_the_queue),
-		cmocka_unit_test(test_disk_hangs),
-		cmocka_unit_test(test_disk_hangs_when_all_is_done),
-		cmocka_unit_test(test_spoilt_spool),
-		cmocka_unit_test(test_one_bad_parcel),
-		cmocka_unit_test(test_torn_end),
+		TEST_IN_DIR(test_spool_loses_nothing),
+		TEST_IN_DIR(test_full_spool_drops_and_counts),
+		TEST_IN_DIR(test_full_spool_leaves_the_queue),
+		TEST_IN_DIR(test_disk_hangs),
+		TEST_IN_DIR(test_disk_hangs_when_all_is_done),
+		TEST_IN_DIR(test_spoilt_spool),
+		TEST_IN_DIR(test_one_bad_parcel),
+		TEST_IN_DIR(test_torn_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,47 +9,10 @@
 #include <unistd.h>
 
 #include "../asked.h"
+#include "../pcapwrite_rig.h"
 #include "capture/file.h"
-#include "output/pcapwrite.h"
 #include "output/places.h"
-#include "packet/linktype.h"
 #include "packet/pcapng_blocks.h"
-
-static char directory[] = "/tmp/pcapwrite.XXXXXX";
-static char error[256];
-
-static int enter(void **state)
-{
-	(void)state;
-	return mkdtemp(directory) && chdir(directory) == 0 ? 0 : -1;
-}
-
-static int leave(void **state)
-{
-	(void)state;
-	return chdir("/") == 0 ? rmdir(directory) : -1;
-}
-
-static struct pcapwrite *open_file(const char *path, struct rotation rotation)
-{
-	struct pcapwrite *w = pcapwrite_open(&(struct pcapwrite_config){.path = path, .rotation = rotation}, error, sizeof error);
-
-	assert_non_null(w);
-	return w;
-}
-
-static const struct iface veth = {.index = 7, .link = LINKTYPE_ETHERNET, .name = "veth7"};
-
-/* A packet of `n` bytes in all in a pcap file, whose first four say which it is. */
-static int put(struct pcapwrite *w, uint32_t which, size_t n, uint64_t ts_ns)
-{
-	static uint8_t bytes[4096];
-	const struct packet p = {.ts_ns = ts_ns, .wire_len = 4096, .link = LINKTYPE_ETHERNET, .iface = &veth,
-				 .data = {bytes, n - 16}};
-
-	memcpy(bytes, &which, sizeof which);
-	return pcapwrite_packet(w, &(struct brought){.flow_id = which}, &p);
-}
 
 /* --- blocks --------------------------------------------------------------------------------------------------------- */
 

@@ -17,7 +17,10 @@
 
 #include <cmocka.h>
 
-static char dir[64], path[128], error[256];
+#include "../temp_dir.h"
+
+
+static char path[128], error[256];
 static bool no_cuts;
 
 int ftruncate(int fd, off_t n)
@@ -26,22 +29,6 @@ int ftruncate(int fd, off_t n)
 		return (int)syscall(SYS_ftruncate, fd, n);
 	errno = EIO;
 	return -1;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(dir, "/tmp/perisco-sink-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -r %s", dir);
-	return system(command);
 }
 
 static struct sink *open_sink(const char *name, const struct sink_rotation *rotation)
@@ -412,18 +399,18 @@ static void test_disk_ahead_is_given_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_rotated, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_rotated_and_compressed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_what_was_there_is_the_one_before, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_by_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_line_too_long_is_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_moved_away, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_only_a_file_is_rotated, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_file_that_is_one_no_more, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_fills, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_fills_compressed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_fills_at_the_begin, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_disk_ahead_is_given_back, setup, teardown),
+		TEST_IN_DIR(test_rotated),
+		TEST_IN_DIR(test_rotated_and_compressed),
+		TEST_IN_DIR(test_what_was_there_is_the_one_before),
+		TEST_IN_DIR(test_by_time),
+		TEST_IN_DIR(test_a_line_too_long_is_alone),
+		TEST_IN_DIR(test_moved_away),
+		TEST_IN_DIR(test_only_a_file_is_rotated),
+		TEST_IN_DIR(test_a_file_that_is_one_no_more),
+		TEST_IN_DIR(test_fills),
+		TEST_IN_DIR(test_fills_compressed),
+		TEST_IN_DIR(test_fills_at_the_begin),
+		TEST_IN_DIR(test_disk_ahead_is_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include "../temp_dir.h"
+
 /* A disk that fails: nothing can be read, or no file gets shorter. */
 static bool no_reads, no_cuts;
 
@@ -39,8 +41,6 @@ int ftruncate(int fd, off_t n)
 
 #define BIT 4u
 #define BIG ((uint64_t)1 << 30)
-
-static char dir[64];
 
 /* A parcel of records "NUMBER FILL\n", of which those with an odd number are for another sink. */
 static struct parcel *parcel_of(uint64_t run, unsigned from, unsigned n, size_t fill)
@@ -96,22 +96,6 @@ static void take(struct spool *s, unsigned from, unsigned n)
 		assert_int_equal(p->bytes[p->marks[i].at + p->marks[i].n - 1], '\n');
 	}
 	parcel_drop(p);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(dir, "/tmp/perisco-spool-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -r %s", dir);
-	return system(command);
 }
 
 static void test_first_in_first_out(void **state)
@@ -465,19 +449,19 @@ static void test_one_process_at_a_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_first_in_first_out, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_restart_takes_what_was_not_done, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_put_back_comes_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bounded, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_torn_and_altered, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_each_byte, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_note_altered, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_disk_full, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unreadable_for_now, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_torn_bytes_count, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_untake, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_room_is_made, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_one_process_at_a_time, setup, teardown),
+		TEST_IN_DIR(test_first_in_first_out),
+		TEST_IN_DIR(test_restart_takes_what_was_not_done),
+		TEST_IN_DIR(test_put_back_comes_first),
+		TEST_IN_DIR(test_bounded),
+		TEST_IN_DIR(test_torn_and_altered),
+		TEST_IN_DIR(test_each_byte),
+		TEST_IN_DIR(test_note_altered),
+		TEST_IN_DIR(test_disk_full),
+		TEST_IN_DIR(test_unreadable_for_now),
+		TEST_IN_DIR(test_torn_bytes_count),
+		TEST_IN_DIR(test_untake),
+		TEST_IN_DIR(test_room_is_made),
+		TEST_IN_DIR(test_one_process_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,39 +2,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <time.h>
 #include <cmocka.h>
 
-#include "../sample.h"
 #include "output/escape.h"
-#include "output/format.h"
 #include "output/print.h"
-
-static struct sample s;
-static struct view view;
-static struct buf out;
-static void *columns;
-
-static int set_up(void **state)
-{
-	(void)state;
-	setenv("TZ", "UTC0", 1);
-	tzset();
-	sample_exchange(&s);
-	view = (struct view){0};
-	out = buf_of(1 << 20);
-	columns = calloc(1, format_text.state_size);
-	return columns ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	sample_release(&s);
-	buf_release(&out);
-	free(columns);
-	return 0;
-}
+#include "../text_rig.h"
 
 /* The next line is `want`. */
 static void expect(const char *want)
@@ -428,7 +400,6 @@ static void test_hex_and_padded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 		TEST(exchange), TEST(columns), TEST(no_response),      TEST(no_request), TEST(notes),
 		TEST(host),     TEST(target),  TEST(ipv6_and_backend), TEST(flow_and_loss),
 		TEST(grpc),     TEST(progress), TEST(grpc_columns),    TEST(grpc_outcome), TEST(http2_notes),

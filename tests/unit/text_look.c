@@ -4,41 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <time.h>
 #include <cmocka.h>
 
-#include "../sample.h"
-#include "output/format.h"
 #include "output/names.h"
 #include "output/paint.h"
 #include "output/print.h"
-
-static struct sample s;
-static const struct view view;
-static struct buf out;
-static void *columns;
-static uint32_t random_state;
-
-static int set_up(void **state)
-{
-	(void)state;
-	setenv("TZ", "UTC0", 1);
-	tzset();
-	sample_exchange(&s);
-	random_state = 1;
-	out = buf_of(1 << 20);
-	columns = calloc(1, format_text.state_size);
-	return columns ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	sample_release(&s);
-	buf_release(&out);
-	free(columns);
-	return 0;
-}
+#include "../text_rig.h"
 
 /* The next line, without its line feed, as on a terminal of `width` columns (0: no terminal), and no columns of lines before. */
 static char *line_of(bool color, unsigned width)
@@ -185,6 +156,8 @@ static void test_hostile(void **state)
 
 static uint32_t any(uint32_t below)
 {
+	static uint32_t random_state = 1;
+
 	random_state = random_state * 1664525 + 1013904223;
 	return (random_state >> 8) % below;
 }
@@ -306,7 +279,6 @@ static void test_most_paint(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 		TEST(colors), TEST(grpc_colors), TEST(wide), TEST(narrow), TEST(hostile), TEST(any_width), TEST(most_paint),
 	};
 
