@@ -28,7 +28,7 @@ on host curl -sf -o /dev/null http://127.0.0.1:9090/healthz || fail "it is not h
 on a curl -s -o /dev/null --max-time 1 http://10.77.2.1:9090/metrics && fail "the page is served to others"
 if command -v prometheus >/dev/null; then
 	mkdir "$work/prometheus"
-	echo "{global: {scrape_interval: 1s}, scrape_configs: [{job_name: x, static_configs: [{targets: ['127.0.0.1:9090']}]}]}" \
+	echo "{global: {scrape_interval: 3s}, scrape_configs: [{job_name: x, static_configs: [{targets: ['127.0.0.1:9090']}]}]}" \
 		>"$work/prometheus/config"
 	ip netns exec "$host" prometheus --config.file="$work/prometheus/config" --storage.tsdb.path="$work/prometheus/data" \
 		--web.listen-address=127.0.0.1:9091 >"$work/prometheus/log" 2>&1 &
@@ -59,7 +59,7 @@ expect "interfaces" "$(sample perisco_interfaces "$work/page")" 2
 expect "the ring" "$(awk '/^perisco_capture_ring_(size|peak)/ { print ($2 > 0) }' "$work/page" | sort -u)" 1
 [ -z "$(promtool check metrics <"$work/page" 2>&1)" ] || fail "promtool: $(promtool check metrics <"$work/page" 2>&1 | head -3)"
 if command -v prometheus >/dev/null; then
-	until_ 10 scraped 'sum(perisco_http_requests_total)' "$nginx" || fail "Prometheus has $(query 'sum(perisco_http_requests_total)') of $nginx"
+	until_ 20 scraped 'sum(perisco_http_requests_total)' "$nginx" || fail "Prometheus has $(query 'sum(perisco_http_requests_total)') of $nginx"
 	expect "of class 4xx" "$(query 'sum(perisco_http_requests_total{status_class="4xx"})')" "$(grep -c '" 404 ' "$work/access")"
 	expect "scrapes that failed" "$(query 'count_over_time((up == 0)[1m:1s]) or vector(0)')" 0
 fi

@@ -32,7 +32,7 @@ ended() {
 pipe tshark -l -n -r - -T fields -e frame.interface_name -e http.request.uri -e http.response.code -e frame.comment
 for i in 1 2 3; do # tshark takes its time to begin
 	get "http://10.77.2.2/hello?$i"
-	until_ $((i == 1 ? 10 : 2)) grep -q "/hello?$i" "$work/seen" || fail "request $i is not seen within a second"
+	until_ 10 grep -q "/hello?$i" "$work/seen" || fail "request $i is not seen before the next one"
 	sleep 0.3
 done
 grep -q "^$host-a	/hello?1		flow_id=[0-9a-f]*,exchange=1$" "$work/seen" || fail "no comments: $(cat "$work/seen")"
@@ -42,20 +42,20 @@ ip -n "$host" link set early up
 ip -n "$host" addr add 10.99.0.1/24 dev late
 ip -n "$host" neigh add 10.99.0.2 lladdr 02:00:00:00:00:09 dev late
 on host curl -s --max-time 0.5 http://10.99.0.2/
-until_ 5 grep -q '^late' "$work/seen" || fail "an interface that came later is not seen"
+until_ 10 grep -q '^late' "$work/seen" || fail "an interface that came later is not seen"
 kill -9 "$reader"
 ip -n "$host" link del late
-ended 2
+ended 10
 
 # --- what Wireshark does ---
 
 pipe dumpcap -q -i - -w "$work/dumped.pcapng"
 get "http://10.77.2.2/hello?dumped"
-until_ 2 sh -c 'tshark -n -r "$0" -Y "http.request.uri contains dumped" 2>/dev/null | grep -q .' "$work/dumped.pcapng" ||
+until_ 10 sh -c 'tshark -n -r "$0" -Y "http.request.uri contains dumped" 2>/dev/null | grep -q .' "$work/dumped.pcapng" ||
 	fail "dumpcap has not read it"
 kill -9 "$reader"
 get "http://10.77.2.2/hello?late"
-ended 2
+ended 10
 
 # --- a reader that is too slow ---
 
@@ -72,7 +72,7 @@ for i in 1 2 3 4 5 6; do
 done
 sleep 3
 get "http://10.77.2.2/hello?end" # when nothing is at hand, what was lost is told
-until_ 5 sh -c '"$0" replay -q -o json "$1" 2>/dev/null | grep -q "\"loss\""' "$perisco" "$work/slow.pcapng" || fail "losses are not told in between"
+until_ 10 sh -c '"$0" replay -q -o json "$1" 2>/dev/null | grep -q "\"loss\""' "$perisco" "$work/slow.pcapng" || fail "losses are not told in between"
 ip netns pids "$host" | while read -r pid; do
 	[ "$(cat "/proc/$pid/comm")" != perisco ] || kill -INT "$pid"
 done
@@ -89,18 +89,18 @@ for i in 1 2 3 4 5 6 7 8; do
 	get "http://10.77.2.2/hello?$i"
 	sleep 0.5
 done
-ended 3
+ended 10
 expect "files" "$(find "$work" -name '1*.pcapng' | wc -l)" 3
 "$perisco" replay -q -o json "$work"/1*.pcapng >"$work/again"
 cmp "$work/out" "$work/again" || fail "files give other records"
 
 watch -w "$work/x.pcapng"
 get "http://10.77.2.2/hello?1"
-until_ 2 grep -q 'hello?1' "$work/out"
+until_ 10 grep -q 'hello?1' "$work/out"
 sleep 0.3
 mv "$work/x.pcapng" "$work/before.pcapng"
 kill -HUP "$watcher"
-until_ 2 test -s "$work/x.pcapng" || fail "SIGHUP: no new file"
+until_ 10 test -s "$work/x.pcapng" || fail "SIGHUP: no new file"
 get "http://10.77.2.2/hello?2"
 watched
 "$perisco" replay -q -o json "$work/before.pcapng" "$work/x.pcapng" | cmp "$work/out" - || fail "SIGHUP: files give other records"
