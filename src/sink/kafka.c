@@ -110,7 +110,7 @@ static void on_report(rd_kafka_t *client, const rd_kafka_message_t *message, voi
 
 static int set(struct kafka *k, const char *key, const char *value, char *error, size_t n)
 {
-	char why[256];
+	char why[240];
 
 	if (rd_kafka_conf_set(k->conf, key, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
 		return 0;

@@ -126,7 +126,7 @@ class Client:
 
     def deadline(self):
         for _ in range(5):
-            self.fails("One", self.one, b"wait", timeout=0.05)
+            self.fails("One", self.one, b"wait", timeout=0.5)
 
     def cancel(self):
         for _ in range(5):

@@ -19,7 +19,6 @@
 
 #include "../temp_dir.h"
 
-
 static char path[128], error[256];
 static bool no_cuts;
 
