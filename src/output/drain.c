@@ -383,6 +383,12 @@ void drain_wait(struct drain *d, unsigned ms)
 	courier_wait(d->courier, ms);
 }
 
+/* How many records never arrive. */
+static uint64_t dropped_of(const struct courier_counts *n)
+{
+	return n->refused + n->dropped_full + n->dropped_spool + n->dropped_exit;
+}
+
 static void tell_counts(const struct drain *d, const struct courier_counts *n)
 {
 	const struct {
@@ -397,11 +403,10 @@ static void tell_counts(const struct drain *d, const struct courier_counts *n)
 		{n->dropped_exit, "dropped at the end"},
 		{n->spooled, "left in the spool"},
 	};
-	uint64_t dropped = n->refused + n->dropped_full + n->dropped_spool + n->dropped_exit;
 	char line[COURIER_NAME_MAX + 512];
 	size_t at;
 
-	if (d->quiet && !dropped)
+	if (d->quiet && !dropped_of(n))
 		return;
 	at = (size_t)snprintf(line, sizeof(line), "%.*s: %" PRIu64 " delivered", COURIER_NAME_MAX, d->name, n->delivered);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && at < sizeof(line); i++)
@@ -410,20 +415,31 @@ static void tell_counts(const struct drain *d, const struct courier_counts *n)
 	d->say(line);
 }
 
-int drain_close(struct drain *d)
+/* Returns as drain_close. */
+static int close_courier(struct drain *d)
 {
 	struct courier_counts counts;
-	int r, closed;
+
+	courier_close(d->courier, 0, &counts);
+	tell_counts(d, &counts);
+	return dropped_of(&counts) ? -EREMOTEIO : 0;
+}
+
+static int close_file(struct drain *d)
+{
+	int r = lapse_sum(&d->lapse), closed = sink_close(d->file);
+
+	return r ? r : closed;
+}
+
+int drain_close(struct drain *d)
+{
+	int r;
 
 	if (!d)
 		return 0;
-	if (d->courier) {
-		courier_close(d->courier, 0, &counts);
-		tell_counts(d, &counts);
-	}
-	r = lapse_sum(&d->lapse);
-	closed = sink_close(d->file);
+	r = d->courier ? close_courier(d) : close_file(d);
 	select_free(d->select);
 	free(d);
-	return r ? r : closed;
+	return r;
 }

@@ -75,8 +75,8 @@ void drain_stop(struct drain *d, bool now);
 void drain_wait(struct drain *d, unsigned ms);
 
 /*
- * Closes it. What became of the records for another host is told, and what a file missed, which is a failure. 0 or a
- * negative errno. NULL is allowed.
+ * Closes it. What became of the records for another host is told, and what a file missed; what never arrives is a failure,
+ * -EREMOTEIO of another host. 0 or a negative errno. NULL is allowed.
  */
 int drain_close(struct drain *d);
 

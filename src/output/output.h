@@ -89,7 +89,7 @@ const char *outputs_error(const struct outputs *o);
 
 /*
  * Flushes, and closes what is not shared by others: other hosts get some seconds to take what waits. Returns 0 or the
- * first negative errno, also that of a file that missed something. NULL is allowed.
+ * first negative errno, also that of a file or host that missed something. NULL is allowed.
  */
 int outputs_close(struct outputs *o);
 

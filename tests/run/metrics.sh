@@ -18,9 +18,10 @@ begin() {
 	[[ $url == http://127.0.0.1:* ]] || fail "not the loopback address: $url"
 }
 
-end() {
+end() { # [STATUS]
 	exec 3>&-
-	wait $pid || fail "the replay ends with $?"
+	wait $pid
+	expect "the exit status" $? "${1:-0}"
 }
 
 page() {
@@ -96,7 +97,7 @@ if command -v prometheus >/dev/null; then
 		jq -r '.data[0].type')" histogram
 	kill "$prometheus_pid" && wait "$prometheus_pid" 2>/dev/null
 fi
-end
+end 7 # nobody took the records
 
 # --- what is not selected is not counted
 begin -o "json:$work/out" --status 4xx,grpc:1-16

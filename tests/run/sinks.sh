@@ -27,6 +27,7 @@ stop
 serve "${bulk[@]}"
 control '{"status": 503, "times": 2, "garbage": 1, "each": {"400": 10, "429": 7, "503": 3}}'
 replay all -o "elasticsearch://127.0.0.1:$port/perisco"
+expect "the exit status, some refused" $? 7
 expect "documents, some refused" "$(report .ids)" $((total - total / 10))
 expect "delivered, some refused" "$(said delivered)" $((total - total / 10))
 expect "refused" "$(said refused)" $((total / 10))
@@ -41,10 +42,11 @@ stop
 replay one -o "elasticsearch://127.0.0.1:$port/perisco" --strict
 expect "strict" $? 7
 replay all -o "elasticsearch://127.0.0.1:$port/perisco" -o "json:$work/all.json"
-expect "without a server" $? 0
+expect "without a server" $? 7
 expect "dropped without a server" "$(said 'dropped at the end')" $total
 expect "records in a file beside it" "$(wc -l <"$work/all.json")" $total
 replay all -o "elasticsearch://127.0.0.1:$port/perisco" --spool "$work/spool"
+expect "without a server, but with a spool" $? 0
 expect "spooled" "$(said 'left in the spool')" $total
 serve "${bulk[@]}" "$port"
 replay one -o "elasticsearch://127.0.0.1:$port/perisco" --spool "$work/spool"
