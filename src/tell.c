@@ -91,6 +91,7 @@ struct summary tell_summary(struct source *source, struct workers *workers, stru
 		.live = source->ops->now,
 		.write = outlet->tap ? outlet->config->write : NULL,
 		.tap = outlet_tap_counts(outlet),
+		.write_failed = outlet->tap && *tap_error(outlet->tap),
 	};
 
 	s.ignoreds = workers_ignored(workers, s.ignored);

@@ -13,7 +13,7 @@
 struct tap;
 
 struct tap_counts {
-	uint64_t written, bytes; /* packets in the file, and their captured bytes */
+	uint64_t written, bytes; /* packets in the file, and their captured bytes; the last ones are not when a write failed */
 	uint64_t held;           /* packets waiting for a decision now */
 	uint64_t forgotten;      /* packets of flows that ended without a match */
 	uint64_t let_go;         /* packets dropped undecided because memory was full: a flow that matches later lacks them */
