@@ -87,6 +87,7 @@ static int open_file(struct sink *s, int flags)
 	if (s->fd < 0 || fstat(s->fd, &s->stat) < 0)
 		return -errno;
 	s->size = S_ISREG(s->stat.st_mode) ? (uint64_t)s->stat.st_size : 0;
+	lseek(s->fd, 0, SEEK_END); /* where O_APPEND will be */
 	s->ext4 = is_ext4(s->fd);
 	s->slot = slot_now(s);
 	return 0;
@@ -109,14 +110,29 @@ static bool old_name(const struct sink *s, unsigned age, char *ret, size_t n)
 	return (size_t)snprintf(ret, n, "%.*s.%u%s", stem, s->name, age, s->zst ? ZST : "") < n;
 }
 
-/* Each file becomes one older, the oldest one goes. 0 or a negative errno. */
+/* The youngest age of which there is no file, but no more than are kept. */
+static unsigned gap_age(const struct sink *s)
+{
+	char name[4096];
+	struct stat st;
+	unsigned age = 0;
+
+	while (age < s->rotation.keep && old_name(s, age, name, sizeof(name)) && lstat(name, &st) == 0)
+		age++;
+	return age;
+}
+
+/*
+ * Each file up to the first gap becomes one older, the oldest one goes: what fails halfway leaves a gap, so that to try it again
+ * moves nothing twice. 0 or a negative errno.
+ */
 static int shift(const struct sink *s)
 {
 	char from[4096], to[4096];
 
 	if (check_name(s) < 0)
 		return -EINVAL;
-	for (unsigned age = s->rotation.keep + 1; age-- > 0;) {
+	for (unsigned age = gap_age(s) + 1; age-- > 0;) {
 		if (!old_name(s, age, from, sizeof(from)) || !old_name(s, age + 1, to, sizeof(to)))
 			return -ENAMETOOLONG;
 		if ((age == s->rotation.keep ? unlink(from) : rename(from, to)) < 0 && errno != ENOENT)
@@ -154,7 +170,8 @@ static void reserve(struct sink *s, size_t n)
 	if (!s->ext4 || n < BUSY || s->size + n <= s->reserved || !sink_can_reopen(s))
 		return;
 	s->reserved = s->size + n + AHEAD;
-	(void)fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)s->size, (off_t)(n + AHEAD));
+	if (fstat(s->fd, &s->stat) == 0 && s->stat.st_size == (off_t)s->size) /* else others write to it, or cut it */
+		(void)fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)s->size, (off_t)(n + AHEAD));
 }
 
 /* Gives back the places behind the end. A file that others write to as well is left alone. */

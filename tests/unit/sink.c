@@ -3,6 +3,7 @@
 #include "sink/sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,13 +21,22 @@
 #include "../temp_dir.h"
 
 static char path[128], error[256];
-static bool no_cuts;
+static bool no_cuts, no_rename;
 
 int ftruncate(int fd, off_t n)
 {
 	if (!no_cuts)
 		return (int)syscall(SYS_ftruncate, fd, n);
 	errno = EIO;
+	return -1;
+}
+
+/* The file itself stays, as one does that is mounted there; older ones go. */
+int rename(const char *from, const char *to)
+{
+	if (!no_rename || strcmp(from, path) != 0)
+		return renameat(AT_FDCWD, from, AT_FDCWD, to);
+	errno = EBUSY;
 	return -1;
 }
 
@@ -173,6 +183,41 @@ static void test_a_line_too_long_is_alone(void **state)
 	snprintf(path, sizeof(path), "%s/x.1", dir);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, 301);
+}
+
+/* To try it again and again costs no more files than to try it once. */
+static void test_a_rotation_that_fails(void **state)
+{
+	const struct sink_rotation rotation = {.size = 100, .keep = 3};
+	struct sink *s = open_sink("x", &rotation);
+	char line[101];
+	unsigned first;
+
+	(void)state;
+	memset(line, 'x', sizeof(line));
+	line[99] = '\n';
+	for (unsigned i = 0; i < 4; i++) {
+		line[0] = (char)('0' + i);
+		assert_int_equal(sink_write(s, line, 100), 0);
+	}
+	no_rename = true;
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(sink_write(s, line, 100), -EBUSY);
+		assert_int_equal(sink_retry(s), 0);
+	}
+	no_rename = false;
+	line[0] = '4';
+	assert_int_equal(sink_write(s, line, 100), 0);
+	assert_int_equal(sink_close(s), 0);
+	assert_int_equal(read_lines("x", &first), 1);
+	assert_int_equal(first, 4);
+	for (unsigned age = 1; age <= 3; age++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "x.%u", age);
+		assert_int_equal(read_lines(name, &first), 1);
+		assert_int_equal(first, 4 - age);
+	}
 }
 
 static void test_moved_away(void **state)
@@ -395,6 +440,29 @@ static void test_disk_ahead_is_given_back(void **state)
 	}
 }
 
+/* As logrotate does with copytruncate: the disk has no more of it than its bytes, and some ahead. */
+static void test_cut_by_others(void **state)
+{
+	enum { BLOCK = 256 << 10, BLOCKS = 20, AHEAD = 2 << 20 };
+	static char block[BLOCK];
+	uint64_t disk;
+	struct sink *s;
+
+	(void)state;
+	memset(block, 'x', sizeof(block));
+	block[BLOCK - 1] = '\n';
+	s = open_sink("x", NULL);
+	assert_int_equal(sink_reopen(s), 0);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		assert_int_equal(sink_write(s, block, sizeof(block)), 0);
+	assert_int_equal(truncate(path, 0), 0);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		assert_int_equal(sink_write(s, block, sizeof(block)), 0);
+	assert_int_equal(bytes_of("x", &disk), BLOCKS * BLOCK);
+	assert_true(disk < BLOCKS * BLOCK + AHEAD);
+	assert_int_equal(sink_close(s), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +471,7 @@ int main(void)
 		TEST_IN_DIR(test_what_was_there_is_the_one_before),
 		TEST_IN_DIR(test_by_time),
 		TEST_IN_DIR(test_a_line_too_long_is_alone),
+		TEST_IN_DIR(test_a_rotation_that_fails),
 		TEST_IN_DIR(test_moved_away),
 		TEST_IN_DIR(test_only_a_file_is_rotated),
 		TEST_IN_DIR(test_a_file_that_is_one_no_more),
@@ -410,6 +479,7 @@ int main(void)
 		TEST_IN_DIR(test_fills_compressed),
 		TEST_IN_DIR(test_fills_at_the_begin),
 		TEST_IN_DIR(test_disk_ahead_is_given_back),
+		TEST_IN_DIR(test_cut_by_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
