@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,7 @@ struct drain {
 	struct sink *file;       /* this one, ... */
 	struct courier *courier; /* ... or that one */
 	struct select *select;   /* NULL: all are wanted */
-	atomic_bool failed;      /* the file gets no more, ... */
+	bool failed;             /* the file gets no more, ... */
 	struct lapse lapse;      /* ... or for a while */
 	uint64_t bit;
 	bool quiet;

@@ -61,7 +61,7 @@ static void fail(struct place *p, int r, const char *what)
 {
 	if (p->failed)
 		return;
-	snprintf(p->error, sizeof(p->error), "cannot write to %s: %s", what, strerror(-r));
+	snprintf(p->error, sizeof(p->error), "cannot write to %.*s: %s", COURIER_NAME_MAX, what, strerror(-r));
 	p->failed = r;
 }
 
@@ -86,7 +86,7 @@ static void file_did(struct place *p, struct drain *d, int r)
 {
 	if (r == 0)
 		return;
-	if (r != -EPIPE && !drain_is_terminal(d) && has_use(p, d)) {
+	if (r != -EPIPE && !drain_is_terminal(d) && (p->failed || has_use(p, d))) { /* a run that ends counts, too */
 		drain_suspend(d, r);
 		return;
 	}
