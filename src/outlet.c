@@ -184,7 +184,7 @@ static void closed(struct outlet *o, int err)
 {
 	char error[128];
 
-	snprintf(error, sizeof error, "an output could not be completed: %s", strerror(-err));
+	snprintf(error, sizeof error, "an output is not complete: %s", strerror(-err));
 	wrote(o, err, error);
 }
 

@@ -7,13 +7,13 @@
 /* Who we are there is nobody else's business, and options may hold secrets. Two outputs that are the same without them are told apart by their place. */
 static void name_output(struct told *t, struct told_output *o, const char *name)
 {
-	const char *hosts = strstr(name, "://"), *from = hosts ? hosts + 3 : name;
+	const char *hosts = o->file ? NULL : strstr(name, "://"), *from = hosts ? hosts + 3 : name;
 	size_t scheme = (size_t)(from - name), user = strcspn(from, "@/?"), most = sizeof o->name - 8;
 
-	if (from[user] == '@')
+	if (hosts && from[user] == '@')
 		from += user + 1;
 	memcpy(o->name, name, scheme);
-	for (size_t i = scheme; i < most && *from && *from != '?'; from++)
+	for (size_t i = scheme; i < most && *from && (!hosts || *from != '?'); from++)
 		o->name[i++] = *from > ' ' && *from < 0x7f ? *from : '_';
 	for (const struct told_output *other = t->output; other < o; other++)
 		if (strcmp(other->name, o->name) == 0) {
@@ -34,8 +34,8 @@ static void tell_outputs(struct told *t, const struct outputs *outputs)
 	}
 	for (size_t i = 0; t->outputs < TOLD_OUTPUTS && outputs_missed(outputs, i, &name, &missed); i++) {
 		file = &t->output[t->outputs];
-		name_output(t, file, name);
 		file->file = true;
+		name_output(t, file, name);
 		file->missed = missed;
 		t->outputs++;
 	}
@@ -91,7 +91,6 @@ struct summary tell_summary(struct source *source, struct workers *workers, stru
 		.live = source->ops->now,
 		.write = outlet->tap ? outlet->config->write : NULL,
 		.tap = outlet_tap_counts(outlet),
-		.write_failed = outlet->tap && *tap_error(outlet->tap),
 	};
 
 	s.ignoreds = workers_ignored(workers, s.ignored);

@@ -35,7 +35,7 @@ struct place {
 	_Atomic uint64_t numbers;
 	pthread_mutex_t lock; /* held to write to files */
 	_Atomic int failed;   /* the first failure that ends the run, a negative errno; `error` is set before it */
-	char error[512];
+	char error[COURIER_NAME_MAX + 256];
 };
 
 /* Adds a drain to a stream. 0; -EINVAL when another one writes there, or -ENOMEM, with a line in `error`. */

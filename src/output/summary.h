@@ -40,7 +40,6 @@ struct summary {
 	struct summary_budget budget;
 	const char *write;           /* name of the packet file; NULL: none */
 	struct tap_counts tap;
-	bool write_failed;           /* the file lacks the last ones of them */
 };
 
 /*

@@ -143,8 +143,9 @@ bool tap_can_reopen(const struct tap *t)
 	return pcapwrite_can_reopen(t->file);
 }
 
-const struct tap_counts *tap_counts(const struct tap *t)
+const struct tap_counts *tap_counts(struct tap *t)
 {
+	t->counts.failed = *tap_error(t);
 	return &t->counts;
 }
 

@@ -13,7 +13,8 @@
 struct tap;
 
 struct tap_counts {
-	uint64_t written, bytes; /* packets in the file, and their captured bytes; the last ones are not when a write failed */
+	uint64_t written, bytes; /* packets in the file, and their captured bytes, ... */
+	bool failed;             /* ... but the last ones of them: a write failed */
 	uint64_t held;           /* packets waiting for a decision now */
 	uint64_t forgotten;      /* packets of flows that ended without a match */
 	uint64_t let_go;         /* packets dropped undecided because memory was full: a flow that matches later lacks them */
@@ -57,7 +58,7 @@ void tap_loss(struct tap *t, uint64_t ts_ns, const struct loss_record *loss, uin
 int tap_reopen(struct tap *t);
 bool tap_can_reopen(const struct tap *t);
 
-const struct tap_counts *tap_counts(const struct tap *t);
+const struct tap_counts *tap_counts(struct tap *t);
 const char *tap_error(const struct tap *t);
 int tap_flush(struct tap *t);
 
