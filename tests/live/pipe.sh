@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Packets as they come, into a pipe and into files that take turns: seen within a second, with the interfaces that come later; losses
+# Packets as they come, into a pipe and into files that take turns: seen when they pass, with the interfaces that come later; losses
 # are told in between; a reader that goes ends it, without a packet; records and packets know of each other.
 . tests/live/common perisco-pip
 command -v tshark dumpcap >/dev/null || skip "no tshark"

@@ -41,7 +41,7 @@ for port in 1 $(cat "$work/ports"); do
 	outputs+=(-o "tcp://127.0.0.1:$port?queue=1M" -o "elasticsearch://127.0.0.1:$port/x?queue=1M" -o "kafka://127.0.0.1:$port/x?queue=1M")
 done
 load "${outputs[@]}"
-[ "$took" -lt 15000 ] || fail "the end takes $took ms"
+[ "$took" -lt 10000 ] || fail "the end takes $took ms"
 [ $((served * 10)) -gt $((alone_served * 6)) ] || fail "$served requests were served instead of $alone_served"
 # of each: its queue, as much under way, and what its library takes
 [ $((memory - alone)) -lt $((15 * 4 * 1024)) ] || fail "memory is $memory KB instead of $alone KB"

@@ -230,7 +230,8 @@ static void test_long_name(void **state)
 	set_away(p, true);
 	c = courier_new(&config, &carrier);
 	put(c, 9, 0, 1);
-	usleep(50000);
+	for (unsigned i = 0; i < 500 && !*said; i++)
+		usleep(10000);
 	end(c, 50, p, &n);
 	assert_non_null(strstr(said, "x: nobody is there; trying again\n"));
 	free(p);
