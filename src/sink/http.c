@@ -171,6 +171,8 @@ static int add_secret(struct curl_slist **headers, const char *path, const char 
 	if (strlen(secret) == sizeof(secret) - 1)
 		return -EFBIG;
 	secret[strcspn(secret, "\r\n")] = 0;
+	if (!*secret)
+		return -ENODATA;
 	snprintf(line, sizeof(line), "Authorization: %s %s", scheme, secret);
 	return add_header(headers, line);
 }

@@ -31,7 +31,7 @@ struct courier {
 	struct courier_counts counts; /* queue_bytes counts the queue, and what the spooler and a batch took out of it */
 	uint64_t run;               /* of the parcels that were put */
 	struct timespec moved;      /* when a record last got its fate, or the end began */
-	bool trying;                /* the carrier has it in hand */
+	bool trying;                /* a call of the carrier is under way */
 	unsigned holders;           /* who closes it, and the threads: the last one frees all of this */
 	bool spooling;              /* the spooler has the first of the queue in hand, which stays there meanwhile */
 	int jam;                    /* why the spool took nothing: it is tried again when it has given something, or */

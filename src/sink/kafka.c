@@ -128,9 +128,14 @@ static const char *get(const struct kafka *k, const char *key, char *value, size
 static int check_user(const struct kafka *k, char *error, size_t n)
 {
 	char value[256];
+	bool user = *get(k, "sasl.username", value, sizeof(value));
 
-	if (!*get(k, "sasl.username", value, sizeof(value)))
+	if (!user && !*get(k, "sasl.password", value, sizeof(value)))
 		return 0;
+	if (!user) {
+		snprintf(error, n, "kafka: a password wants a user");
+		return -EINVAL;
+	}
 	if (strncasecmp(get(k, "security.protocol", value, sizeof(value)), "sasl_", 5) != 0) {
 		snprintf(error, n, "kafka: a user wants security.protocol=SASL_SSL (or SASL_PLAINTEXT)");
 		return -EINVAL;

@@ -405,16 +405,13 @@ static void test_what_is_opened(void **state)
 	opens("elasticsearch://h/x?gzip=maybe", -EINVAL, "yes or no");
 }
 
-/* A secret that is cut would be a wrong one. */
-static void test_secret_too_long(void **state)
+static void no_secret(const char *key, const char *wanted)
 {
-	char path[] = "/tmp/perisco-elastic-XXXXXX", options[64], fates[ITEMS + 1], why[256], key[9000];
+	char path[] = "/tmp/perisco-elastic-XXXXXX", options[64], fates[ITEMS + 1], why[256];
 	int fd = mkstemp(path);
 	struct carrier c;
 
-	(void)state;
-	memset(key, 'k', sizeof(key));
-	assert_int_equal(write(fd, key, sizeof(key)), sizeof(key));
+	assert_int_equal(write(fd, key, strlen(key)), strlen(key));
 	close(fd);
 	snprintf(options, sizeof(options), "?template=no&api-key-file=%s", path);
 	c = open_carrier(options);
@@ -423,7 +420,20 @@ static void test_secret_too_long(void **state)
 	c.close(c.self);
 	unlink(path);
 	assert_int_equal(server.requests, 0);
-	assert_non_null(strstr(why, "File too large"));
+	assert_non_null(strstr(why, wanted));
+}
+
+/* A secret that is cut, or nothing at all, would be a wrong one. */
+static void test_secrets(void **state)
+{
+	char key[9000];
+
+	(void)state;
+	memset(key, 'k', sizeof(key));
+	key[sizeof(key) - 1] = 0;
+	no_secret(key, "File too large");
+	no_secret("", "No data available");
+	no_secret("\nkey\n", "No data available");
 }
 
 int main(void)
@@ -437,7 +447,7 @@ int main(void)
 		cmocka_unit_test(test_answers_altered),
 		cmocka_unit_test(test_answer_too_large),
 		cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_secret_too_long),
+		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_what_is_opened),
 	};
 
