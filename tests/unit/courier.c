@@ -179,7 +179,7 @@ static void test_little_of_much(void **state)
 static void test_patience(void **state)
 {
 	struct place *p = place_new();
-	struct courier *c = patient_courier_to(p, 100000, NULL, 300);
+	struct courier *c = patient_courier_to(p, 100000, NULL, 3000);
 	struct courier_counts n;
 	uint64_t begun = clock_ms();
 
@@ -190,9 +190,9 @@ static void test_patience(void **state)
 	set_away(p, true);
 	for (unsigned i = 400; i < 500; i++)
 		put(c, 9, i * 50, 50);
-	assert_true(clock_ms() - begun < 10000);
+	assert_true(clock_ms() - begun < 30000);
 	set_away(p, false);
-	end(c, 300, p, &n);
+	end(c, 3000, p, &n);
 	assert_true(n.delivered >= 20000);
 	assert_true(n.dropped_full > 0);
 	assert_seen(p, 0, n.delivered);
@@ -203,15 +203,15 @@ static void test_patience(void **state)
 static void test_patience_with_one_try(void **state)
 {
 	struct place *p = place_new();
-	struct courier *c = patient_courier_to(p, 100000, NULL, 100);
+	struct courier *c = patient_courier_to(p, 100000, NULL, 500);
 	struct courier_counts n;
 
 	(void)state;
-	p->slow_us = 400000;
-	for (unsigned i = 0; i < 30; i++)
+	p->slow_us = 1000000;
+	for (unsigned i = 0; i < 15; i++)
 		put(c, 9, i * 50, 50);
-	end(c, 100, p, &n);
-	assert_seen(p, 0, 1500);
+	end(c, 500, p, &n);
+	assert_seen(p, 0, 750);
 	free(p);
 }
 
@@ -249,10 +249,10 @@ static void test_patience_ends(void **state)
 	set_away(p, true);
 	for (unsigned i = 0; i < 60; i++)
 		put(c, 9, i * 50, 50);
-	assert_in_range(clock_ms() - begun, 1000, 5000);
+	assert_in_range(clock_ms() - begun, 1000, 10000);
 	begun = clock_ms();
 	end(c, 1000, p, &n);
-	assert_in_range(clock_ms() - begun, 1000, 5000);
+	assert_in_range(clock_ms() - begun, 1000, 10000);
 	assert_int_equal(n.delivered, 0);
 	free(p);
 }
@@ -295,14 +295,14 @@ static void test_carrier_is_at_it(void **state)
 	(void)state;
 	p->at_it = true;
 	put(c, 9, 0, 50);
-	sleep(2);
+	sleep(4); /* another try would be in 1.6 s to 6.4 s */
 	assert_string_equal(said, "there is no answer; trying again\n");
 	p->at_it = false;
 	begun = clock_ms();
 	do
 		courier_count(c, &n);
 	while (n.waiting);
-	assert_true(clock_ms() - begun < 500);
+	assert_true(clock_ms() - begun < 1500);
 	end(c, 1000, p, &n);
 	assert_int_equal(n.retried, 0);
 	assert_seen(p, 0, 50);

@@ -215,7 +215,7 @@ static void test_one_bad_parcel(void **state)
 	c = courier_to(p, 1 << 20, open_spool(1 << 30));
 	set_away(p, true);
 	put(c, 9, 0, 50);
-	usleep(50000); /* that one is a batch */
+	usleep(500000); /* that one is a batch */
 	for (unsigned i = 1; i < 10; i++)
 		put(c, 9, i * 50, 50);
 	end(c, 50, p, &n);
@@ -241,7 +241,7 @@ static void test_torn_end(void **state)
 	set_away(p, true);
 	for (unsigned i = 0; i < 13; i++) {
 		put(c, 9, i * 50, 50);
-		usleep(20000);
+		usleep(50000);
 	}
 	spoil("for f in %s/*.spool; do truncate -s -3 $f; done");
 	set_away(p, false);
