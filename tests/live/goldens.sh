@@ -43,6 +43,7 @@ records() {
 
 for hook in $(hooks) $(xdp) packet; do
 	[ "$hook" = xdp ] && whole_by=auto || whole_by=$hook # an interface has one XDP program: that of two workers
+	tee "$work/err.whole" "$work/err.two" </dev/null # or those of the last round would be read
 	ip netns exec "$host" "$perisco" watch --hook "$whole_by" -w "$work/whole.pcapng" -o null 2>"$work/err.whole" &
 	whole=$!
 	ip netns exec "$host" "$perisco" watch --hook "$hook" --workers 2 -o json >"$work/out.two" 2>"$work/err.two" &

@@ -56,6 +56,7 @@ head -c -10 "$work/two.pcap" >"$work/cut.pcap"
 # on an open pipe records come when they are due, and a signal ends the run as the end of the input would
 mkfifo "$work/pipe"
 for signal in INT TERM; do
+	: >"$work/out" # the records of the one before are none of this one
 	"$perisco" replay -o json - <"$work/pipe" >"$work/out" 2>"$work/err" &
 	pid=$!
 	exec 3>"$work/pipe"
