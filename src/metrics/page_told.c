@@ -80,27 +80,25 @@ static void put_packet_file(struct page *p, const struct tap_counts *c)
 	page_one(p, METRIC_LET_GO, c->let_go);
 }
 
+static void put_fate(struct page *p, const struct told_output *o, const char *cause, uint64_t n)
+{
+	const struct slice values[] = {slice_str(o->name), slice_str(cause)};
+	struct page_labels l;
+
+	page_count(p, METRIC_OUT_DROPPED, "", page_label(&l, METRIC_OUT_DROPPED, values), n);
+}
+
 static void put_output_dropped(struct page *p, const struct told *t)
 {
 	page_family(p, METRIC_OUT_DROPPED);
-	for (unsigned i = 0; i < t->outputs; i++) {
-		const struct told_output *o = &t->output[i];
-		const struct {
-			const char *cause;
-			uint64_t n;
-		} dropped[] = {
-			{"disk", o->missed},
-			{"refused", o->counts.refused},
-			{"queue", o->counts.dropped_full},
-			{"spool", o->counts.dropped_spool},
-		};
-		struct page_labels l;
-
-		for (unsigned k = !o->file, end = o->file ? 1 : sizeof dropped / sizeof *dropped; k < end; k++) {
-			const struct slice values[] = {slice_str(o->name), slice_str(dropped[k].cause)};
-
-			page_count(p, METRIC_OUT_DROPPED, "", page_label(&l, METRIC_OUT_DROPPED, values), dropped[k].n);
+	for (const struct told_output *o = t->output; o < t->output + t->outputs; o++) {
+		if (o->file) {
+			put_fate(p, o, "disk", o->missed);
+			continue;
 		}
+		put_fate(p, o, "refused", o->counts.refused);
+		put_fate(p, o, "queue", o->counts.dropped_full);
+		put_fate(p, o, "spool", o->counts.dropped_spool);
 	}
 }
 
