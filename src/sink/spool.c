@@ -95,8 +95,10 @@ static int survey(struct spool *s, uint64_t *first, uint64_t *last)
 	uint64_t segment;
 	struct stat st;
 
-	if (!dir)
-		return close_fd(&fd), -ENOMEM;
+	if (!dir) {
+		close_fd(&fd);
+		return -ENOMEM;
+	}
 	while ((entry = readdir(dir))) {
 		length = 0;
 		if (sscanf(entry->d_name, "%16" SCNx64 ".spool%n", &segment, &length) != 1 || length != 22 ||
@@ -176,8 +178,10 @@ int spool_open(struct spool **ret, const char *path, uint64_t max, char *error, 
 	int r;
 
 	*ret = NULL;
-	if (!s)
-		return snprintf(error, n, "out of memory"), -ENOMEM;
+	if (!s) {
+		snprintf(error, n, "out of memory");
+		return -ENOMEM;
+	}
 	pthread_mutex_init(&s->lock, NULL);
 	s->dir = s->mark = s->out = s->in = -1;
 	s->max = max;

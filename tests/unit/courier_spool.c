@@ -162,12 +162,11 @@ static void test_disk_hangs_when_all_is_done(void **state)
 	free(p);
 }
 
-static void damage_all(void)
+static void spoil(const char *how)
 {
 	char command[256];
 
-	snprintf(command, sizeof(command), "for f in %s/*.spool; do dd if=/dev/zero of=$f bs=$(stat -c %%s $f) count=1 conv=notrunc; done 2>&1 | cat",
-		 dir);
+	snprintf(command, sizeof(command), how, dir);
 	assert_int_equal(system(command), 0);
 }
 
@@ -186,7 +185,7 @@ static void test_spoilt_spool(void **state)
 	do
 		courier_count(c, &n);
 	while (n.queue_bytes > 1 << 20 || n.spooled < 1000);
-	damage_all();
+	spoil("for f in %s/*.spool; do dd if=/dev/zero of=$f bs=$(stat -c %%s $f) count=1 conv=notrunc; done 2>&1 | cat");
 	set_away(p, false);
 	end(c, 10000, p, &n);
 	assert_int_equal(n.spooled + n.waiting, 0);
@@ -194,14 +193,6 @@ static void test_spoilt_spool(void **state)
 	assert_int_equal(n.delivered + n.dropped_spool + n.dropped_full, n.accepted);
 	assert_non_null(strstr(said, "could not be read: they are left out"));
 	free(p);
-}
-
-static void spoil(const char *how)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command), how, dir);
-	assert_int_equal(system(command), 0);
 }
 
 /* One bad parcel of an earlier run costs no other, and its records are counted. */
