@@ -7,14 +7,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/news.h"
+
 /* All zero at first but for the name. */
 struct lapse {
 	const char *name;              /* of the file, borrowed */
 	void (*say)(const char *line);
 	bool on;                       /* it cannot be written, ... */
-	bool told;                     /* ... which was told */
+	struct news news;              /* ... which is told */
 	int err;                       /* why, the first time */
-	uint64_t retry_ms, tell_ms;    /* not before that; CLOCK_MONOTONIC */
+	uint64_t retry_ms;             /* not before that; CLOCK_MONOTONIC */
 	_Atomic uint64_t missed;       /* records */
 };
 

@@ -64,16 +64,6 @@ bool is_past(const struct timespec *t)
 	return !is_before(&now, t);
 }
 
-bool news_turn(struct news *n, bool on)
-{
-	time_t now = after_ms(0).tv_sec;
-
-	if (on == n->on || (n->told && now < n->told + TELL_EVERY))
-		return false;
-	*n = (struct news){on, now};
-	return true;
-}
-
 void courier_lock(struct courier *c)
 {
 	pthread_mutex_lock(&c->lock);

@@ -191,9 +191,8 @@ static void tell_state(struct courier *c, bool down, const char *why)
 {
 	if (down && news_turn(&c->outage, true))
 		courier_tell(c, "%s; trying again", why);
-	if (!down && c->outage.on)
+	if (!down && news_end(&c->outage))
 		courier_tell(c, "delivers again");
-	c->outage.on &= down;
 }
 
 static void tell_once(struct courier *c, int r, bool refused, const char *why)

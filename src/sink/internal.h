@@ -9,16 +9,10 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "base/news.h"
 #include "sink/courier.h"
 
-#define DISK_MS    5000u /* for a disk to take one more parcel, at the end */
-#define TELL_EVERY 10    /* seconds between words about the same */
-
-/* What comes and goes, and is told of, but not each time. All zero at first. */
-struct news {
-	bool on;     /* as it was told last, ... */
-	time_t told; /* ... when that was */
-};
+#define DISK_MS 5000u /* for a disk to take one more parcel, at the end */
 
 struct courier {
 	struct courier_config config;
@@ -61,9 +55,6 @@ struct courier {
 
 /* A line for people. Without the lock: it may be waited for. */
 __attribute__((format(printf, 2, 3))) void courier_tell(const struct courier *c, const char *format, ...);
-
-/* Is it to be told that it is so now? Not when that was told last, or anything of it just now. Counts as told from then on. */
-bool news_turn(struct news *n, bool on);
 
 void courier_lock(struct courier *c);
 /* Whoever waits looks again. */
