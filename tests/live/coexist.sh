@@ -83,6 +83,7 @@ on host tc qdisc del dev "$host-a" clsact
 # TCX programs in front of ours and behind: what they drop is dropped, what they let pass passes. Only what one in front keeps to
 # itself is not seen.
 tcx() { # OBJECT WAY PLACE
+	: >"$work/tcx.$2"
 	ip netns exec "$host" "$work/tcx" "$work/$1.o" "$host-a" "$2" "$3" >"$work/tcx.$2" 2>/dev/null &
 	others+=($!)
 	until_ 5 grep -q there "$work/tcx.$2" || fail "no TCX program"

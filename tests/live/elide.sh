@@ -56,6 +56,7 @@ records() {
 }
 
 for hook in $(hooks); do
+	: >"$work/err.whole"
 	ip netns exec "$host" "$perisco" watch --hook "$hook" --ring 512M -w "$work/whole.pcapng" -o null 2>"$work/err.whole" &
 	whole=$!
 	until_ 10 grep -q watching "$work/err.whole" || fail "$hook: watch -w does not begin"

@@ -26,6 +26,7 @@ for hook in $(hooks) $(xdp); do
 	load=$!
 	kills=0
 	while kill -0 $load 2>/dev/null; do
+		: >"$work/err"
 		ip netns exec "$host" "$perisco" watch --hook "$hook" -f 'tcp port 80' -o null 2>"$work/err" &
 		victim=$!
 		until_ 10 grep -q watching "$work/err" || fail "$hook: watch does not begin"

@@ -11,6 +11,7 @@ payload() {
 }
 
 for hook in $(hooks); do
+	: >"$work/tcpdump"
 	ip netns exec "$host" tcpdump -q -B 65536 -s 128 -i "$host-a" -w "$work/all.pcap" 2>"$work/tcpdump" &
 	tcpdump=$!
 	until_ 5 grep -q listening "$work/tcpdump" || fail "tcpdump does not begin"

@@ -100,6 +100,7 @@ passed() {
 }
 
 send() { # NAME: what arrived is $work/NAME, the way it took $work/NAME.way
+	: >"$work/$1" # or that of the last round would be read
 	on b python3 "$work/receive.py" >"$work/$1" 2>"$work/err.receive" &
 	local receiver=$!
 	until_ 10 grep -q ready "$work/$1" || fail "$1: the receiver does not begin"

@@ -33,6 +33,7 @@ room() {
 # begin ROOM SPEC OPTION...: half of it comes, the disk is full. Descriptor 3 is the pipe.
 begin() {
 	room "$1"
+	tee "$work/others" "$work/err" </dev/null # what is read is of this run
 	"$B/perisco" replay -q -o "$2" -o "json:$work/others" "${@:3}" - <"$work/pipe" 2>"$work/err" &
 	pid=$!
 	exec 3>"$work/pipe"

@@ -123,7 +123,7 @@ kafka() {
 	fi
 	for how in "" ", down"; do
 		place=kafka$how
-		rm -f "$work/orders" "$work/brokers"
+		rm -f "$work/orders" "$work/brokers" "$work/messages"
 		mkfifo "$work/orders"
 		"$work/kafka_mock" <"$work/orders" >"$work/brokers" 2>/dev/null &
 		server=$!
