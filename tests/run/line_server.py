@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Takes lines on a TCP port of 127.0.0.1 or a Unix socket, and appends whole ones to a file.
 
-line_server.py PORT|PATH FILE [LINES [politely]]    prints the port; ends by itself after so many lines, in the middle of one,
-                                                    and politely only when it has read all that the other side sends
+line_server.py PORT|PATH FILE [LINES [politely]]    prints the port; ends by itself after so many lines or some more, in the middle of
+                                                    one, and politely only when it has read all that the other side sends
 """
 import os
 import socket
@@ -25,8 +25,7 @@ while True:
     rest = b""
     while got := connection.recv(65536):
         *lines, rest = (rest + got).split(b"\n")
-        taken = lines if left > 0 and politely else lines[: max(left, 0)]
-        out.write(b"".join(line + b"\n" for line in taken))
+        out.write(b"".join(line + b"\n" for line in lines))  # what was read counts as delivered
         out.flush()
         if 0 < left <= len(lines):
             server.close()

@@ -160,8 +160,8 @@ kafka() {
 	done
 }
 
-lines_came() {
-	[ "$(wc -l <"$work/lines")" -ge "$total" ]
+lines_came() { # those that came twice are no others
+	[ "$(sort -u "$work/lines" | wc -l)" -ge "$total" ]
 }
 # lines PLACE-FORMAT ADDRESS HOW...: to a server that ends after a third of the lines, and comes again
 lines() {
