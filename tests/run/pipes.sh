@@ -55,16 +55,16 @@ head -c -10 "$work/two.pcap" >"$work/cut.pcap"
 
 # on an open pipe records come when they are due, and a signal ends the run as the end of the input would
 mkfifo "$work/pipe"
+has_two() {
+	[ "$(wc -l <"$work/out")" = 2 ]
+}
 for signal in INT TERM; do
 	: >"$work/out" # the records of the one before are none of this one
 	"$perisco" replay -o json - <"$work/pipe" >"$work/out" 2>"$work/err" &
 	pid=$!
 	exec 3>"$work/pipe"
 	cat "$work/two.pcap" >&3
-	for _ in {1..200}; do
-		[ "$(wc -l <"$work/out")" = 2 ] && break
-		sleep 0.05
-	done
+	until_ 10 has_two
 	cmp "$work/two.json" "$work/out" || fail "records of an open pipe"
 	kill -$signal $pid
 	wait $pid
