@@ -11,13 +11,12 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/slice.h"
+#include "sink/ages.h"
 #include "sink/zst.h"
 
-#define ZST   ".zst"
 #define BUSY  ((size_t)64 << 10) /* who writes as much at once will soon write more */
 #define AHEAD ((size_t)1 << 20)  /* of it, in bytes */
 
@@ -50,29 +49,6 @@ static struct sink *sink_new(const char *name, const struct sink_rotation *rotat
 	return s;
 }
 
-static bool is_rotated(const struct sink *s)
-{
-	return s->rotation.size || s->rotation.every;
-}
-
-static uint64_t slot_now(const struct sink *s)
-{
-	return s->rotation.every ? (uint64_t)time(NULL) / s->rotation.every : 0;
-}
-
-/*
- * May the name be renamed, or opened again? So it is if it is a regular file's, or nobody's; not even a link to one is renamed: it
- * may be /dev/stdout. 0 or -EINVAL.
- */
-static int check_name(const struct sink *s)
-{
-	struct stat found;
-
-	if ((is_rotated(s) ? lstat : stat)(s->name, &found) < 0)
-		return 0;
-	return S_ISREG(found.st_mode) ? 0 : -EINVAL;
-}
-
 static bool is_ext4(int fd)
 {
 	struct statfs fs;
@@ -89,56 +65,13 @@ static int open_file(struct sink *s, int flags)
 	s->size = S_ISREG(s->stat.st_mode) ? (uint64_t)s->stat.st_size : 0;
 	lseek(s->fd, 0, SEEK_END); /* where O_APPEND will be */
 	s->ext4 = is_ext4(s->fd);
-	s->slot = slot_now(s);
+	s->slot = ages_slot(&s->rotation);
 	return 0;
 }
 
 static bool same_inode(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/* --- rotation --- */
-
-/* The name of the file that is `age` rotations old. False when it is too long. */
-static bool old_name(const struct sink *s, unsigned age, char *ret, size_t n)
-{
-	int stem = (int)(strlen(s->name) - (s->zst ? strlen(ZST) : 0));
-
-	if (age == 0)
-		return (size_t)snprintf(ret, n, "%s", s->name) < n;
-	return (size_t)snprintf(ret, n, "%.*s.%u%s", stem, s->name, age, s->zst ? ZST : "") < n;
-}
-
-/* The youngest age of which there is no file, but no more than are kept. */
-static unsigned gap_age(const struct sink *s)
-{
-	char name[4096];
-	struct stat st;
-	unsigned age = 0;
-
-	while (age < s->rotation.keep && old_name(s, age, name, sizeof(name)) && lstat(name, &st) == 0)
-		age++;
-	return age;
-}
-
-/*
- * Each file up to the first gap becomes one older, the oldest one goes: what fails halfway leaves a gap, so that to try it again
- * moves nothing twice. 0 or a negative errno.
- */
-static int shift(const struct sink *s)
-{
-	char from[4096], to[4096];
-
-	if (check_name(s) < 0)
-		return -EINVAL;
-	for (unsigned age = gap_age(s) + 1; age-- > 0;) {
-		if (!old_name(s, age, from, sizeof(from)) || !old_name(s, age + 1, to, sizeof(to)))
-			return -ENAMETOOLONG;
-		if ((age == s->rotation.keep ? unlink(from) : rename(from, to)) < 0 && errno != ENOENT)
-			return -errno;
-	}
-	return 0;
 }
 
 /* --- writing --- */
@@ -261,27 +194,8 @@ static int rotate(struct sink *s)
 {
 	int r = complete(s);
 
-	r = r ? r : shift(s);
+	r = r ? r : ages_shift(s->name, &s->rotation);
 	return r ? r : open_file(s, O_TRUNC);
-}
-
-/* So many of the bytes go into the file that is open: whole lines; 0 when another one is to be begun. */
-static size_t fitting(const struct sink *s, const char *p, size_t n)
-{
-	uint64_t room = s->size < s->rotation.size ? s->rotation.size - s->size : 0;
-	const char *last;
-
-	if (s->rotation.every && slot_now(s) != s->slot && s->size)
-		return 0;
-	if (!s->rotation.size || n <= room)
-		return n;
-	last = room ? memrchr(p, '\n', room) : NULL;
-	if (last)
-		return (size_t)(last + 1 - p);
-	if (s->size)
-		return 0;
-	last = memchr(p, '\n', n); /* a line that fits into no file gets one of its own */
-	return last ? (size_t)(last + 1 - p) : n;
 }
 
 int sink_write(struct sink *s, const void *p, size_t n)
@@ -291,7 +205,7 @@ int sink_write(struct sink *s, const void *p, size_t n)
 
 	s->kept = 0;
 	while (n && r == 0) {
-		size_t now = fitting(s, at, n);
+		size_t now = ages_fitting(&s->rotation, s->size, s->slot, at, n);
 
 		if (!now)
 			r = rotate(s);
@@ -335,7 +249,7 @@ int sink_reopen(struct sink *s)
 	int r = complete(s);
 	const struct sink left = *s;
 
-	r = r ? r : check_name(s);
+	r = r ? r : ages_check(s->name, &s->rotation);
 	r = r ? r : open_file(s, O_APPEND);
 	return r ? r : resume(s, &left);
 }
@@ -357,12 +271,12 @@ static int begin(struct sink *s, bool standard)
 		s->fd = STDOUT_FILENO;
 		return fstat(s->fd, &s->stat) < 0 ? -errno : 0;
 	}
-	if (slice_ends(slice_str(s->name), SLICE(ZST))) {
+	if (slice_ends(slice_str(s->name), SLICE(SINK_ZST))) {
 		s->zst = zst_new();
 		if (!s->zst)
 			return -ENOMEM;
 	}
-	r = is_rotated(s) && stat(s->name, &s->stat) == 0 && s->stat.st_size ? shift(s) : 0;
+	r = ages_turn(&s->rotation) && stat(s->name, &s->stat) == 0 && s->stat.st_size ? ages_shift(s->name, &s->rotation) : 0;
 	return r ? r : open_file(s, O_TRUNC);
 }
 
@@ -377,7 +291,7 @@ int sink_open(struct sink **ret, const char *path, const struct sink_rotation *r
 		snprintf(error, n, "out of memory");
 		return -ENOMEM;
 	}
-	if (is_rotated(s) && (standard || check_name(s) < 0)) {
+	if (ages_turn(&s->rotation) && (standard || ages_check(s->name, &s->rotation) < 0)) {
 		snprintf(error, n, "cannot rotate %s: it is not a regular file", s->name);
 		sink_close(s);
 		return -EINVAL;
@@ -404,33 +318,13 @@ bool sink_same(const struct sink *a, const struct sink *b)
 	return a->fd == b->fd || owns(a, &b->stat);
 }
 
-/* Are both the same name in the same directory? The file need not be there. */
-static bool same_name(const char *a, const char *b)
-{
-	const char *slash_a = strrchr(a, '/'), *slash_b = strrchr(b, '/');
-	const char *base_a = slash_a ? slash_a + 1 : a, *base_b = slash_b ? slash_b + 1 : b;
-	char dir_a[4096], dir_b[4096];
-	struct stat x, y;
-
-	if (strcmp(base_a, base_b) != 0)
-		return false;
-	snprintf(dir_a, sizeof(dir_a), "%.*s.", (int)(base_a - a), a);
-	snprintf(dir_b, sizeof(dir_b), "%.*s.", (int)(base_b - b), b);
-	return stat(dir_a, &x) == 0 && stat(dir_b, &y) == 0 && same_inode(&x, &y);
-}
-
 bool sink_takes(const struct sink *s, const char *path)
 {
-	unsigned oldest = is_rotated(s) ? s->rotation.keep : 0;
-	char name[4096];
 	struct stat st;
 
 	if (stat(path, &st) == 0 && owns(s, &st))
 		return true;
-	for (unsigned age = 0; sink_can_reopen(s) && age <= oldest; age++)
-		if (old_name(s, age, name, sizeof(name)) && same_name(name, path))
-			return true;
-	return false;
+	return sink_can_reopen(s) && ages_have(s->name, &s->rotation, path);
 }
 
 bool sink_is_terminal(const struct sink *s)
