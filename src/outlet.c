@@ -13,7 +13,8 @@
 #include "run.h"
 #include "sink/spec.h"
 
-#define PATIENCE_MS 10000 /* a file can wait for a host that is slow */
+#define PATIENCE_MS   10000 /* a file can wait for a host that is slow */
+#define NUMBERS_KNOWN 1000  /* so many packet files are looked for at the start, if there is no end of them */
 
 /* --- what goes wrong ------------------------------------------------------------------------------------------------ */
 
@@ -135,6 +136,7 @@ static bool packets_may(const void *ctx, const char *path, char *error, size_t n
 /* The same for all names that are known before there are packets. */
 static bool packets_may_begin(const struct outlet *o, struct rotation rotation, char *error, size_t n)
 {
+	uint64_t known = rotation.files ? rotation.files : NUMBERS_KNOWN;
 	char path[PATH_MAX];
 
 	if (rotation.seconds && !rotation.begun)
@@ -142,7 +144,7 @@ static bool packets_may_begin(const struct outlet *o, struct rotation rotation, 
 	do {
 		if (rotation_name(&rotation, o->config->write, path, sizeof path) && !packets_may(o, path, error, n))
 			return false;
-	} while (rotation.size && ++rotation.number < rotation.files);
+	} while (rotation.size && ++rotation.number < known);
 	return true;
 }
 

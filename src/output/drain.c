@@ -11,6 +11,7 @@
 #include "base/value.h"
 #include "output/lapse.h"
 #include "output/select.h"
+#include "sink/ages.h"
 #include "sink/elastic.h"
 #include "sink/kafka.h"
 #include "sink/sink.h"
@@ -18,8 +19,6 @@
 
 #define QUEUE_BYTES ((uint64_t)32 << 20)
 #define QUEUE_LEAST ((uint64_t)1 << 20) /* some blocks of records */
-#define KEEP        5u
-#define KEEP_MOST   9999u
 
 struct drain {
 	struct sink *file;       /* this one, ... */
@@ -171,25 +170,10 @@ static int open_courier(struct drain *d, struct spec *spec, const struct outputs
 	return d->courier ? 0 : -ENOMEM;
 }
 
-static int take_rotation(struct sink_rotation *ret, struct spec *spec, char *error, size_t n)
-{
-	const char *size = spec_get(spec, "size", NULL), *every = spec_get(spec, "every", NULL), *keep = spec_get(spec, "keep", NULL);
-	uint64_t files = KEEP;
-
-	*ret = (struct sink_rotation){0};
-	if ((size && !value_size(size, &ret->size)) || (every && !value_seconds(every, &ret->every)) ||
-	    (keep && (!value_number(keep, &files) || files > KEEP_MOST)) || (keep && !size && !every)) {
-		snprintf(error, n, "'%s': rotation is size=100M or every=1h or both, and keep=FILES up to %u", spec->text, KEEP_MOST);
-		return -EINVAL;
-	}
-	ret->keep = (unsigned)files;
-	return 0;
-}
-
 static int open_file(struct drain *d, struct spec *spec, char *error, size_t n)
 {
 	struct sink_rotation rotation;
-	int r = take_rotation(&rotation, spec, error, n);
+	int r = ages_take(&rotation, spec, error, n);
 
 	r = r ? r : refuse_unknown(spec, error, n);
 	r = r ? r : sink_open(&d->file, spec->path, &rotation, error, n);
@@ -225,6 +209,16 @@ int drain_open(struct drain **ret, struct spec *spec, uint64_t bit, const struct
 bool drain_same(const struct drain *a, const struct drain *b)
 {
 	return a->file && b->file ? sink_same(a->file, b->file) : !a->file && !b->file && strcmp(a->name, b->name) == 0;
+}
+
+const char *drain_clash(const struct drain *d, struct spec *spec)
+{
+	struct sink_rotation rotation;
+	char error[256];
+
+	if (!d->file || spec->scheme || ages_take(&rotation, spec, error, sizeof(error)) < 0)
+		return NULL;
+	return sink_clash(d->file, spec->path, &rotation);
 }
 
 bool drain_takes(const struct drain *d, const char *path)

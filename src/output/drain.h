@@ -27,7 +27,8 @@ int drain_open(struct drain **ret, struct spec *spec, uint64_t bit, const struct
 /* Do both write to the same file or stream? */
 bool drain_same(const struct drain *a, const struct drain *b);
 
-/* As sink_takes. */
+/* As sink_clash, with what the spec names; NULL also of what drain_open is going to refuse. And as sink_takes. */
+const char *drain_clash(const struct drain *d, struct spec *spec);
 bool drain_takes(const struct drain *d, const char *path);
 
 /* Is somebody watching, line by line? How wide is the terminal (see sink_columns)? Is another host behind it? Are marks needed? */

@@ -143,7 +143,8 @@ static int outputs_attach(struct outputs *o, const struct format *f, struct spec
 		snprintf(error, n, "more than %d outputs", DRAINS_MAX);
 		return -EINVAL;
 	}
-	r = drain_open(&drain, spec, (uint64_t)1 << p->n_drains, p->config, error, n);
+	r = place_admit(p, spec, error, n);
+	r = r ? r : drain_open(&drain, spec, (uint64_t)1 << p->n_drains, p->config, error, n);
 	if (r < 0)
 		return r;
 	s = stream_of(o, f, f->look && drain_is_terminal(drain));

@@ -10,6 +10,21 @@
 
 #define END_MS 5000 /* for what waits, at the end */
 
+static int refuse(const char *name, char *error, size_t n)
+{
+	snprintf(error, n, "two outputs cannot both write to %s: name another one", name);
+	return -EINVAL;
+}
+
+int place_admit(const struct place *p, struct spec *spec, char *error, size_t n)
+{
+	const char *clash = NULL;
+
+	for (size_t i = 0; i < p->n_file && !clash; i++)
+		clash = drain_clash(p->file[i], spec);
+	return clash ? refuse(clash, error, n) : 0;
+}
+
 static bool is_taken(const struct place *p, const struct drain *drain)
 {
 	for (size_t i = 0; i < p->n_streams; i++)
@@ -23,10 +38,8 @@ int place_add(struct place *p, struct stream *s, struct drain *drain, char *erro
 {
 	struct drain **more;
 
-	if (is_taken(p, drain)) {
-		snprintf(error, n, "two outputs cannot both write to %s: name another one", drain_name(drain));
-		return -EINVAL;
-	}
+	if (is_taken(p, drain))
+		return refuse(drain_name(drain), error, n);
 	more = reallocarray(s->drains, s->n_drains + 1, sizeof(*more));
 	if (!more) {
 		snprintf(error, n, "out of memory");

@@ -38,6 +38,12 @@ struct place {
 	char error[COURIER_NAME_MAX + 256];
 };
 
+/*
+ * May what the spec names be opened? Not when a file of another drain would be emptied or moved by that, or by a rotation. 0, or
+ * -EINVAL with a line in `error`.
+ */
+int place_admit(const struct place *p, struct spec *spec, char *error, size_t n);
+
 /* Adds a drain to a stream. 0; -EINVAL when another one writes there, or -ENOMEM, with a line in `error`. */
 int place_add(struct place *p, struct stream *s, struct drain *drain, char *error, size_t n);
 

@@ -9,6 +9,25 @@
 #include <unistd.h>
 
 #include "base/slice.h"
+#include "base/value.h"
+
+#define KEEP      5u
+#define KEEP_MOST 9999u
+
+int ages_take(struct sink_rotation *ret, struct spec *spec, char *error, size_t n)
+{
+	const char *size = spec_get(spec, "size", NULL), *every = spec_get(spec, "every", NULL), *keep = spec_get(spec, "keep", NULL);
+	uint64_t files = KEEP;
+
+	*ret = (struct sink_rotation){0};
+	if ((size && !value_size(size, &ret->size)) || (every && !value_seconds(every, &ret->every)) ||
+	    (keep && (!value_number(keep, &files) || files > KEEP_MOST)) || (keep && !size && !every)) {
+		snprintf(error, n, "'%s': rotation is size=100M or every=1h or both, and keep=FILES up to %u", spec->text, KEEP_MOST);
+		return -EINVAL;
+	}
+	ret->keep = (unsigned)files;
+	return 0;
+}
 
 bool ages_turn(const struct sink_rotation *r)
 {

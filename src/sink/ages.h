@@ -4,8 +4,12 @@
 #define PERISCO_SINK_AGES_H
 
 #include "sink/sink.h"
+#include "sink/spec.h"
 
 #define SINK_ZST ".zst" /* at the end of a name: the file is compressed, and a number comes before it */
+
+/* What the options of a spec say of rotation. 0, or -EINVAL with a line in `error`. */
+int ages_take(struct sink_rotation *ret, struct spec *spec, char *error, size_t n);
 
 /* Does it ever become several? */
 bool ages_turn(const struct sink_rotation *r);

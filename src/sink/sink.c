@@ -263,6 +263,11 @@ int sink_retry(struct sink *s)
 
 /* --- begin and end --- */
 
+static bool is_standard(const char *path)
+{
+	return !path || !*path || strcmp(path, "-") == 0;
+}
+
 static int begin(struct sink *s, bool standard)
 {
 	int r;
@@ -282,7 +287,7 @@ static int begin(struct sink *s, bool standard)
 
 int sink_open(struct sink **ret, const char *path, const struct sink_rotation *rotation, char *error, size_t n)
 {
-	bool standard = !path || !*path || strcmp(path, "-") == 0;
+	bool standard = is_standard(path);
 	struct sink *s = sink_new(standard ? "standard output" : path, rotation);
 	int r;
 
@@ -325,6 +330,15 @@ bool sink_takes(const struct sink *s, const char *path)
 	if (stat(path, &st) == 0 && owns(s, &st))
 		return true;
 	return sink_can_reopen(s) && ages_have(s->name, &s->rotation, path);
+}
+
+const char *sink_clash(const struct sink *s, const char *path, const struct sink_rotation *rotation)
+{
+	if (is_standard(path))
+		return NULL;
+	if (sink_takes(s, path))
+		return path;
+	return sink_can_reopen(s) && ages_have(path, rotation, s->name) ? s->name : NULL;
 }
 
 bool sink_is_terminal(const struct sink *s)

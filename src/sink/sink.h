@@ -30,6 +30,12 @@ bool sink_same(const struct sink *a, const struct sink *b);
 /* Is that its file, or would one that is made there be taken for it, or moved or removed by its rotation? */
 bool sink_takes(const struct sink *s, const char *path);
 
+/*
+ * If one of that path and rotation were opened, would the two of them write to, move or remove the same file? Which: `path` or the
+ * name of this one; NULL: none.
+ */
+const char *sink_clash(const struct sink *s, const char *path, const struct sink_rotation *rotation);
+
 /* Is somebody watching, line by line? And how wide is the terminal just now, in columns; 0: who knows. */
 bool sink_is_terminal(const struct sink *s);
 unsigned sink_columns(const struct sink *s);

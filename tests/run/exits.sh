@@ -58,9 +58,17 @@ ends 2 "$both 'x.1.zst'" "$perisco" replay -o json:x.zst?every=1h -w x.1.zst one
 ln -sf x y
 ends 2 "$both 'y'" "$perisco" replay -o json:x -w y one.pcap
 ends 2 "$both '/dev/stdout'" sh -c '"$0" replay -w /dev/stdout one.pcap >x' "$perisco"
-ends 7 "$both 'x1'" "$perisco" replay -o json:x1 -w x -C 1k many.pcap
+ends 2 "$both 'x1'" "$perisco" replay -o json:x1 -w x -C 1k many.pcap
 ends 7 "$both 'x00'" "$perisco" replay -o json:x00 -w x%S -G 1 one.pcap
 ends 0 '' "$perisco" replay -o json:x?size=1M -w x.6 one.pcap
+
+# nor do records, and what is there is as it was
+echo old | tee a a.1 >a.2
+ends 2 "$both ./a.2:" "$perisco" replay -o text:a?every=1h -o json:./a.2 one.pcap
+expect "a file that two wanted" "$(cat a.2)" old
+ends 2 "$both a.2:" "$perisco" replay -o json:a.2 -o json:a?size=1M one.pcap
+ends 2 "$both a.1.zst:" "$perisco" replay -o json:a.1.zst -o 'json:a.zst?size=1M&keep=1' one.pcap
+ends 0 '' "$perisco" replay -o 'json:a?size=1M&keep=1' -o json:a.2 one.pcap
 cd - >/dev/null || exit 1
 
 ends 3 "$work/none" "$perisco" replay "$work/none"
