@@ -11,7 +11,6 @@
 #include "sink/bytes.h"
 #include "sink/http.h"
 #include "sink/try.h"
-#include "sink/tree.h"
 
 #define PORT      9200
 #define INDEX_MAX 256
@@ -19,7 +18,6 @@
 
 #define ANSWER_MOST ((size_t)64 << 10) /* bytes of an answer, ... */
 #define RESULT_MOST ((size_t)1 << 10)  /* ... and for each record that was sent */
-#define SERVER_TREE ((size_t)1 << 20)  /* of what it says of itself */
 
 struct elastic {
 	struct http *http;
@@ -32,29 +30,24 @@ struct elastic {
 /* --- the index template --- */
 
 /*
- * Mappings of what perisco writes: dates, addresses, keywords; fields of messages are flattened, or any name that a stranger
- * sends would become a field of the index. No text is guessed to be a date, or the next one that is none would be refused. A
- * number that is too large for its type is left out, not the document.
+ * Mappings of what perisco writes: dates, addresses, numbers, keywords; a field of a message is a key and a value, whoever chose
+ * its name. No text is guessed to be a date, or the next one that is none would be refused. A number that is too large for its type
+ * is left out, not the document: each field says so for itself, since a data stream whose index says so for all is refused for its
+ * @timestamp. Only what each version of both products knows, and so neither flattened nor flat_object.
  */
+#define LENIENT(type) "{\"type\":\"" type "\",\"ignore_malformed\":true}"
+
 static const char mappings[] =
-	"\"settings\":{\"index\":{\"mapping\":{\"ignore_malformed\":true}}},"
-	"\"mappings\":{\"date_detection\":false,\"numeric_detection\":false,"
-	"\"dynamic_templates\":[{\"strings\":{\"match_mapping_type\":\"string\","
-	"\"mapping\":{\"type\":\"keyword\",\"ignore_above\":8000}}}],\"properties\":{"
-	"\"@timestamp\":{\"type\":\"date_nanos\"},"
-	"\"ip\":{\"properties\":{\"client\":{\"type\":\"ip\"},\"server\":{\"type\":\"ip\"},\"ipVersion\":{\"type\":\"byte\"}}},"
-	"\"backend\":{\"properties\":{\"ip\":{\"type\":\"ip\"},\"port\":{\"type\":\"integer\"}}},"
-	"\"l7\":{\"properties\":{\"latency_ns\":{\"type\":\"long\"},\"duration_ns\":{\"type\":\"long\"},"
-	"\"grpc\":{\"properties\":{\"timeout_ns\":{\"type\":\"long\"}}},"
-	"\"request\":{\"properties\":{\"Record\":{\"properties\":{\"Http\":{\"properties\":{%1$s}}}}}},"
-	"\"response\":{\"properties\":{\"Record\":{\"properties\":{\"Http\":{\"properties\":{\"code\":{\"type\":\"short\"},%1$s}}}}}}"
-	"}}}}";
-
-static const char fields[] = "\"headers\":%1$s,\"trailers\":%1$s";
-
-/* Lucene takes no term of more than 32766 bytes. OpenSearch calls it otherwise, and takes no limit. */
-static const char flattened[] = "{\"type\":\"flattened\",\"ignore_above\":8000}";
-static const char flat_object[] = "{\"type\":\"flat_object\"}";
+	"\"mappings\":{\"date_detection\":false,\"numeric_detection\":false,\"dynamic_templates\":["
+	"{\"strings\":{\"match_mapping_type\":\"string\",\"mapping\":{\"type\":\"keyword\",\"ignore_above\":8000}}},"
+	"{\"numbers\":{\"match_mapping_type\":\"long\",\"mapping\":" LENIENT("long") "}}],"
+	"\"properties\":{\"@timestamp\":{\"type\":\"date_nanos\"},"
+	"\"ip\":{\"properties\":{\"client\":" LENIENT("ip") ",\"server\":" LENIENT("ip") ",\"ipVersion\":" LENIENT("byte") "}},"
+	"\"backend\":{\"properties\":{\"ip\":" LENIENT("ip") ",\"port\":" LENIENT("integer") "}},"
+	"\"l7\":{\"properties\":{\"latency_ns\":" LENIENT("long") ",\"duration_ns\":" LENIENT("long") ","
+	"\"grpc\":{\"properties\":{\"timeout_ns\":" LENIENT("long") "}},"
+	"\"response\":{\"properties\":{\"Record\":{\"properties\":{\"Http\":{\"properties\":{"
+	"\"code\":" LENIENT("short") "}}}}}}}}}}";
 
 /* What the template calls itself: the index up to its first conversion. */
 static size_t prefix_of(const struct elastic *e)
@@ -62,48 +55,17 @@ static size_t prefix_of(const struct elastic *e)
 	return strcspn(e->index, "%");
 }
 
-/* Its version tells its distribution; the name of the cluster is anything. */
-static bool is_opensearch(const char *answer)
+/* Two templates of which one's pattern is within the other's must differ in priority: the one that says more goes first. */
+static int put_template(struct elastic *e, const atomic_bool *hurry, char *why, size_t n)
 {
-	json_t *all = tree_parse(answer, SERVER_TREE), *version = json_object_get(all, "version");
-	const char *distribution = json_string_value(json_object_get(version, "distribution"));
-	bool ret = distribution && strcmp(distribution, "opensearch") == 0;
-
-	json_decref(all);
-	return ret;
-}
-
-/*
- * The mapping of fields of messages. NULL with a line in `why` when nobody answers. Who may write documents need not be let in to
- * see what is asked here: then it is taken for Elasticsearch.
- */
-static const char *flat_type(struct elastic *e, const atomic_bool *hurry, char *why, size_t n)
-{
-	const struct http_request ask = {.method = "GET", .path = "/", .most = ANSWER_MOST};
-	const char *answer;
-	int status = http_request(e->http, &ask, hurry, &answer, why, n);
-
-	if (status < 0)
-		return NULL;
-	if (status / 100 == 5 || status == 401 || status == 429) {
-		snprintf(why, n, "GET /, for the index template, is answered with %d (template=no leaves it out)", status);
-		return NULL;
-	}
-	return status == 200 && is_opensearch(answer) ? flat_object : flattened;
-}
-
-static int put_template(struct elastic *e, const char *type, const atomic_bool *hurry, char *why, size_t n)
-{
-	char path[INDEX_MAX + 64], body[4096], flat[256], mapping[3072];
+	char path[INDEX_MAX + 64], body[4096];
 	int prefix = (int)prefix_of(e);
 	struct http_request put = {.method = "PUT", .path = path, .body = body, .most = ANSWER_MOST};
 	const char *answer;
 	int status;
 
-	snprintf(flat, sizeof(flat), fields, type);
-	snprintf(mapping, sizeof(mapping), mappings, flat);
-	put.n = (size_t)snprintf(body, sizeof(body), "{\"index_patterns\":[\"%.*s%s\"],%s\"priority\":200,\"template\":{%s}}", prefix,
-				 e->index, e->stream ? "" : "*", e->stream ? "\"data_stream\":{}," : "", mapping);
+	put.n = (size_t)snprintf(body, sizeof(body), "{\"index_patterns\":[\"%.*s%s\"],%s\"priority\":%d,\"template\":{%s}}", prefix,
+				 e->index, e->stream ? "" : "*", e->stream ? "\"data_stream\":{}," : "", 200 + prefix, mappings);
 	snprintf(path, sizeof(path), "/_index_template/%.*s", prefix, e->index);
 	status = http_request(e->http, &put, hurry, &answer, why, n);
 	if (status >= 0 && status / 100 != 2) {
@@ -116,13 +78,8 @@ static int put_template(struct elastic *e, const char *type, const atomic_bool *
 /* Once, before anything else is sent. */
 static int prepare(struct elastic *e, const atomic_bool *hurry, char *why, size_t n)
 {
-	const char *type;
-	int r;
+	int r = e->template ? put_template(e, hurry, why, n) : 0;
 
-	if (!e->template)
-		return 0;
-	type = flat_type(e, hurry, why, n);
-	r = type ? put_template(e, type, hurry, why, n) : -EHOSTUNREACH;
 	if (r == 0)
 		e->template = false;
 	return r;
@@ -220,6 +177,22 @@ static int elastic_carry(void *self, struct item *items, size_t n, const atomic_
 	return r;
 }
 
+/* Is somebody there? Who may write documents need not be let in to see what is asked here. */
+static int greet(struct elastic *e, char *why, size_t n)
+{
+	const struct http_request ask = {.method = "GET", .path = "/", .most = ANSWER_MOST};
+	const char *answer;
+	int status = http_request(e->http, &ask, NULL, &answer, why, n);
+
+	if (status < 0)
+		return status;
+	if (status / 100 == 5 || status == 401 || status == 429) {
+		snprintf(why, n, "GET / is answered with %d", status);
+		return -EPROTO;
+	}
+	return 0;
+}
+
 /* Each host, until one answers. */
 static int elastic_probe(void *self, char *why, size_t n)
 {
@@ -227,7 +200,7 @@ static int elastic_probe(void *self, char *why, size_t n)
 	int r = -1;
 
 	for (size_t i = 0; i < http_hosts(e->http) && r < 0; i++) {
-		r = e->template ? prepare(e, NULL, why, n) : flat_type(e, NULL, why, n) ? 0 : -EHOSTUNREACH;
+		r = e->template ? prepare(e, NULL, why, n) : greet(e, why, n);
 		if (r < 0)
 			http_next_host(e->http);
 	}

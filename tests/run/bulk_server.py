@@ -32,7 +32,7 @@ if len(sys.argv) > 2:
 
 
 def learn(path, value):
-    """A field has one type for ever, as in a mapping; those of messages are flattened."""
+    """A field has one type for ever, as in a mapping; those of messages are a list."""
     kind = type(value)
     if kind is dict:
         for key, inner in value.items():
