@@ -156,7 +156,8 @@ static int send_bulk(struct elastic *e, struct try *t, struct item *items, size_
 		snprintf(why, sizeof(why), "a bulk request is answered with %d: %.*s", status, TRY_WHY - 48, answer);
 		own = try_error(answer, status, &circumstance);
 	}
-	if (n > 1 && (status == 413 || status == -EMSGSIZE || (status == 400 && !circumstance)))
+	/* who says 413 and closes while more is sent resets the connection, and that may be all that is seen of it */
+	if (n > 1 && (status == 413 || status == -EMSGSIZE || status == -ECONNRESET || (status == 400 && !circumstance)))
 		return send_halves(e, t, items, n);
 	if (status == 413 || (status == 400 && !circumstance))
 		return try_blame(t, items, status == 413 || own, why);

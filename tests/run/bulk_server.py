@@ -7,7 +7,8 @@ bulk_server.py [PORT [FILE]]  serves on 127.0.0.1 and prints the port; one bulk 
 POST /control {...}        "status": what the next "times" bulk requests are answered with, as a whole;
                            "slow": seconds before each answer; "each": {"STATUS": N}: every Nth record gets that status the
                            first time it comes (4xx but 429: each time); "garbage": the next bulk answers are no JSON;
-                           "words": what index templates are refused with
+                           "words": what index templates are refused with; "limit": bytes of a bulk request: when more are
+                           announced they are not read, and the connection is closed behind a 413
 GET /report                {"ids": distinct ids, "again": created twice, "docs": taken, "bad": what was wrong, ...}
 """
 import gzip
@@ -19,10 +20,9 @@ import time
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-state = {"status": 0, "times": 0, "slow": 0, "each": {}, "garbage": 0, "words": ""}
+state = {"status": 0, "times": 0, "slow": 0, "each": {}, "garbage": 0, "words": "", "limit": 100 << 20}
 ids, seen, types, bad, templates, indices, dates = {}, set(), {}, [], {}, {}, 0
-count = {"bulks": 0, "again": 0, "refused": 0, "failed": 0, "gzip": 0}
-LIMIT = 100 << 20
+count = {"bulks": 0, "again": 0, "refused": 0, "failed": 0, "gzip": 0, "large": 0}
 lock = threading.Lock()
 journal = None
 if len(sys.argv) > 2:
@@ -83,6 +83,10 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(200, {"acknowledged": True})
 
     def do_POST(self):
+        if int(self.headers.get("Content-Length", 0)) > state["limit"]:
+            count["large"] += 1
+            self.close_connection = True
+            return self.reply(413, {"error": "too large"})
         body = self.body()
         if self.path == "/control":
             state.update(json.loads(body))
@@ -97,8 +101,6 @@ class Handler(BaseHTTPRequestHandler):
             state["times"] -= 1
             count["failed"] += 1
             return self.reply(state["status"], {"error": "as told"})
-        if len(body) > LIMIT:
-            return self.reply(413, {"error": "too large"})
         if state["garbage"] > 0:
             state["garbage"] -= 1
             return self.reply(200, b'{"took":1,"items":[{"cre')

@@ -25,6 +25,14 @@ expect "delivered to a place of many words" "$(said delivered)" 1
 stop
 
 serve "${bulk[@]}"
+control '{"limit": 40000}'
+replay all -o "elasticsearch://127.0.0.1:$port/perisco?gzip=no"
+expect "the exit status, in small requests" $? 0
+expect "delivered in small requests" "$(said delivered)" $total
+[ "$(report .large)" -gt 10 ] || fail "no request is too large"
+stop
+
+serve "${bulk[@]}"
 control '{"status": 503, "times": 2, "garbage": 1, "each": {"400": 10, "429": 7, "503": 3}}'
 replay all -o "elasticsearch://127.0.0.1:$port/perisco"
 expect "the exit status, some refused" $? 7

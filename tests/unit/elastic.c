@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #define ITEMS 4
+#define RESET 0 /* a status: the connection is, without an answer */
 
 struct turn {
 	int status;
@@ -52,6 +53,13 @@ static bool read_request(FILE *f)
 	return true;
 }
 
+static void reset(int fd)
+{
+	const struct linger now = {1, 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
 static void *serve(void *arg)
 {
 	(void)arg;
@@ -67,6 +75,11 @@ static void *serve(void *arg)
 				server.body_n = strlen(server.body);
 			}
 			server.requests++;
+			if (server.status == RESET) {
+				reset(fd);
+				pthread_mutex_unlock(&server.lock);
+				break;
+			}
 			fprintf(out, "HTTP/1.1 %d x\r\nContent-Length: %zu\r\n\r\n", server.status, server.body_n);
 			fwrite(server.body, 1, server.body_n, out);
 			fflush(out);
@@ -235,12 +248,16 @@ static void test_halves(void **state)
 	static const struct turn away[] = {{413, "x"}, {503, "away"}, {200, TWO}};
 	static const struct turn blamed[] = {{400, "w"}, {400, "w"}, {400, "blamed"}, {200, ONE}, {200, TWO}};
 	static const struct turn both[] = {{413, "w"}, {413, "w"}, {413, "too large"}, {503, "away"}, {200, TWO}};
+	static const struct turn reset_once[] = {{RESET, ""}, {RESET, ""}, {200, ONE}, {200, ONE}, {200, TWO}};
+	static const struct turn reset_always[] = {{RESET, ""}};
 	static const struct turn later[] = {{400, "w"}, {200, TWO}, {400, "w"}, {400, "blamed"}, {200, ONE}};
 
 	(void)state;
 	assert_turns(away, 3, "oooo", "503", 2); /* the second half does not overtake the first */
 	assert_turns(blamed, 5, "rddd", "blamed", 5);
 	assert_turns(later, 5, "ddrd", "blamed", 5);
+	assert_turns(reset_once, 5, "dddd", "", 5);
+	assert_turns(reset_always, 1, "oooo", "reset", 3); /* nobody says that it is the record's fault */
 	assert_turns(both, 5, "rooo", "too large; a bulk request is answered with 503", 4);
 }
 
