@@ -9,28 +9,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "sink/properties.h"
 
-#define PROBE_MS    5000
-#define POLL_MS     100
-#define CARRY_MS    5000 /* then what was not reported yet is waited for the next time, so that it is told */
-#define TOPIC_MAX   249
-#define IDEMPOTENCE "enable.idempotence"
-#define GAPLESS     "enable.gapless.guarantee"
-
-/*
- * Any of them may be given with the target. Idempotence, and no time limit: what librdkafka itself sends again comes in order, and
- * not twice. What it gives up stops it, so that nothing overtakes it.
- */
-static const char *const defaults[][2] = {
-	{"client.id", "perisco"},
-	{IDEMPOTENCE, "true"},
-	{GAPLESS, "true"},
-	{"compression.type", "lz4"},
-	{"partitioner", "murmur2_random"}, /* as Java's clients have it */
-	{"linger.ms", "5"},
-	{"message.timeout.ms", "0"},
-	{"reconnect.backoff.max.ms", "2000"},
-};
+#define PROBE_MS  5000
+#define POLL_MS   100
+#define CARRY_MS  5000 /* then what was not reported yet is waited for the next time, so that it is told */
+#define TOPIC_MAX 249
 
 /* A message that librdkafka has, or had. */
 struct sent {
@@ -108,79 +92,6 @@ static void on_report(rd_kafka_t *client, const rd_kafka_message_t *message, voi
 	}
 }
 
-static int set(struct kafka *k, const char *key, const char *value, char *error, size_t n)
-{
-	char why[240];
-
-	if (rd_kafka_conf_set(k->conf, key, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
-		return 0;
-	snprintf(error, n, "kafka: %s", why);
-	return -EINVAL;
-}
-
-/* The value of a property, in digits or words. */
-static const char *get(const struct kafka *k, const char *key, char *value, size_t n)
-{
-	return rd_kafka_conf_get(k->conf, key, value, &n) == RD_KAFKA_CONF_OK ? value : "";
-}
-
-/* librdkafka says nothing of a password that it does not use, and takes Kerberos if no mechanism is named. */
-static int check_user(const struct kafka *k, char *error, size_t n)
-{
-	char value[256];
-	bool user = *get(k, "sasl.username", value, sizeof(value));
-
-	if (!user && !*get(k, "sasl.password", value, sizeof(value)))
-		return 0;
-	if (!user) {
-		snprintf(error, n, "kafka: a password wants a user");
-		return -EINVAL;
-	}
-	if (strncasecmp(get(k, "security.protocol", value, sizeof(value)), "sasl_", 5) != 0) {
-		snprintf(error, n, "kafka: a user wants security.protocol=SASL_SSL (or SASL_PLAINTEXT)");
-		return -EINVAL;
-	}
-	if (strcasecmp(get(k, "sasl.mechanisms", value, sizeof(value)), "GSSAPI") == 0) {
-		snprintf(error, n, "kafka: a user wants sasl.mechanisms=PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* Leaves out of the defaults what does not go together with what was said. */
-static int conclude(struct kafka *k, struct spec *spec, char *error, size_t n)
-{
-	char value[32];
-	int r = check_user(k, error, n);
-
-	k->batch = strtoull(get(k, "batch.size", value, sizeof(value)), NULL, 10);
-	if (r == 0 && strcmp(get(k, "acks", value, sizeof(value)), "-1") != 0 && !spec_get(spec, IDEMPOTENCE, NULL))
-		r = set(k, IDEMPOTENCE, "false", error, n);
-	if (r == 0 && strcmp(get(k, IDEMPOTENCE, value, sizeof(value)), "true") != 0 && !spec_get(spec, GAPLESS, NULL))
-		r = set(k, GAPLESS, "false", error, n);
-	return r;
-}
-
-static int set_all(struct kafka *k, struct spec *spec, char *error, size_t n)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]) && r == 0; i++)
-		r = set(k, defaults[i][0], defaults[i][1], error, n);
-	r = r ? r : set(k, "bootstrap.servers", spec->hosts, error, n);
-	if (spec->user && r == 0)
-		r = set(k, "sasl.username", spec->user, error, n);
-	if (spec->password && r == 0)
-		r = set(k, "sasl.password", spec->password, error, n);
-	for (size_t i = 0; i < spec->n_options && r == 0; i++) {
-		if (spec->options[i].used)
-			continue;
-		spec->options[i].used = true;
-		r = set(k, spec->options[i].key, spec->options[i].value, error, n);
-	}
-	return r ? r : conclude(k, spec, error, n);
-}
-
 /* 0, or -EINVAL with a line in `why`: librdkafka looks here whether the properties go together. */
 static int connect_client(struct kafka *k, char *why, size_t n)
 {
@@ -222,7 +133,7 @@ static void shrink_batch(struct kafka *k)
 	k->too_large = false;
 	k->batch -= k->batch / 2;
 	snprintf(value, sizeof(value), "%" PRIu64, k->batch);
-	set(k, "batch.size", value, k->why, sizeof(k->why));
+	properties_set(k->conf, "batch.size", value, k->why, sizeof(k->why));
 }
 
 static int kafka_probe(void *self, char *why, size_t n)
@@ -397,6 +308,23 @@ static int check(const struct spec *spec, char *error, size_t n)
 	return spec_check_hosts(spec, false, true, error, n);
 }
 
+/* NULL with a line in `error`. */
+static struct kafka *kafka_new(struct spec *spec, char *error, size_t n)
+{
+	struct kafka *k = calloc(1, sizeof(*k));
+	char value[32];
+
+	if (!k || !(k->topic = strdup(spec->path)))
+		snprintf(error, n, "out of memory");
+	else if ((k->conf = properties_of(spec, error, n)))
+		k->batch = strtoull(properties_get(k->conf, "batch.size", value, sizeof(value)), NULL, 10);
+	if (k && k->conf)
+		return k;
+	free(k ? k->topic : NULL);
+	free(k);
+	return NULL;
+}
+
 int kafka_open(struct carrier *ret, struct spec *spec, char *error, size_t n)
 {
 	struct kafka *k;
@@ -405,20 +333,15 @@ int kafka_open(struct carrier *ret, struct spec *spec, char *error, size_t n)
 	r = check(spec, error, n);
 	if (r < 0)
 		return r;
-	k = calloc(1, sizeof(*k));
-	if (!k || !(k->topic = strdup(spec->path))) {
-		snprintf(error, n, "out of memory");
-		free(k);
-		return -ENOMEM;
-	}
-	k->conf = rd_kafka_conf_new();
+	k = kafka_new(spec, error, n);
+	if (!k)
+		return -EINVAL;
 	rd_kafka_conf_set_opaque(k->conf, k);
 	rd_kafka_conf_set_log_cb(k->conf, on_log);
 	rd_kafka_conf_set_error_cb(k->conf, on_error);
 	rd_kafka_conf_set_dr_msg_cb(k->conf, on_report);
-	r = set_all(k, spec, error, n);
-	r = r ? r : connect_client(k, error, n);
 	*ret = (struct carrier){k, kafka_probe, kafka_carry, kafka_close};
+	r = connect_client(k, error, n);
 	if (r < 0)
 		kafka_close(k);
 	return r;
