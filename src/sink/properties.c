@@ -23,6 +23,14 @@ static const char *const defaults[][2] = {
 	{"reconnect.backoff.max.ms", "2000"},
 };
 
+/* With any other value nobody would hear what became of a record, or logs that nobody reads would pile up. */
+static const char *const fixed[][2] = {
+	{"delivery.report.only.error", "false"},
+	{"enabled_events", "0"},
+	{"log.queue", "false"},
+	{"transactional.id", ""},
+};
+
 int properties_set(rd_kafka_conf_t *conf, const char *key, const char *value, char *error, size_t n)
 {
 	char why[240];
@@ -61,12 +69,26 @@ static int check_user(const rd_kafka_conf_t *conf, char *error, size_t n)
 	return 0;
 }
 
+static int check_fixed(const rd_kafka_conf_t *conf, char *error, size_t n)
+{
+	char value[256];
+
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+		if (strcmp(properties_get(conf, fixed[i][0], value, sizeof(value)), fixed[i][1]) == 0)
+			continue;
+		snprintf(error, n, "kafka: %s cannot be set, or perisco would not hear what becomes of records", fixed[i][0]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* Leaves out of the defaults what does not go together with what was said. */
 static int conclude(rd_kafka_conf_t *conf, struct spec *spec, char *error, size_t n)
 {
 	char value[32];
 	int r = check_user(conf, error, n);
 
+	r = r ? r : check_fixed(conf, error, n);
 	if (r == 0 && strcmp(properties_get(conf, "acks", value, sizeof(value)), "-1") != 0 && !spec_get(spec, IDEMPOTENCE, NULL))
 		r = properties_set(conf, IDEMPOTENCE, "false", error, n);
 	if (r == 0 && strcmp(properties_get(conf, IDEMPOTENCE, value, sizeof(value)), "true") != 0 && !spec_get(spec, GAPLESS, NULL))

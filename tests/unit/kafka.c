@@ -108,6 +108,40 @@ static void test_user(void **state)
 	}
 }
 
+/* What would keep the reports from us is not taken; as it is anyway it may be said. */
+static void test_fixed(void **state)
+{
+	static const struct {
+		const char *option;
+		int r;
+	} tries[] = {
+		{"transactional.id=x", -EINVAL},
+		{"delivery.report.only.error=true", -EINVAL},
+		{"enabled_events=1", -EINVAL},
+		{"log.queue=true", -EINVAL},
+		{"dr_cb=1", -EINVAL},
+		{"dr_msg_cb=1", -EINVAL},
+		{"opaque=1", -EINVAL},
+		{"delivery.report.only.error=false&acks=1", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		struct carrier k;
+		struct spec spec;
+		char text[256], error[256];
+
+		snprintf(text, sizeof(text), "kafka://h/t?%s", tries[i].option);
+		assert_int_equal(spec_parse(&spec, text, error, sizeof(error)), 0);
+		assert_int_equal(kafka_open(&k, &spec, error, sizeof(error)), tries[i].r);
+		if (tries[i].r == 0)
+			k.close(k.self);
+		else
+			assert_non_null(memmem(error, strlen(error), tries[i].option, strcspn(tries[i].option, "=")));
+		spec_release(&spec);
+	}
+}
+
 /* Why nobody answers is told, not that somebody does not. */
 static void test_probe(void **state)
 {
@@ -189,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_user),
+		cmocka_unit_test(test_fixed),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_slow_answer),
 		cmocka_unit_test(test_given_back),
