@@ -300,7 +300,7 @@ static void limit_files(rlim_t bytes)
 /* As write_lines, but that it fails: returns how many lines are kept, after one more try. */
 static unsigned fill(struct sink *s, unsigned from, unsigned n)
 {
-	char block[8192];
+	char block[8192] = {0};
 	unsigned kept = 0;
 	size_t at = 0;
 
