@@ -12,9 +12,10 @@
 #include "sink/http.h"
 #include "sink/try.h"
 
-#define PORT      9200
-#define INDEX_MAX 256
-#define HEAD_MAX  (INDEX_MAX + 256) /* of what stands in front of a document */
+#define PORT       9200
+#define INDEX_MAX  256
+#define PREFIX_MAX 512 /* of a path in front of it */
+#define HEAD_MAX   (INDEX_MAX + 256) /* of what stands in front of a document */
 
 #define ANSWER_MOST ((size_t)64 << 10) /* bytes of an answer, ... */
 #define RESULT_MOST ((size_t)1 << 10)  /* ... and for each record that was sent */
@@ -258,17 +259,39 @@ static bool is_target(const char *format)
 	return ret;
 }
 
+/* The index: the path's last part. */
+static const char *index_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Is what stands in front of the index, "" or "PREFIX/", a path that needs no escapes? */
+static bool is_prefix(const char *path, size_t n)
+{
+	return n == 0 || (n <= PREFIX_MAX && *path != '/' && !memmem(path, n, "//", 2) && !memmem(path, n, "./", 2) &&
+			  strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-/") >= n);
+}
+
 static int check(const struct spec *spec, char *error, size_t n)
 {
-	if (!spec->path || !*spec->path) {
-		snprintf(error, n, "'%s': use %s://HOST[:PORT],.../INDEX", spec->text, spec->scheme);
+	const char *index = index_of(spec->path ? spec->path : "");
+
+	if (!*index) {
+		snprintf(error, n, "'%s': use %s://HOST[:PORT],.../[PREFIX/]INDEX", spec->text, spec->scheme);
 		return -EINVAL;
 	}
 	if (spec_check_hosts(spec, false, true, error, n) < 0)
 		return -EINVAL;
-	if (!is_target(spec->path)) {
+	if (!is_prefix(spec->path, (size_t)(index - spec->path))) {
+		snprintf(error, n, "'%s': '%.*s' is no path: letters, digits and ._~- between each '/'", spec->text,
+			 (int)(index - spec->path), spec->path);
+		return -EINVAL;
+	}
+	if (!is_target(index)) {
 		snprintf(error, n, "'%s': '%s' is no index: lower case, digits and ._- after a letter or digit; a day is %%Y.%%m.%%d",
-			 spec->text, spec->path);
+			 spec->text, index);
 		return -EINVAL;
 	}
 	if (strcmp(spec->format, "json") != 0) {
@@ -276,6 +299,17 @@ static int check(const struct spec *spec, char *error, size_t n)
 		return -EINVAL;
 	}
 	return 0;
+}
+
+static int open_http(struct elastic *e, struct spec *spec, char *error, size_t n)
+{
+	int prefix = (int)(index_of(spec->path) - spec->path);
+	char root[PREFIX_MAX + 2] = "";
+	const struct http_place place = {strstr(spec->scheme, "+https") != NULL, PORT, root};
+
+	if (prefix)
+		snprintf(root, sizeof(root), "/%.*s", prefix - 1, spec->path);
+	return http_open(&e->http, spec, &place, error, n);
 }
 
 int elastic_open(struct carrier *ret, struct spec *spec, char *error, size_t n)
@@ -286,14 +320,14 @@ int elastic_open(struct carrier *ret, struct spec *spec, char *error, size_t n)
 	if (r < 0)
 		return r;
 	e = calloc(1, sizeof(*e));
-	if (!e || !(e->index = strdup(spec->path))) {
+	if (!e || !(e->index = strdup(index_of(spec->path)))) {
 		snprintf(error, n, "out of memory");
 		free(e);
 		return -ENOMEM;
 	}
 	e->stream = !strchr(e->index, '%');
 	r = is_yes(spec, "gzip", &e->gzip, error, n) && is_yes(spec, "template", &e->template, error, n) ? 0 : -EINVAL;
-	r = r ? r : http_open(&e->http, spec, strstr(spec->scheme, "+https") != NULL, PORT, error, n);
+	r = r ? r : open_http(e, spec, error, n);
 	*ret = (struct carrier){e, elastic_probe, elastic_carry, elastic_close};
 	if (r < 0)
 		elastic_close(e);

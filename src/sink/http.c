@@ -18,7 +18,7 @@
 
 struct http {
 	CURL *curl;
-	char **urls;              /* "https://host:port" */
+	char **urls;              /* "https://host:port/root" */
 	size_t n_urls, at;
 	char *api_key, *bearer;   /* files; NULL: none */
 	struct bytes answer, packed;
@@ -48,7 +48,7 @@ static int on_progress(void *ctx, curl_off_t dn, curl_off_t d, curl_off_t un, cu
 	return hurry && *hurry;
 }
 
-static int add_url(struct http *h, const char *host, size_t n, bool https, unsigned port)
+static int add_url(struct http *h, const char *host, size_t n, const struct http_place *place)
 {
 	const char *bracket = memchr(host, ']', n), *colon = memrchr(bracket ? bracket : host, ':', n - (size_t)((bracket ? bracket : host) - host));
 	char **more = reallocarray(h->urls, h->n_urls + 1, sizeof(*more));
@@ -58,23 +58,23 @@ static int add_url(struct http *h, const char *host, size_t n, bool https, unsig
 		return -ENOMEM;
 	h->urls = more;
 	if (colon)
-		r = asprintf(&more[h->n_urls], "http%s://%.*s", https ? "s" : "", (int)n, host);
+		r = asprintf(&more[h->n_urls], "http%s://%.*s%s", place->https ? "s" : "", (int)n, host, place->root);
 	else
-		r = asprintf(&more[h->n_urls], "http%s://%.*s:%u", https ? "s" : "", (int)n, host, port);
+		r = asprintf(&more[h->n_urls], "http%s://%.*s:%u%s", place->https ? "s" : "", (int)n, host, place->port, place->root);
 	if (r < 0)
 		return -ENOMEM;
 	h->n_urls++;
 	return 0;
 }
 
-static int add_urls(struct http *h, const char *hosts, bool https, unsigned port)
+static int add_urls(struct http *h, const char *hosts, const struct http_place *place)
 {
 	int r = 0;
 
 	while (*hosts && r == 0) {
 		size_t n = strcspn(hosts, ",");
 
-		r = n ? add_url(h, hosts, n, https, port) : 0;
+		r = n ? add_url(h, hosts, n, place) : 0;
 		hosts += n + (hosts[n] == ',');
 	}
 	return r;
@@ -110,9 +110,9 @@ static void set_up(struct http *h, struct spec *spec)
 		curl_easy_setopt(h->curl, CURLOPT_CAINFO, ca);
 }
 
-static int fill_in(struct http *h, struct spec *spec, bool https, unsigned port, char *error, size_t n)
+static int fill_in(struct http *h, struct spec *spec, const struct http_place *place, char *error, size_t n)
 {
-	int r = add_urls(h, spec->hosts ? spec->hosts : "", https, port);
+	int r = add_urls(h, spec->hosts ? spec->hosts : "", place);
 
 	r = r ? r : keep(&h->api_key, spec_get(spec, "api-key-file", NULL));
 	r = r ? r : keep(&h->bearer, spec_get(spec, "bearer-file", NULL));
@@ -125,7 +125,7 @@ static int fill_in(struct http *h, struct spec *spec, bool https, unsigned port,
 	return 0;
 }
 
-int http_open(struct http **ret, struct spec *spec, bool https, unsigned port, char *error, size_t n)
+int http_open(struct http **ret, struct spec *spec, const struct http_place *place, char *error, size_t n)
 {
 	struct http *h = calloc(1, sizeof(*h));
 	int r;
@@ -135,7 +135,7 @@ int http_open(struct http **ret, struct spec *spec, bool https, unsigned port, c
 		snprintf(error, n, "out of memory");
 		return -ENOMEM;
 	}
-	r = fill_in(h, spec, https, port, error, n);
+	r = fill_in(h, spec, place, error, n);
 	if (r < 0)
 		http_close(h);
 	else

@@ -11,12 +11,19 @@
 
 struct http;
 
+/* What the hosts have in common. */
+struct http_place {
+	bool https;
+	unsigned port;    /* where none is given */
+	const char *root; /* in front of the path of each request: "/there", or "" */
+};
+
 /*
- * Makes the client. Of the spec: hosts as spec_check_hosts allows them (several are taken in turn, when one does not answer), user and password, and the
- * options ca (a file of certificates), api-key-file, bearer-file (whose first line is the secret; read at each request, so
- * that it may be renewed). `https` and the port where none is given. 0, or a negative errno with a line in `error`.
+ * Makes the client. Of the spec: hosts as spec_check_hosts allows them (several are taken in turn, when one does not answer), user
+ * and password, and the options ca (a file of certificates), api-key-file, bearer-file (whose first line is the secret; read at
+ * each request, so that it may be renewed). 0, or a negative errno with a line in `error`.
  */
-int http_open(struct http **ret, struct spec *spec, bool https, unsigned port, char *error, size_t n);
+int http_open(struct http **ret, struct spec *spec, const struct http_place *place, char *error, size_t n);
 
 /* What is sent. */
 struct http_request {

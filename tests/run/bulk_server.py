@@ -21,7 +21,7 @@ import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 state = {"status": 0, "times": 0, "slow": 0, "each": {}, "garbage": 0, "words": "", "limit": 100 << 20}
-ids, seen, types, bad, templates, indices, dates = {}, set(), {}, [], {}, {}, 0
+ids, seen, types, bad, templates, indices, paths = {}, set(), {}, [], {}, {}, set()
 count = {"bulks": 0, "again": 0, "refused": 0, "failed": 0, "gzip": 0, "large": 0}
 lock = threading.Lock()
 journal = None
@@ -71,7 +71,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path == "/report":
-            self.reply(200, {"ids": len(ids), "bad": bad[:5], "templates": templates, "indices": indices, **count})
+            self.reply(200, {"ids": len(ids), "bad": bad[:5], "templates": templates, "indices": indices,
+                             "where": sorted(paths), **count})
         else:
             self.reply(200, {"version": {"number": "8.12.0"}, "tagline": "You Know, for Search"})
 
@@ -79,6 +80,7 @@ class Handler(BaseHTTPRequestHandler):
         if state["words"]:
             self.body()
             return self.reply(500, state["words"].encode())
+        paths.add(self.path)
         templates[self.path] = json.loads(self.body())
         self.reply(200, {"acknowledged": True})
 
@@ -107,7 +109,8 @@ class Handler(BaseHTTPRequestHandler):
         self.bulk(body)
 
     def bulk(self, body):
-        where = re.match(r"/([^/]*)/_bulk", self.path)
+        paths.add(self.path.split("?")[0])
+        where = re.search(r"([^/]+)/_bulk", self.path)
         lines = body.split(b"\n")
         if lines.pop() != b"":
             bad.append("no line feed at the end")
@@ -119,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(200, {"errors": any(i["create"]["status"] > 299 for i in items), "items": items})
 
     def create(self, where, action, line):
-        index = where.group(1) if where else action["_index"]
+        index = action["_index"] if "_index" in action else where.group(1)
         doc, name, same = json.loads(line), f"{index}/{action['_id']}", str(zlib.crc32(line))
         if len(ids) < 5000:
             learn((), doc)

@@ -26,9 +26,10 @@ stop
 
 serve "${bulk[@]}"
 control '{"limit": 40000}'
-replay all -o "elasticsearch://127.0.0.1:$port/perisco?gzip=no"
+replay all -o "elasticsearch://127.0.0.1:$port/behind/a-proxy/perisco?gzip=no"
 expect "the exit status, in small requests" $? 0
 expect "delivered in small requests" "$(said delivered)" $total
+expect "where a proxy has them" "$(report '.where | join(" ")')" "/behind/a-proxy/_index_template/perisco /behind/a-proxy/perisco/_bulk"
 [ "$(report .large)" -gt 10 ] || fail "no request is too large"
 stop
 

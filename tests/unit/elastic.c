@@ -354,7 +354,7 @@ static void assert_fields(json_t *properties)
 }
 
 /* The template for the index, as it was put. */
-static void assert_template(const char *index, const char *name, const char *pattern, bool stream)
+static void assert_template(const char *index, const char *path, const char *pattern, bool stream)
 {
 	char text[256], error[256], why[256], line[256];
 	struct carrier c;
@@ -370,12 +370,12 @@ static void assert_template(const char *index, const char *name, const char *pat
 	r = c.probe(c.self, why, sizeof(why));
 	c.close(c.self);
 	assert_int_equal(r, 0);
-	snprintf(line, sizeof(line), "PUT /_index_template/%s HTTP/1.1\r\n", name);
+	snprintf(line, sizeof(line), "PUT %s HTTP/1.1\r\n", path);
 	assert_int_equal(strncmp(server.last, line, strlen(line)), 0);
 	all = json_loads(strchr(server.last, '\n') + 1, 0, NULL);
 	assert_non_null(all);
 	assert_string_equal(json_string_value(json_array_get(at(all, "index_patterns"), 0)), pattern);
-	assert_int_equal(json_integer_value(at(all, "priority")), 200 + strlen(name));
+	assert_int_equal(json_integer_value(at(all, "priority")), 200 + strlen(strrchr(path, '/') + 1));
 	assert_int_equal(json_is_object(at(all, "data_stream")), stream);
 	assert_null(at(all, "template/settings"));
 	assert_non_null(at(all, "template/mappings/properties/l7/properties/response/properties/Record/properties/Http/properties/code"));
@@ -386,9 +386,10 @@ static void assert_template(const char *index, const char *name, const char *pat
 static void test_template(void **state)
 {
 	(void)state;
-	assert_template("perisco", "perisco", "perisco", true);
-	assert_template("perisco-%Y.%m.%d", "perisco-", "perisco-*", false);
-	assert_template("perisco-a-%Y", "perisco-a-", "perisco-a-*", false);
+	assert_template("perisco", "/_index_template/perisco", "perisco", true);
+	assert_template("perisco-%Y.%m.%d", "/_index_template/perisco-", "perisco-*", false);
+	assert_template("perisco-a-%Y", "/_index_template/perisco-a-", "perisco-a-*", false);
+	assert_template("logs/es-1/perisco", "/logs/es-1/_index_template/perisco", "perisco", true);
 }
 
 static json_t *parsed(const char *text, size_t n)
@@ -464,7 +465,14 @@ static void test_what_is_opened(void **state)
 	opens("elasticsearch://h/x-%B", -EINVAL, "lower case"); /* January */
 	opens("elasticsearch://h/x-%c", -EINVAL, "lower case");
 	opens("elasticsearch://h/x*", -EINVAL, "lower case");
-	opens("elasticsearch://h/x/y", -EINVAL, "lower case");
+	opens("elasticsearch://h/x/y", 0, "");
+	opens("elasticsearch://h/x/y/", -EINVAL, "INDEX");
+	opens("elasticsearch://h/x/Y", -EINVAL, "'Y' is no index");
+	opens("elasticsearch://h//y", -EINVAL, "'/' is no path");
+	opens("elasticsearch://h/x//y", -EINVAL, "no path");
+	opens("elasticsearch://h/x/../y", -EINVAL, "no path");
+	opens("elasticsearch://h/x%20z/y", -EINVAL, "no path");
+	opens("elasticsearch://h/%Y/y", -EINVAL, "no path");
 	opens("text:elasticsearch://h/x", -EINVAL, "JSON");
 	opens("elasticsearch://h/x?gzip=maybe", -EINVAL, "yes or no");
 }
