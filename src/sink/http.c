@@ -125,6 +125,15 @@ static int fill_in(struct http *h, struct spec *spec, const struct http_place *p
 	return 0;
 }
 
+/* A request has one Authorization: which of several is meant nobody can tell. */
+static int check_credentials(struct spec *spec, char *error, size_t n)
+{
+	if ((spec->user != NULL) + (spec_get(spec, "api-key-file", NULL) != NULL) + (spec_get(spec, "bearer-file", NULL) != NULL) <= 1)
+		return 0;
+	snprintf(error, n, "'%s': one of USER:PASSWORD@, api-key-file and bearer-file", spec->text);
+	return -EINVAL;
+}
+
 int http_open(struct http **ret, struct spec *spec, const struct http_place *place, char *error, size_t n)
 {
 	struct http *h = calloc(1, sizeof(*h));
@@ -135,7 +144,8 @@ int http_open(struct http **ret, struct spec *spec, const struct http_place *pla
 		snprintf(error, n, "out of memory");
 		return -ENOMEM;
 	}
-	r = fill_in(h, spec, place, error, n);
+	r = check_credentials(spec, error, n);
+	r = r ? r : fill_in(h, spec, place, error, n);
 	if (r < 0)
 		http_close(h);
 	else

@@ -20,8 +20,8 @@ struct http_place {
 
 /*
  * Makes the client. Of the spec: hosts as spec_check_hosts allows them (several are taken in turn, when one does not answer), user
- * and password, and the options ca (a file of certificates), api-key-file, bearer-file (whose first line is the secret; read at
- * each request, so that it may be renewed). 0, or a negative errno with a line in `error`.
+ * and password, or one of the options api-key-file, bearer-file (whose first line is the secret; read at each request, so that it
+ * may be renewed), and ca (a file of certificates). 0, or a negative errno with a line in `error`.
  */
 int http_open(struct http **ret, struct spec *spec, const struct http_place *place, char *error, size_t n);
 

@@ -92,6 +92,7 @@ refused "ka_fka://u:secret@127.0.0.1/t" "unknown output format"
 refused "kafka://127.0.0.1/t?acks=many" acks
 refused "elasticsearch://u:secret?@127.0.0.1/Index" "lower case"
 refused "elasticsearch://127.0.0.1/x?speed=1" speed
+refused "elasticsearch://u:secret@127.0.0.1/x?api-key-file=/f" "one of USER:PASSWORD"
 refused "elasticsearch://127.0.0.1/x?queue=9k" queue
 refused "tcp://127.0.0.1" HOST:PORT
 refused "tcp://127.0.0.1:99999" HOST:PORT

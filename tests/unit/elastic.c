@@ -475,6 +475,11 @@ static void test_what_is_opened(void **state)
 	opens("elasticsearch://h/%Y/y", -EINVAL, "no path");
 	opens("text:elasticsearch://h/x", -EINVAL, "JSON");
 	opens("elasticsearch://h/x?gzip=maybe", -EINVAL, "yes or no");
+	opens("elasticsearch://u:p@h/x", 0, "");
+	opens("elasticsearch://h/x?bearer-file=/f", 0, "");
+	opens("elasticsearch://u:p@h/x?bearer-file=/f", -EINVAL, "one of");
+	opens("elasticsearch://u@h/x?api-key-file=/f", -EINVAL, "one of");
+	opens("elasticsearch://h/x?api-key-file=/f&bearer-file=/f", -EINVAL, "one of");
 }
 
 static void no_secret(const char *key, const char *wanted)
