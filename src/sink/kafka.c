@@ -32,7 +32,8 @@ struct kafka {
 	size_t n_open, size;
 	size_t under_way;   /* messages without a report */
 	bool too_large;     /* a batch of several was */
-	char why[256];      /* what went wrong last */
+	char why[256];      /* what went wrong last in this try */
+	char away[256];     /* what librdkafka said last of brokers, since one took something */
 };
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *line)
@@ -40,12 +41,16 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
 	(void)client, (void)level, (void)facility, (void)line; /* what matters comes as an error, too */
 }
 
+/* That all are down is known of each before, with its reason; how often it was so, and when, is left out. */
 static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
 {
+	const char *detail = strstr(reason, " (after ");
 	struct kafka *k = opaque;
+	int n = detail ? (int)(detail - reason) : (int)strlen(reason);
 
 	(void)client;
-	snprintf(k->why, sizeof(k->why), "%s (%s)", reason, rd_kafka_err2str((rd_kafka_resp_err_t)code));
+	if (code != RD_KAFKA_RESP_ERR__FATAL && (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !*k->away))
+		snprintf(k->away, sizeof(k->away), "%.*s (%s)", n, reason, rd_kafka_err2str((rd_kafka_resp_err_t)code));
 }
 
 /* Will the message never be taken? */
@@ -64,16 +69,34 @@ static bool is_refused(rd_kafka_resp_err_t err)
 	}
 }
 
-/* Was it given back because that was asked for? */
-static bool is_purged(rd_kafka_resp_err_t err)
+/* Does it say why? Not when it was given back because that was asked for, or for something else. */
+static bool is_reason(rd_kafka_resp_err_t err)
 {
-	return err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+	switch (err) {
+	case RD_KAFKA_RESP_ERR_NO_ERROR:
+	case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+	case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
+	case RD_KAFKA_RESP_ERR__FATAL:
+	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+	case RD_KAFKA_RESP_ERR__TIMED_OUT:
+	case RD_KAFKA_RESP_ERR__TRANSPORT:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static const char *reason(const struct kafka *k)
+{
+	return *k->why ? k->why : *k->away ? k->away : "there is no answer";
 }
 
 static void settle(struct kafka *k, struct sent *sent, rd_kafka_resp_err_t err)
 {
-	if (err && !is_purged(err))
+	if (is_reason(err))
 		snprintf(k->why, sizeof(k->why), "%s", rd_kafka_err2str(err));
+	if (!err)
+		*k->away = 0;
 	sent->fate = !err ? FATE_DELIVERED : is_refused(err) ? FATE_REFUSED : FATE_OPEN;
 	sent->under_way = false;
 }
@@ -152,7 +175,7 @@ static int kafka_probe(void *self, char *why, size_t n)
 	rd_kafka_topic_destroy(topic);
 	if (err) {
 		rd_kafka_poll(k->client, 0); /* the error that was reported says more */
-		snprintf(why, n, "%s", *k->why ? k->why : rd_kafka_err2str(err));
+		snprintf(why, n, "%s", *k->away ? k->away : rd_kafka_err2str(err));
 		return -EHOSTUNREACH;
 	}
 	rd_kafka_metadata_destroy(found);
@@ -241,7 +264,7 @@ static void begin_again(struct kafka *k)
 {
 	char fatal[256];
 
-	if (rd_kafka_fatal_error(k->client, fatal, sizeof(fatal)))
+	if (rd_kafka_fatal_error(k->client, fatal, sizeof(fatal)) && !*k->why && !*k->away)
 		snprintf(k->why, sizeof(k->why), "%s", fatal);
 	drop_client(k);
 	if (k->too_large)
@@ -274,13 +297,13 @@ static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bo
 	}
 	if (connect_client(k, why, why_n) < 0)
 		return -EINVAL;
-	snprintf(k->why, sizeof(k->why), "there is no answer");
+	*k->why = 0;
 	produce_all(k, items, until, hurry);
 	await_reports(k, until, hurry);
 	if (is_over(k))
 		begin_again(k);
 	open = take_fates(k, items);
-	snprintf(why, why_n, "%s", k->why);
+	snprintf(why, why_n, "%s", reason(k));
 	return !open ? 0 : k->under_way ? -EINPROGRESS : -EIO;
 }
 
