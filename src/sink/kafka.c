@@ -86,6 +86,19 @@ static bool is_reason(rd_kafka_resp_err_t err)
 	}
 }
 
+static bool is_missing(rd_kafka_resp_err_t err)
+{
+	return err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+}
+
+static void note(struct kafka *k, rd_kafka_resp_err_t err)
+{
+	if (is_missing(err))
+		snprintf(k->why, sizeof(k->why), "there is no topic '%.100s' (%s)", k->topic, rd_kafka_err2str(err));
+	else if (is_reason(err))
+		snprintf(k->why, sizeof(k->why), "%s", rd_kafka_err2str(err));
+}
+
 static const char *reason(const struct kafka *k)
 {
 	return *k->why ? k->why : *k->away ? k->away : "there is no answer";
@@ -93,8 +106,7 @@ static const char *reason(const struct kafka *k)
 
 static void settle(struct kafka *k, struct sent *sent, rd_kafka_resp_err_t err)
 {
-	if (is_reason(err))
-		snprintf(k->why, sizeof(k->why), "%s", rd_kafka_err2str(err));
+	note(k, err);
 	if (!err)
 		*k->away = 0;
 	sent->fate = !err ? FATE_DELIVERED : is_refused(err) ? FATE_REFUSED : FATE_OPEN;
@@ -159,9 +171,23 @@ static void shrink_batch(struct kafka *k)
 	properties_set(k->conf, "batch.size", value, k->why, sizeof(k->why));
 }
 
-static int kafka_probe(void *self, char *why, size_t n)
+/* What a broker says of the topic, or why none says anything. */
+static rd_kafka_resp_err_t ask(struct kafka *k, rd_kafka_topic_t *topic, int ms)
 {
 	const struct rd_kafka_metadata *found;
+	rd_kafka_resp_err_t err = rd_kafka_metadata(k->client, 0, topic, &found, ms);
+
+	if (err)
+		return err;
+	err = found->topic_cnt ? found->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+	rd_kafka_metadata_destroy(found);
+	return err;
+}
+
+/* To ask may make the topic, which takes a moment. */
+static int kafka_probe(void *self, char *why, size_t n)
+{
+	uint64_t until = clock_ms() + PROBE_MS;
 	struct kafka *k = self;
 	rd_kafka_topic_t *topic;
 	rd_kafka_resp_err_t err;
@@ -171,15 +197,16 @@ static int kafka_probe(void *self, char *why, size_t n)
 		snprintf(why, n, "%s", rd_kafka_err2str(rd_kafka_last_error()));
 		return -EINVAL;
 	}
-	err = rd_kafka_metadata(k->client, 0, topic, &found, PROBE_MS);
-	rd_kafka_topic_destroy(topic);
-	if (err) {
-		rd_kafka_poll(k->client, 0); /* the error that was reported says more */
-		snprintf(why, n, "%s", *k->away ? k->away : rd_kafka_err2str(err));
-		return -EHOSTUNREACH;
+	err = ask(k, topic, PROBE_MS);
+	while ((is_missing(err) || err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) && clock_ms() < until) {
+		rd_kafka_poll(k->client, POLL_MS);
+		err = ask(k, topic, PROBE_MS);
 	}
-	rd_kafka_metadata_destroy(found);
-	return 0;
+	rd_kafka_topic_destroy(topic);
+	rd_kafka_poll(k->client, 0); /* what was reported says more than that there was no answer */
+	note(k, err);
+	snprintf(why, n, "%s", reason(k));
+	return err ? -EHOSTUNREACH : 0;
 }
 
 /* Hands one to librdkafka, if it has room for it. Its bytes are borrowed until the report. */

@@ -21,6 +21,7 @@ static const char *const defaults[][2] = {
 	{"linger.ms", "5"},
 	{"message.timeout.ms", "0"},
 	{"reconnect.backoff.max.ms", "2000"},
+	{"topic.metadata.propagation.max.ms", "2000"}, /* then it is told that there is no topic */
 };
 
 /* With any other value nobody would hear what became of a record, or logs that nobody reads would pile up. */

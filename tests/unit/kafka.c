@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -243,6 +244,29 @@ static void test_given_back(void **state)
 	k.close(k.self);
 }
 
+/* A topic that is not there is asked for by its name, waited for, and found. */
+static void test_missing(void **state)
+{
+	struct carrier k = open_carrier();
+	struct item items[ITEMS];
+
+	(void)state;
+	rd_kafka_mock_topic_set_error(cluster, "t", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+	assert_int_equal(k.probe(k.self, why, sizeof(why)), -EHOSTUNREACH);
+	assert_non_null(strstr(why, "no topic 't'"));
+	make_items(items);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(carry_on(&k, items), -EIO);
+		assert_non_null(strstr(why, "no topic 't'"));
+		assert_fate(items, FATE_OPEN);
+	}
+	rd_kafka_mock_topic_set_error(cluster, "t", RD_KAFKA_RESP_ERR_NO_ERROR);
+	for (int i = 0; i < 600 && carry(&k, items, false) != 0; i++)
+		usleep(100000);
+	assert_fate(items, FATE_DELIVERED);
+	k.close(k.self);
+}
+
 /* In a hurry all of it is taken back. */
 static void test_hurry(void **state)
 {
@@ -271,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_away),
 		cmocka_unit_test(test_slow_answer),
 		cmocka_unit_test(test_given_back),
+		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_hurry),
 	};
 
