@@ -190,6 +190,13 @@ static void closed(struct outlet *o, int err)
 	wrote(o, err, error);
 }
 
+void outlet_end(struct outlet *o)
+{
+	closed(o, tap_close(o->tap));
+	o->tap = NULL;
+	outputs_end(o->outputs);
+}
+
 void outlet_close(struct outlet *o)
 {
 	closed(o, tap_close(o->tap));

@@ -66,6 +66,11 @@ void outlet_flush_packets(struct outlet *o);
 /* All zero without a packet file. */
 struct tap_counts outlet_tap_counts(struct outlet *o);
 
+/*
+ * Nothing is written any more: completes the packet file, and gives other hosts the time to take what waits. Their counts may be asked
+ * by another thread meanwhile.
+ */
+void outlet_end(struct outlet *o);
 /* Completes and closes what is open; whoever shares the outputs has closed his. Says so if that fails. May be called again. */
 void outlet_close(struct outlet *o);
 

@@ -389,7 +389,7 @@ static int pump(struct run *r)
 	return rc < 0 && !signals_end() && !is_done(r) ? rc : 0;
 }
 
-/* When no thread has records any more. */
+/* When no thread has records any more, and all records have their fate. */
 static void close_metrics(struct run *r)
 {
 	metrics_close(r->metrics);
@@ -409,10 +409,16 @@ static void finish(struct run *r, int err)
 		fail(r, err == -EBADMSG ? EXIT_BROKEN : is_live(r) ? EXIT_OTHER : EXIT_INPUT, *why ? why : strerror(-err));
 	s = summarise(r);
 	close_desks(r);
-	close_metrics(r);
-	outlet_close(&r->outlet);
+	outlet_flush(&r->outlet, r->outlet.outputs); /* of whose readers desks may have learned that they have gone */
 	if (!r->config->quiet && r->outlet.err != -EPIPE)
 		summary_print(&s, r->config->verbose, stderr);
+	if (r->metrics) { /* there is a page as long as hosts are waited for */
+		metrics_end(r->metrics, tell_outputs, r->outlet.outputs);
+		tell_metrics(r);
+	}
+	outlet_end(&r->outlet);
+	close_metrics(r);
+	outlet_close(&r->outlet);
 }
 
 enum exit_code run(const struct config *config)

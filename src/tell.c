@@ -22,12 +22,14 @@ static void name_output(struct told *t, struct told_output *o, const char *name)
 		}
 }
 
-static void tell_outputs(struct told *t, const struct outputs *outputs)
+void tell_outputs(void *outputs, struct told *t)
 {
 	struct told_output *file;
 	const char *name;
 	uint64_t missed;
 
+	memset(t->output, 0, sizeof t->output);
+	t->outputs = 0;
 	while (t->outputs < TOLD_OUTPUTS && outputs_count(outputs, t->outputs, &name, &t->output[t->outputs].counts)) {
 		name_output(t, &t->output[t->outputs], name);
 		t->outputs++;
@@ -51,11 +53,11 @@ static void tell_capture(struct told *t, struct source *source)
 		t->dropped[i < TOLD_CPUS ? i : TOLD_CPUS - 1] += c->by_cpu[i];
 }
 
-void tell(struct told *t, struct source *source, struct workers *workers, const struct outputs *outputs)
+void tell(struct told *t, struct source *source, struct workers *workers, struct outputs *outputs)
 {
 	if (source->ops->counts)
 		tell_capture(t, source);
-	tell_outputs(t, outputs);
+	tell_outputs(outputs, t);
 	t->summary.stats.filtered = t->summary.filtered;
 	t->connections = workers_flows(workers);
 	t->memory = workers_memory(workers);

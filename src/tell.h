@@ -13,6 +13,9 @@
 struct summary tell_summary(struct source *source, struct workers *workers, struct outlet *outlet);
 
 /* Fills in what is not there yet: `t` is all zero but for the summary and the limit of memory. */
-void tell(struct told *t, struct source *source, struct workers *workers, const struct outputs *outputs);
+void tell(struct told *t, struct source *source, struct workers *workers, struct outputs *outputs);
+
+/* What became of the records of `outputs` up to now, again. Any thread. */
+void tell_outputs(void *outputs, struct told *t);
 
 #endif

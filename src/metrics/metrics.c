@@ -33,7 +33,10 @@ struct metrics {
 	uint64_t told_ms;           /* the run's own, */
 	struct told next;           /* ... as is this, which becomes */
 	pthread_mutex_t lock;
-	struct told told;           /* ... this, with the lock */
+	struct told told;           /* ... this, with the lock, ... */
+	bool begun;                 /* ... when anything was told yet; ... */
+	void (*more)(void *ctx, struct told *t); /* ... at the end this has more to tell, with the lock; NULL: it is not the end */
+	void *ctx;
 };
 
 /* --- the pages --- */
@@ -45,6 +48,8 @@ static bool write_page(struct metrics *m, struct page *p, struct told *told)
 	if (!told || !traffic_view(m->traffic, &view))
 		return false;
 	pthread_mutex_lock(&m->lock);
+	if (m->more)
+		m->more(m->ctx, &m->told);
 	*told = m->told;
 	pthread_mutex_unlock(&m->lock);
 	page_traffic(p, &view);
@@ -101,23 +106,38 @@ static struct reply metrics_page(struct metrics *m)
 	return (struct reply){200, s->page.buf.p, s->page.buf.n, sheet_drop, s};
 }
 
+static bool is_ending(struct metrics *m)
+{
+	bool ret;
+
+	pthread_mutex_lock(&m->lock);
+	ret = m->more;
+	pthread_mutex_unlock(&m->lock);
+	return ret;
+}
+
 static struct reply health(struct metrics *m)
 {
 	uint64_t turned = m->turned_ms;
 
-	if (clock_ms() < turned + STUCK_MS)
+	if (clock_ms() < turned + STUCK_MS || is_ending(m)) /* which has time limits of its own */
 		return server_words(200, "ok\n");
 	return server_words(503, "nothing was read, nor waited for, for 10 seconds\n");
 }
 
 static struct reply readiness(struct metrics *m)
 {
-	bool ready;
+	const char *awaited = NULL;
 
 	pthread_mutex_lock(&m->lock);
-	ready = m->told.ready;
+	if (m->more)
+		awaited = "ending: other hosts are still to take what waits for them\n";
+	else if (!m->begun)
+		awaited = "beginning: nothing was read yet, nor waited for\n";
+	else if (!m->told.ready)
+		awaited = "programs are still to be attached to interfaces\n";
 	pthread_mutex_unlock(&m->lock);
-	return ready ? server_words(200, "ok\n") : server_words(503, "not all that is there is attached to\n");
+	return awaited ? server_words(503, awaited) : server_words(200, "ok\n");
 }
 
 static struct reply answer(void *ctx, const char *path)
@@ -179,12 +199,22 @@ struct told *metrics_turn(struct metrics *m)
 
 void metrics_tell(struct metrics *m)
 {
-	if (pthread_mutex_trylock(&m->lock)) {
+	if (m->more ? pthread_mutex_lock(&m->lock) : pthread_mutex_trylock(&m->lock)) {
 		m->told_ms = 0; /* at the next turn, then */
 		return;
 	}
 	m->told = m->next;
+	m->begun = true;
 	pthread_mutex_unlock(&m->lock);
+}
+
+void metrics_end(struct metrics *m, void (*more)(void *ctx, struct told *t), void *ctx)
+{
+	pthread_mutex_lock(&m->lock);
+	m->more = more;
+	m->ctx = ctx;
+	pthread_mutex_unlock(&m->lock);
+	m->told_ms = 0;
 }
 
 void metrics_close(struct metrics *m)

@@ -26,6 +26,12 @@ void metrics_record(struct metrics *m, const struct record *r);
 struct told *metrics_turn(struct metrics *m);
 void metrics_tell(struct metrics *m);
 
+/*
+ * The end begins, which /readyz says, and /healthz waits for no turns: the next one, at once, is the last. What becomes of records
+ * meanwhile is told by `more`, to the server's thread whenever a page is made, until metrics_close.
+ */
+void metrics_end(struct metrics *m, void (*more)(void *ctx, struct told *t), void *ctx);
+
 /* Serves no more. NULL is allowed. */
 void metrics_close(struct metrics *m);
 

@@ -376,6 +376,11 @@ void drain_wait(struct drain *d, unsigned ms)
 	courier_wait(d->courier, ms);
 }
 
+void drain_end(struct drain *d)
+{
+	courier_end(d->courier, 0);
+}
+
 /* How many records never arrive. */
 static uint64_t dropped_of(const struct courier_counts *n)
 {

@@ -71,9 +71,10 @@ const char *drain_name(const struct drain *d);
 /* What became of the records for another host so far. */
 void drain_count(const struct drain *d, struct courier_counts *ret);
 
-/* Of another host: as courier_stop and courier_wait. */
+/* Of another host: as courier_stop, courier_wait and courier_end, at once. */
 void drain_stop(struct drain *d, bool now);
 void drain_wait(struct drain *d, unsigned ms);
+void drain_end(struct drain *d);
 
 /*
  * Closes it. What became of the records for another host is told, and what a file missed; what never arrives is a failure,

@@ -328,6 +328,12 @@ const char *outputs_error(const struct outputs *o)
 	return o->place->error;
 }
 
+void outputs_end(struct outputs *o)
+{
+	outputs_flush(o);
+	place_end(o->place);
+}
+
 int outputs_close(struct outputs *o)
 {
 	int r;

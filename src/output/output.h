@@ -88,8 +88,14 @@ bool outputs_missed(const struct outputs *o, size_t i, const char **ret_name, ui
 const char *outputs_error(const struct outputs *o);
 
 /*
- * Flushes, and closes what is not shared by others: other hosts get some seconds to take what waits. Returns 0 or the
- * first negative errno, also that of a file or host that missed something. NULL is allowed.
+ * Nothing is written any more, by any thread: flushes, and gives other hosts some seconds to take what waits. Each record for one
+ * of them has its last fate then, while outputs_count and outputs_missed may be asked during that and behind it.
+ */
+void outputs_end(struct outputs *o);
+
+/*
+ * Flushes, and closes what is not shared by others, behind outputs_end if that was not called. Returns 0 or the first
+ * negative errno, also that of a file or host that missed something. NULL is allowed.
  */
 int outputs_close(struct outputs *o);
 

@@ -160,7 +160,7 @@ void place_reopen(struct place *p)
 }
 
 /* All of them get the same time to deliver what waits, and to give it up; who has patience has it with each. */
-static void end_remote(struct place *p)
+void place_end(struct place *p)
 {
 	uint64_t deadline = clock_ms() + END_MS, now;
 	unsigned patience = p->config->patience_ms;
@@ -173,6 +173,8 @@ static void end_remote(struct place *p)
 	}
 	for (size_t i = 0; i < p->n_remote; i++)
 		drain_stop(p->remote[i], true);
+	for (size_t i = 0; i < p->n_remote; i++)
+		drain_end(p->remote[i]);
 }
 
 /* Returns the first failure, `failed` if there was one before; that a reader has gone is the least of them. */
@@ -192,7 +194,7 @@ int place_close(struct place *p)
 {
 	int r = p->failed;
 
-	end_remote(p);
+	place_end(p);
 	for (size_t i = 0; i < p->n_streams; i++)
 		r = stream_close(&p->streams[i], r);
 	pthread_mutex_destroy(&p->lock);

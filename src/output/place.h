@@ -60,7 +60,10 @@ void place_push(struct place *p, struct stream *s, void *state, const struct lin
 bool place_can_reopen(const struct place *p);
 void place_reopen(struct place *p);
 
-/* Closes all drains, those to other hosts at the same time, and frees it. Returns as outputs_close does. */
+/* Ends what leads to other hosts, all at the same time, as outputs_end. May be called again. */
+void place_end(struct place *p);
+
+/* Ends it, unless it has, closes all drains, and frees it. Returns as outputs_close does. */
 int place_close(struct place *p);
 
 #endif

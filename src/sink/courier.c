@@ -327,11 +327,9 @@ static void part(pthread_t thread, bool ended)
 		pthread_detach(thread);
 }
 
-void courier_close(struct courier *c, unsigned deadline_ms, struct courier_counts *ret)
+void courier_end(struct courier *c, unsigned deadline_ms)
 {
-	bool closed, stowed;
-
-	if (!c)
+	if (c->left)
 		return;
 	courier_stop(c, false);
 	courier_wait(c, deadline_ms);
@@ -339,10 +337,21 @@ void courier_close(struct courier *c, unsigned deadline_ms, struct courier_count
 	courier_lock(c);
 	await_threads(c);
 	give_up(c);
-	if (ret)
-		*ret = counts_of(c);
 	while (!c->closed && courier_wait_until(c, &c->until))
 		;
+	courier_unlock(c);
+}
+
+void courier_close(struct courier *c, unsigned deadline_ms, struct courier_counts *ret)
+{
+	bool closed, stowed;
+
+	if (!c)
+		return;
+	courier_end(c, deadline_ms);
+	courier_lock(c);
+	if (ret)
+		*ret = counts_of(c);
 	closed = c->closed;
 	stowed = c->stowed;
 	courier_unlock(c);

@@ -79,10 +79,13 @@ void courier_stop(struct courier *c, bool now);
 void courier_wait(struct courier *c, unsigned ms);
 
 /*
- * Delivers what it can within `deadline_ms`, leaves the rest in the spool or drops it, and gives the last counts (ret may
- * be NULL). Takes two seconds more at most for the carrier, and with a spool as long as the disk takes one more parcel every
- * five seconds: who hangs even then is left alone with what it has, which is dropped. NULL is allowed.
+ * Delivers what it can within `deadline_ms`, and leaves the rest in the spool or drops it: nothing waits then, and the counts are
+ * the last ones. Takes two seconds more at most for the carrier, and with a spool as long as the disk takes one more parcel every
+ * five seconds: who hangs even then is left alone with what it has, which is dropped.
  */
+void courier_end(struct courier *c, unsigned deadline_ms);
+
+/* Ends it, unless it has, and gives the last counts (ret may be NULL). NULL is allowed. */
 void courier_close(struct courier *c, unsigned deadline_ms, struct courier_counts *ret);
 
 #endif

@@ -130,4 +130,47 @@ expect "the histogram" "$(grep 'le="+Inf"' "$work/page" | awk '{ sum += $NF } EN
 expect "health in a crowd" "$(answer "$url/healthz")" 200
 end
 grep -qx "$total exchanges" "$work/err" || fail "the summary: $(cat "$work/err")"
+
+# --- what comes at the end: as long as a host takes its time there is a page, it says what becomes of records, and what is told agrees
+"$B/bench-make" small 1 "$work/few.pcap" >/dev/null
+total=$("$perisco" replay -o null "$work/few.pcap" 2>&1 | sed -n 's/ exchanges.*//p')
+control() { # PORT JSON
+	curl -s --max-time 10 -d "$2" -o "$work/answer" "http://127.0.0.1:$1/control"
+}
+serve python3 tests/run/bulk_server.py
+slow=$port
+serve python3 tests/run/bulk_server.py
+control "$slow" '{"slow": 3}' && control "$port" '{"each": {"400": 10}}' || fail "the servers do not obey"
+begin -o "elasticsearch://127.0.0.1:$slow/x?queue=1M" -o "elasticsearch://127.0.0.1:$port/x" -o json:/dev/full
+cat "$work/few.pcap" >&3
+exec 3>&-
+ends() {
+	[ "$(answer "$url/readyz")" = 503 ] && curl -s --max-time 10 "$url/readyz" | grep -q '^ending: '
+}
+of() { # METRIC PORT: of the output there
+	sample "perisco_output_$1{output=\"elasticsearch://127.0.0.1:$2/x\"" "$work/page"
+}
+has_fate() {
+	page && [ $(($(of delivered_records_total "$port") + $(of dropped_records_total "$port"))) = "$total" ]
+}
+until_ 30 ends || fail "readyz does not say that the run ends"
+expect "healthz at the end" "$(answer "$url/healthz")" 200
+grep -qx "$total exchanges" "$work/err" || fail "the summary waits for hosts: $(cat "$work/err")"
+until_ 30 has_fate || fail "the page does not say what the quick host took at the end"
+before=$(of delivered_records_total "$slow")
+[ "$(of waiting_records "$slow")" -gt 0 ] || fail "nothing waits for the slow host"
+moved() {
+	page && [ "$(of delivered_records_total "$slow")" -gt "$before" ]
+}
+until_ 30 moved || fail "the page stands still at the end"
+refused=$(sample "perisco_output_dropped_records_total{output=\"elasticsearch://127.0.0.1:$port/x\",cause=\"refused\"}" "$work/page")
+missed=$(sample 'perisco_output_dropped_records_total{output="/dev/full",cause="disk"}' "$work/page")
+control "$slow" '{"slow": 0}'
+wait $pid
+expect "the exit status, some refused" $? 7
+expect "the page of a file that cannot be written" "$missed" "$total"
+grep -q "^perisco: /dev/full: $missed dropped because" "$work/err" || fail "$missed on the page: $(cat "$work/err")"
+[ "$refused" -ge $((total / 11)) ] && grep -q "$port/x: $((total - refused)) delivered, $refused refused$" "$work/err" ||
+	fail "$refused refused on the page: $(cat "$work/err")"
+grep -q "$slow/x?queue=1M: $total delivered$" "$work/err" || fail "the slow host: $(cat "$work/err")"
 exit $status

@@ -385,6 +385,36 @@ static void test_reader_goes(void **state)
 	o = NULL;
 }
 
+/* At the end each record for another host gets its fate, which may be asked for until the outputs are closed, and is what is told. */
+static void test_end(void **state)
+{
+	static const struct outputs_config patient = {.view = &view, .say = say, .patience_ms = 200};
+	struct courier_counts n;
+	const char *name;
+
+	(void)state;
+	outputs_close(o);
+	o = outputs_new(&patient);
+	assert_int_equal(outputs_add(o, "tcp://127.0.0.1:1", error, sizeof(error)), 0);
+	assert_int_equal(outputs_add(o, "json:/dev/full", error, sizeof(error)), 0);
+	write_records(7, 0);
+	assert_true(outputs_count(o, 0, &name, &n));
+	assert_int_equal(n.waiting, 7);
+	outputs_end(o);
+	assert_true(outputs_count(o, 0, &name, &n));
+	assert_string_equal(name, "tcp://127.0.0.1:1");
+	assert_int_equal(n.accepted, 7);
+	assert_int_equal(n.dropped_exit, 7);
+	assert_int_equal(n.waiting + n.queue_bytes, 0);
+	assert_int_equal(missed(0), 7);
+	assert_null(strstr(said, " delivered"));
+	assert_int_equal(outputs_close(o), -EREMOTEIO);
+	o = NULL;
+	assert_non_null(strstr(said, "tcp://127.0.0.1:1: 0 delivered, "));
+	assert_non_null(strstr(said, " 7 dropped at the end\n"));
+	assert_non_null(strstr(said, "/dev/full: 7 dropped because it could not be written\n"));
+}
+
 /* A child that runs the outputs with a pipe as standard output, non-blocking if asked for; *reader is its other end. */
 static pid_t child_writes(int records, bool nonblocking, int *reader)
 {
@@ -552,7 +582,7 @@ int main(void)
 		TEST(disk_full), TEST(no_two_in_one_file),    TEST(help),      TEST(slow_reader),
 		TEST(reader_gone), TEST(terminal),          TEST(threads),   TEST(failed_for_all), TEST(columns_meet),
 		TEST(others_go_on), TEST(no_others_are_left), TEST(the_run_has_another_use), TEST(goes_on),
-		TEST(goes_on_at_once), TEST(goes_on_with_some), TEST(no_directory), TEST(reader_goes),
+		TEST(goes_on_at_once), TEST(goes_on_with_some), TEST(no_directory), TEST(reader_goes), TEST(end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
