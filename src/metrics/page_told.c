@@ -99,6 +99,7 @@ static void put_output_dropped(struct page *p, const struct told *t)
 		put_fate(p, o, "refused", o->counts.refused);
 		put_fate(p, o, "queue", o->counts.dropped_full);
 		put_fate(p, o, "spool", o->counts.dropped_spool);
+		put_fate(p, o, "end", o->counts.dropped_exit);
 	}
 }
 

@@ -69,7 +69,8 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_SUMMAR
 	X(OUT_RETRIED, COUNTER, "perisco_output_retried_records_total",                                               \
 	  "tries beyond the first; librdkafka's own are not counted", "output")                                       \
 	X(OUT_DROPPED, COUNTER, "perisco_output_dropped_records_total",                                               \
-	  "records that never arrive: refused by the host; queue, spool or disk takes no more", "output", "cause")    \
+	  "records that never arrive, by cause: refused (by the host), queue or spool (full, or it fails), "          \
+	  "disk (full, or it fails: the output is a file), end (the time was up)", "output", "cause")                 \
 	X(OUT_RECOVERED, COUNTER, "perisco_output_recovered_records_total",                                           \
 	  "records found in the spool of a run before", "output")                                                     \
 	X(OUT_WAITING, GAUGE, "perisco_output_waiting_records", "records that wait in memory", "output")              \

@@ -95,7 +95,7 @@ static void test_told(void **state)
 	told.outputs = 2;
 	told.output[1] = (struct told_output){.name = "/var/log/x", .file = true, .missed = 6};
 	told.output[0] = (struct told_output){
-		.name = "tcp://x:1", .counts = {.dropped_full = 3, .refused = 4, .queue_bytes = 5}};
+		.name = "tcp://x:1", .counts = {.dropped_full = 3, .refused = 4, .dropped_spool = 8, .dropped_exit = 9, .queue_bytes = 5}};
 	told.summary.ignored[0] = (struct ignored){"tls", 1, 20};
 	told.summary.ignoreds = 1;
 	told.summary.budget = (struct summary_budget){.limit_ns = 100000000, .in_ns = {[1] = 1500000000}, .detail = DETAIL_HEADS};
@@ -105,6 +105,8 @@ static void test_told(void **state)
 	expect_line("perisco_capture_cpu_dropped_packets_total{cpu=\"1\"} 10");
 	expect_line("perisco_output_dropped_records_total{output=\"tcp://x:1\",cause=\"queue\"} 3");
 	expect_line("perisco_output_dropped_records_total{output=\"tcp://x:1\",cause=\"refused\"} 4");
+	expect_line("perisco_output_dropped_records_total{output=\"tcp://x:1\",cause=\"spool\"} 8");
+	expect_line("perisco_output_dropped_records_total{output=\"tcp://x:1\",cause=\"end\"} 9");
 	expect_line("perisco_output_dropped_records_total{output=\"/var/log/x\",cause=\"disk\"} 6");
 	expect_line("perisco_memory_bytes{owner=\"outputs\"} 5");
 	expect_line("perisco_memory_bytes{owner=\"ring\"} 4096");
