@@ -52,25 +52,49 @@ static void add_ignored(FILE *out, const struct summary *s)
 /* What the capture did not hand over, because nobody missed it. */
 static void add_left_out(FILE *out, const struct summary *s)
 {
-	fprintf(out, "left out: %" PRIu64 " payload bytes that nobody decodes, ", s->elided_bytes);
-	add_count(out, s->elided, "packet");
-	fprintf(out, " of them or of their acknowledgements, ");
-	add_count(out, s->copies, "packet");
-	fprintf(out, " that another interface showed\n");
+	const struct {
+		uint64_t n;
+		const char *one, *of;
+	} left[] = {
+		{s->elided_bytes, "payload byte", "that nobody decodes"},
+		{s->elided, "packet", "of such payload or its acknowledgements"},
+		{s->copies, "packet", "that another interface showed"},
+	};
+	const char *before = "left out: ";
+
+	for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+		if (!left[i].n)
+			continue;
+		fputs(before, out);
+		add_count(out, left[i].n, left[i].one);
+		fprintf(out, " %s", left[i].of);
+		before = ", ";
+	}
+	if (*before == ',')
+		fprintf(out, "\n");
 }
 
 static void add_budget(FILE *out, const struct summary *s)
 {
 	const struct summary_budget *b = &s->budget;
+	const char *before = ": ";
 	uint64_t all_ns = 1;
 
 	for (unsigned i = 0; i < DETAILS; i++)
 		all_ns += b->in_ns[i];
-	fprintf(out, "cpu: %.1f%% of a core, of %.1f%%: ", (double)b->cpu_ns * 100 / (double)all_ns, (double)b->limit_ns / 1e7);
-	for (unsigned i = 0; i < DETAILS; i++)
-		fprintf(out, "%.0fs %s, ", (double)b->in_ns[i] / 1e9, name_of_detail(i));
-	add_count(out, s->stats.flows_counted, "connection");
-	fprintf(out, " only counted for some time\n");
+	fprintf(out, "cpu: %.1f%% of a core, of %.1f%%", (double)b->cpu_ns * 100 / (double)all_ns, (double)b->limit_ns / 1e7);
+	for (unsigned i = 0; i < DETAILS; i++) {
+		if (!b->in_ns[i])
+			continue;
+		fprintf(out, "%s%.0fs %s", before, (double)b->in_ns[i] / 1e9, name_of_detail(i));
+		before = ", ";
+	}
+	if (s->stats.flows_counted) {
+		fputs(before, out);
+		add_count(out, s->stats.flows_counted, "connection");
+		fprintf(out, " only counted for some time");
+	}
+	fprintf(out, "\n");
 }
 
 /* What never came to us as packets, then what the streams lack for it, by cause. */
@@ -169,8 +193,7 @@ void summary_print(const struct summary *s, bool verbose, FILE *out)
 	fprintf(out, "\n");
 	add_packets(out, s);
 	fprintf(out, "\n");
-	if (s->elided_bytes || s->elided || s->copies)
-		add_left_out(out, s);
+	add_left_out(out, s);
 	add_lost(out, s);
 	fprintf(out, "\n");
 	if (s->budget.limit_ns)

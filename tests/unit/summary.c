@@ -113,7 +113,23 @@ static void test_budget(void **state)
 
 	(void)state;
 	check(&s, false, "0 exchanges\n0 packets, 0 connections, 0 interfaces\n0 lost\n"
-	      "cpu: 12.0% of a core, of 10.0%: 8s whole, 0s heads, 2s lines, 0s counts, 2 connections only counted for some time\n");
+	      "cpu: 12.0% of a core, of 10.0%: 8s whole, 2s lines, 2 connections only counted for some time\n");
+}
+
+/* Only what was left out is listed. */
+static void test_left_out(void **state)
+{
+	struct summary s = {.live = true, .elided_bytes = 5000, .elided = 1, .copies = 3};
+
+	(void)state;
+#define HEAD "0 exchanges\n0 packets, 0 connections, 0 interfaces\n"
+	check(&s, false, HEAD "left out: 5000 payload bytes that nobody decodes, 1 packet of such payload or its acknowledgements, "
+	      "3 packets that another interface showed\n0 lost\n");
+	s.elided_bytes = s.elided = 0;
+	check(&s, false, HEAD "left out: 3 packets that another interface showed\n0 lost\n");
+	s.copies = 0;
+	check(&s, false, HEAD "0 lost\n");
+#undef HEAD
 }
 
 static void test_progress(void **state)
@@ -151,7 +167,7 @@ int main(void)
 		cmocka_unit_test(test_losses),  cmocka_unit_test(test_oddities),    cmocka_unit_test(test_progress),
 		cmocka_unit_test(test_progress_with_drops),
 		cmocka_unit_test(test_filter_in_kernel), cmocka_unit_test(test_losses_by_cpu),
-		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_budget), cmocka_unit_test(test_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
