@@ -186,7 +186,8 @@ static void closed(struct outlet *o, int err)
 {
 	char error[128];
 
-	snprintf(error, sizeof error, "an output is not complete: %s", strerror(-err));
+	snprintf(error, sizeof error, "an output is not complete: %s",
+		 err == -EREMOTEIO ? "some of its records never arrive" : strerror(-err));
 	wrote(o, err, error);
 }
 

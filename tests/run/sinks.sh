@@ -53,6 +53,7 @@ expect "strict" $? 7
 replay all -o "elasticsearch://127.0.0.1:$port/perisco" -o "json:$work/all.json"
 expect "without a server" $? 7
 expect "dropped without a server" "$(said 'dropped at the end')" $total
+expect "the last words without a server" "$(tail -1 "$work/said")" "perisco: an output is not complete: some of its records never arrive"
 expect "records in a file beside it" "$(wc -l <"$work/all.json")" $total
 replay all -o "elasticsearch://127.0.0.1:$port/perisco" --spool "$work/spool"
 expect "without a server, but with a spool" $? 0
