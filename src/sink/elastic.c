@@ -31,24 +31,31 @@ struct elastic {
 /* --- the index template --- */
 
 /*
- * Mappings of what perisco writes: dates, addresses, numbers, keywords; a field of a message is a key and a value, whoever chose
- * its name. No text is guessed to be a date, or the next one that is none would be refused. A number that is too large for its type
- * is left out, not the document: each field says so for itself, since a data stream whose index says so for all is refused for its
- * @timestamp. Only what each version of both products knows, and so neither flattened nor flat_object.
+ * Mappings of what perisco writes: dates, addresses, numbers, keywords. No text is guessed to be a date, or the next one that is none
+ * would be refused. A number that is too large for its type is left out, not the document: each field says so for itself, since a
+ * data stream whose index says so for all is refused for its @timestamp. `%1$s` are the fields of a message.
  */
 #define LENIENT(type) "{\"type\":\"" type "\",\"ignore_malformed\":true}"
+#define KEYWORD       "{\"type\":\"keyword\",\"ignore_above\":8000}" /* Lucene takes no term of more than 32766 bytes */
 
 static const char mappings[] =
 	"\"mappings\":{\"date_detection\":false,\"numeric_detection\":false,\"dynamic_templates\":["
-	"{\"strings\":{\"match_mapping_type\":\"string\",\"mapping\":{\"type\":\"keyword\",\"ignore_above\":8000}}},"
+	"{\"strings\":{\"match_mapping_type\":\"string\",\"mapping\":" KEYWORD "}},"
 	"{\"numbers\":{\"match_mapping_type\":\"long\",\"mapping\":" LENIENT("long") "}}],"
 	"\"properties\":{\"@timestamp\":{\"type\":\"date_nanos\"},"
 	"\"ip\":{\"properties\":{\"client\":" LENIENT("ip") ",\"server\":" LENIENT("ip") ",\"ipVersion\":" LENIENT("byte") "}},"
 	"\"backend\":{\"properties\":{\"ip\":" LENIENT("ip") ",\"port\":" LENIENT("integer") "}},"
 	"\"l7\":{\"properties\":{\"latency_ns\":" LENIENT("long") ",\"duration_ns\":" LENIENT("long") ","
 	"\"grpc\":{\"properties\":{\"timeout_ns\":" LENIENT("long") "}},"
-	"\"response\":{\"properties\":{\"Record\":{\"properties\":{\"Http\":{\"properties\":{"
-	"\"code\":" LENIENT("short") "}}}}}}}}}}";
+	"\"request\":{\"properties\":{\"Record\":{\"properties\":{\"Http\":{\"properties\":{%1$s}}}}}},"
+	"\"response\":{\"properties\":{\"Record\":{\"properties\":{\"Http\":{\"properties\":{\"code\":" LENIENT("short") ",%1$s"
+	"}}}}}}}}}}";
+
+#define FIELDS(type) "\"headers\":" type ",\"trailers\":" type
+
+/* A key and a value each, whoever chose its name. */
+static const char flattened[] = FIELDS("{\"type\":\"flattened\",\"ignore_above\":8000}");
+static const char keywords[] = FIELDS("{\"properties\":{\"key\":" KEYWORD ",\"value\":" KEYWORD "}}");
 
 /* What the template calls itself: the index up to its first conversion. */
 static size_t prefix_of(const struct elastic *e)
@@ -56,19 +63,31 @@ static size_t prefix_of(const struct elastic *e)
 	return strcspn(e->index, "%");
 }
 
-/* Two templates of which one's pattern is within the other's must differ in priority: the one that says more goes first. */
-static int put_template(struct elastic *e, const atomic_bool *hurry, char *why, size_t n)
+/*
+ * Puts the template; its status, or as http_request. Two of which one's pattern is within the other's must differ in priority: the
+ * one that says more goes first.
+ */
+static int put_template(struct elastic *e, const char *fields, const atomic_bool *hurry, const char **answer, char *why, size_t n)
 {
-	char path[INDEX_MAX + 64], body[4096];
+	char path[INDEX_MAX + 64], mapping[3072], body[4096];
 	int prefix = (int)prefix_of(e);
 	struct http_request put = {.method = "PUT", .path = path, .body = body, .most = ANSWER_MOST};
-	const char *answer;
-	int status;
 
+	snprintf(mapping, sizeof(mapping), mappings, fields);
 	put.n = (size_t)snprintf(body, sizeof(body), "{\"index_patterns\":[\"%.*s%s\"],%s\"priority\":%d,\"template\":{%s}}", prefix,
-				 e->index, e->stream ? "" : "*", e->stream ? "\"data_stream\":{}," : "", 200 + prefix, mappings);
+				 e->index, e->stream ? "" : "*", e->stream ? "\"data_stream\":{}," : "", 200 + prefix, mapping);
 	snprintf(path, sizeof(path), "/_index_template/%.*s", prefix, e->index);
-	status = http_request(e->http, &put, hurry, &answer, why, n);
+	return http_request(e->http, &put, hurry, answer, why, n);
+}
+
+/* OpenSearch, and an Elasticsearch of Apache's license, know no flattened, and refuse it: fields are keywords there. */
+static int teach(struct elastic *e, const atomic_bool *hurry, char *why, size_t n)
+{
+	const char *answer;
+	int status = put_template(e, flattened, hurry, &answer, why, n);
+
+	if (status == 400)
+		status = put_template(e, keywords, hurry, &answer, why, n);
 	if (status >= 0 && status / 100 != 2) {
 		snprintf(why, n, "the index template (which template=no leaves out) is answered with %d: %.*s", status, TRY_WHY, answer);
 		return -EPROTO;
@@ -79,7 +98,7 @@ static int put_template(struct elastic *e, const atomic_bool *hurry, char *why, 
 /* Once, before anything else is sent. */
 static int prepare(struct elastic *e, const atomic_bool *hurry, char *why, size_t n)
 {
-	int r = e->template ? put_template(e, hurry, why, n) : 0;
+	int r = e->template ? teach(e, hurry, why, n) : 0;
 
 	if (r == 0)
 		e->template = false;

@@ -38,7 +38,8 @@ struct http_request {
 /*
  * Sends it, and waits for the whole response, at most 30 s and not long once `*hurry` is true (NULL: never). Returns the
  * status, or a negative errno with a line in `why` when there is none: -EMSGSIZE when the body of the response is larger than
- * it may be, -ECONNRESET when the connection broke, which may have been the response to a request that is too large. The body is in *body (ended by a zero), which is valid until the next request.
+ * it may be, -ECONNRESET when the connection broke, which may have been the response to a request that is too large. The body is
+ * in *body (ended by a zero), which is valid until the next request.
  */
 int http_request(struct http *h, const struct http_request *r, const atomic_bool *hurry, const char **body, char *why, size_t n);
 

@@ -353,9 +353,27 @@ static void assert_fields(json_t *properties)
 	}
 }
 
-/* The template for the index, as it was put. */
-static void assert_template(const char *index, const char *path, const char *pattern, bool stream)
+static void assert_headers(json_t *http, bool flattened)
 {
+	static const char *const fields[] = {"properties/headers", "properties/trailers"};
+
+	for (size_t i = 0; i < 2; i++) {
+		json_t *field = at(http, fields[i]);
+
+		assert_non_null(field);
+		if (flattened)
+			assert_string_equal(json_string_value(at(field, "type")), "flattened");
+		else
+			assert_string_equal(json_string_value(at(field, "properties/value/type")), "keyword");
+	}
+}
+
+/* The template for the index, as it was put, where flattened is known or not. */
+static void assert_template(const char *index, const char *path, const char *pattern, bool stream, bool flattened)
+{
+	static const struct turn refusal[] = {{400, "{\"error\":{\"type\":\"mapper_parsing_exception\"},\"status\":400}"}, {200, "{}"}};
+	static const char request[] = "template/mappings/properties/l7/properties/request/properties/Record/properties/Http";
+	static const char response[] = "template/mappings/properties/l7/properties/response/properties/Record/properties/Http";
 	char text[256], error[256], why[256], line[256];
 	struct carrier c;
 	struct spec spec;
@@ -367,8 +385,11 @@ static void assert_template(const char *index, const char *path, const char *pat
 	assert_int_equal(elastic_open(&c, &spec, error, sizeof(error)), 0);
 	spec_release(&spec);
 	answer(200, "{}", 2);
+	server.turns = refusal;
+	server.n_turns = flattened ? 0 : 2;
 	r = c.probe(c.self, why, sizeof(why));
 	c.close(c.self);
+	server.n_turns = 0;
 	assert_int_equal(r, 0);
 	snprintf(line, sizeof(line), "PUT %s HTTP/1.1\r\n", path);
 	assert_int_equal(strncmp(server.last, line, strlen(line)), 0);
@@ -378,7 +399,9 @@ static void assert_template(const char *index, const char *path, const char *pat
 	assert_int_equal(json_integer_value(at(all, "priority")), 200 + strlen(strrchr(path, '/') + 1));
 	assert_int_equal(json_is_object(at(all, "data_stream")), stream);
 	assert_null(at(all, "template/settings"));
-	assert_non_null(at(all, "template/mappings/properties/l7/properties/response/properties/Record/properties/Http/properties/code"));
+	assert_non_null(at(at(all, response), "properties/code"));
+	assert_headers(at(all, request), flattened);
+	assert_headers(at(all, response), flattened);
 	assert_fields(at(all, "template/mappings/properties"));
 	json_decref(all);
 }
@@ -386,10 +409,11 @@ static void assert_template(const char *index, const char *path, const char *pat
 static void test_template(void **state)
 {
 	(void)state;
-	assert_template("perisco", "/_index_template/perisco", "perisco", true);
-	assert_template("perisco-%Y.%m.%d", "/_index_template/perisco-", "perisco-*", false);
-	assert_template("perisco-a-%Y", "/_index_template/perisco-a-", "perisco-a-*", false);
-	assert_template("logs/es-1/perisco", "/logs/es-1/_index_template/perisco", "perisco", true);
+	assert_template("perisco", "/_index_template/perisco", "perisco", true, true);
+	assert_template("perisco", "/_index_template/perisco", "perisco", true, false);
+	assert_template("perisco-%Y.%m.%d", "/_index_template/perisco-", "perisco-*", false, true);
+	assert_template("perisco-a-%Y", "/_index_template/perisco-a-", "perisco-a-*", false, false);
+	assert_template("logs/es-1/perisco", "/logs/es-1/_index_template/perisco", "perisco", true, true);
 }
 
 static json_t *parsed(const char *text, size_t n)
