@@ -6,7 +6,7 @@ if [ "${1-}" != inside ]; then
 	exec unshare -rm bash "$0" inside
 fi
 . tests/run/common
-trap 'exec 3>&-; umount "$work/disk"; rm -rf "$work"' EXIT
+trap 'umount -l "$work/disk"; clean' EXIT
 total=3000
 mkfifo "$work/pipe"
 mkdir "$work/disk"
@@ -96,8 +96,8 @@ end "compressed rotation"
 account "compressed rotation" $total "$disk"/x*.zst
 
 # the file is removed, to make room, and its count is on the page
-port=$((20000 + RANDOM % 10000))
-begin 192k "json:$disk/x" --metrics $port
+serve python3 tests/run/ports.py 1
+begin 192k "json:$disk/x" --metrics "$port"
 url=http://127.0.0.1:$port/metrics
 is_counted() {
 	curl -s --max-time 10 "$url" | grep -q "^perisco_output_dropped_records_total{output=\"$disk/x\",cause=\"disk\"} [1-9]"

@@ -20,12 +20,8 @@ lock() { # PORT CONDITION
 		location / { if ($http_authorization != "%s") { return 401; } proxy_pass http://127.0.0.1:%s; } }\n' \
 		"$1" "$work/ours.server.pem" "$work/ours.server.key" "$2" "$backend"
 }
-read -r basic key bearer nobody < <(python3 - <<'EOF'
-import socket
-held = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
-print(*[s.getsockname()[1] for s in held])
-EOF
-)
+serve python3 tests/run/ports.py 4
+read -r basic key bearer nobody <<<"$port"
 {
 	echo "daemon off; worker_processes 1; pid $work/pid; error_log $work/log; events {}"
 	echo "http { access_log off; client_body_temp_path $work/body; proxy_temp_path $work/temp; fastcgi_temp_path $work/f;"

@@ -54,8 +54,8 @@ ask() { # JQ
 some_came() {
 	[ "$(ask .ids)" -gt $((total / 100)) ]
 }
-bulk_server() { # PORT
-	serve python3 tests/run/bulk_server.py "$1" "$work/ids"
+bulk_server() {
+	serve python3 tests/run/bulk_server.py "$port" "$work/ids"
 }
 
 slow() { # SECONDS
@@ -65,20 +65,21 @@ slow() { # SECONDS
 # to_one_that_dies OPTION...: all records, and it comes again
 to_one_that_dies() {
 	rm -f "$work/ids"
-	bulk_server 0
+	bulk_server
 	slow 0.3
 	start all "elasticsearch://127.0.0.1:$port/x" "$@"
 	until_true some_came
 	stop
 	sleep 0.5
-	bulk_server "$port"
+	bulk_server
 	finish
 	accounted
 }
 
 elasticsearch() {
+	serve python3 tests/run/ports.py 1
 	rm -f "$work/ids"
-	bulk_server 0
+	bulk_server
 	start all "elasticsearch://127.0.0.1:$port/x"
 	finish
 	expect "documents" "$(ask .ids)" "$total"
@@ -195,7 +196,8 @@ lines() {
 }
 
 tcp() {
-	lines tcp://127.0.0.1:%s 0 politely
+	serve python3 tests/run/ports.py 1
+	lines tcp://127.0.0.1:%s "$port" politely
 }
 
 unix() {

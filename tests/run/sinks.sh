@@ -12,7 +12,8 @@ report() { # JQ
 	curl -s -o "$work/report" "http://127.0.0.1:$port/report" && jq -r "$1" "$work/report"
 }
 
-serve "${bulk[@]}"
+serve python3 tests/run/ports.py 1
+serve "${bulk[@]}" "$port"
 replay all -o "elasticsearch://127.0.0.1:$port/perisco" -o "opensearch://127.0.0.1:$port/other-%Y.%m?status=503&gzip=no"
 expect "documents" "$(report .ids)" $((total + total / 10))
 expect "documents that came twice" "$(report .again)" 0
@@ -24,7 +25,7 @@ replay one -o "elasticsearch://$(printf "127.0.0.1:$port,%.0s" {1..60})127.0.0.1
 expect "delivered to a place of many words" "$(said delivered)" 1
 stop
 
-serve "${bulk[@]}"
+serve "${bulk[@]}" "$port"
 control '{"limit": 40000}'
 replay all -o "elasticsearch://127.0.0.1:$port/behind/a-proxy/perisco?gzip=no"
 expect "the exit status, in small requests" $? 0
@@ -33,7 +34,7 @@ expect "where a proxy has them" "$(report '.where | join(" ")')" "/behind/a-prox
 [ "$(report .large)" -gt 10 ] || fail "no request is too large"
 stop
 
-serve "${bulk[@]}"
+serve "${bulk[@]}" "$port"
 control '{"status": 503, "times": 2, "garbage": 1, "each": {"400": 10, "429": 7, "503": 3}}'
 replay all -o "elasticsearch://127.0.0.1:$port/perisco"
 expect "the exit status, some refused" $? 7
@@ -66,7 +67,7 @@ expect "documents of two runs that came twice" "$(report .again)" 0
 stop
 
 # --- every record of the golden captures: no field has two types, so that no mapping can be at odds
-serve "${bulk[@]}"
+serve "${bulk[@]}" "$port"
 for talk in tests/pcaps/*.talk; do
 	"$B/pcap-make" "$talk" "$work/golden.pcap"
 	replay golden --flows --body 1k -o "elasticsearch://127.0.0.1:$port/golden" || fail "$talk: $(cat "$work/said")"

@@ -5,7 +5,8 @@
 . tests/run/sinks_common
 
 # --- one that goes after some lines, and comes again
-serve python3 tests/run/line_server.py 0 "$work/lines" 777
+serve python3 tests/run/ports.py 1
+serve python3 tests/run/line_server.py "$port" "$work/lines" 777
 (
 	wait_for=$server
 	while kill -0 "$wait_for" 2>/dev/null; do sleep 0.1; done
