@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * librdkafka's mock cluster as a process. Prints the addresses of its brokers, then obeys lines on standard input:
- * "down" and "up" (all brokers), "fail N" (the next N requests to produce), "deny N" and "large N" (as
- * if the topic forbade it, or all of a batch were too large), "rtt MS" (an answer takes so long), and ends with it.
+ * librdkafka's mock cluster as a process. Prints the addresses of its brokers, then obeys lines on standard input, says so of
+ * each, and ends with them: "down" and "up" (all brokers), "fail N" (the next N requests to produce), "deny N" and "large N" (as
+ * if the topic forbade it, or all of a batch were too large), "rtt MS" (an answer takes so long).
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -52,6 +52,8 @@ int main(void)
 			rd_kafka_mock_broker_set_rtt(cluster, broker, atoi(line + 4));
 		if (sscanf(line, "%63s %d", order, &n) == 2)
 			fail(cluster, order, n);
+		puts("obeyed");
+		fflush(stdout);
 	}
 	rd_kafka_mock_cluster_destroy(cluster);
 	rd_kafka_destroy(client);

@@ -3,6 +3,7 @@
 # Many records through each kind of place, which dies in between and comes again: what is delivered, refused, dropped and left
 # makes what was produced; with a spool all of it arrives, and what came twice can be told. RECORDS says how many; PLACES which.
 . tests/run/common
+. tests/run/kafka_common
 total=${RECORDS:-30000}
 
 # a hundred connections, and one without a record
@@ -118,21 +119,15 @@ elasticsearch() {
 }
 
 kafka() {
-	if ! cc -o "$work/kafka_mock" tests/run/kafka_mock.c -lrdkafka 2>/dev/null || ! command -v kcat >/dev/null; then
+	if ! kafka_build; then
 		echo "no librdkafka or kcat: Kafka is left out"
 		return
 	fi
 	for how in "" ", down"; do
 		place=kafka$how
-		rm -f "$work/orders" "$work/brokers" "$work/messages"
-		mkfifo "$work/orders"
-		"$work/kafka_mock" <"$work/orders" >"$work/brokers" 2>/dev/null &
-		server=$!
-		pids+=($!)
-		exec 3>"$work/orders"
-		until_true test -s "$work/brokers"
-		brokers=$(cat "$work/brokers")
-		echo "rtt 200" >&3 # the mock keeps 5 MB of a partition: it must not get them faster than they are read
+		rm -f "$work/messages"
+		kafka_begin
+		order rtt 200 # the mock keeps 5 MB of a partition: it must not get them faster than they are read
 		kcat -C -E -b "$brokers" -t perisco -q -u -o beginning -X fetch.wait.max.ms=20 -X max.partition.fetch.bytes=20000000 \
 			-f '%h\n' >"$work/messages" 2>/dev/null &
 		consumer=$!
@@ -140,9 +135,9 @@ kafka() {
 		if [ -n "$how" ]; then
 			start all "kafka://$brokers/perisco" --spool "$work/spool"
 			until_true test -s "$work/messages"
-			echo down >&3
+			order down
 			sleep 1
-			echo up >&3
+			order up
 		else
 			start all "kafka://$brokers/perisco"
 		fi

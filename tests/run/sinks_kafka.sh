@@ -2,19 +2,12 @@
 # SPDX-License-Identifier: MIT
 # Records that go to Kafka: all of them arrive in order, or are told apart by their ids; those that do not are counted.
 . tests/run/common
-if ! cc -o "$work/kafka_mock" tests/run/kafka_mock.c -lrdkafka 2>/dev/null || ! command -v kcat >/dev/null; then
-	echo "needs librdkafka and kcat"
-	exit 77
-fi
+. tests/run/kafka_common
+kafka_build || { echo "needs librdkafka and kcat"; exit 77; }
 . tests/run/sinks_common
 
-mkfifo "$work/orders"
-"$work/kafka_mock" <"$work/orders" >"$work/brokers" 2>/dev/null &
-pids+=($!)
-exec 3>"$work/orders"
-until_ 30 test -s "$work/brokers" || fail "no brokers"
-brokers=$(cat "$work/brokers")
-echo "fail 5" >&3
+kafka_begin
+order fail 5
 replay all -o "kafka://$brokers/perisco?linger.ms=2" -X compression.type=zstd
 expect "messages delivered" "$(said delivered)" $total
 timeout 60 kcat -C -b "$brokers" -t perisco -e -q -f '%k %h %s\n' >"$work/messages" 2>/dev/null
@@ -22,24 +15,22 @@ expect "messages, told apart" "$(cut -d' ' -f2 "$work/messages" | sort -u | wc -
 expect "keys" "$(cut -d' ' -f1 "$work/messages" | sort -u | wc -l)" 1
 cut -d' ' -f3- "$work/messages" | awk '!seen[$0]++' | jq -r .l7.request.Record.Http.url >"$work/urls"
 expect "order in a flow" "$(seq -f '/%.0f' $total | cmp - "$work/urls" && echo same)" same
-for order in deny large; do # a batch that is given up for now, or that may be smaller
+for how in deny large; do # a batch that is given up for now, or that may be smaller
 	timeout 60 kcat -C -b "$brokers" -t perisco -e -q -f '%o\n' >"$work/before" 2>/dev/null
-	echo "$order 1" >&3
-	sleep 0.1
+	order $how 1
 	replay all -o "kafka://$brokers/perisco?batch.size=20000"
-	expect "messages delivered after $order" "$(said delivered)" $total
-	expect "messages refused after $order" "$(said refused)" ""
-	grep -q "$([ $order = deny ] && echo 'authorization failed' || echo 'too large').*trying again" "$work/said" ||
-		fail "$order is told as: $(cat "$work/said")"
+	expect "messages delivered after $how" "$(said delivered)" $total
+	expect "messages refused after $how" "$(said refused)" ""
+	grep -q "$([ $how = deny ] && echo 'authorization failed' || echo 'too large').*trying again" "$work/said" ||
+		fail "$how is told as: $(cat "$work/said")"
 	timeout 60 kcat -C -b "$brokers" -t perisco -e -q -f '%h %s\n' 2>/dev/null | tail -n "+$(($(wc -l <"$work/before") + 1))" |
 		awk '!seen[$1]++' | cut -d' ' -f2- | jq -r .l7.request.Record.Http.url >"$work/urls"
-	expect "order in a flow after $order" "$(seq -f '/%.0f' $total | cmp - "$work/urls" && echo same)" same
+	expect "order in a flow after $how" "$(seq -f '/%.0f' $total | cmp - "$work/urls" && echo same)" same
 done
-echo down >&3
-sleep 0.2
+order down
 replay all -o "kafka://$brokers/perisco" --spool "$work/spool"
 expect "messages accounted for" "$(($(said delivered) + $(said 'left in the spool')))" $total
-echo up >&3
+order up
 replay one -o "kafka://$brokers/perisco" --spool "$work/spool"
 expect "messages recovered" "$(said 'found in the spool')" $total
 expect "messages delivered later" "$(said delivered)" $((total + 1))
