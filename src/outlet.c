@@ -37,12 +37,23 @@ static void wrote_records(struct outlet *o, int err)
 	wrote(o, err, outputs_error(o->outputs));
 }
 
+/* As a file of records does, that of packets waits for room on the disk, as long as the run has another use. */
+static bool can_wait(struct outlet *o)
+{
+	return (o->metrics || outputs_work(o->outputs)) && tap_suspend(o->tap);
+}
+
 static void wrote_packets(struct outlet *o, int err)
 {
+	bool more;
+
 	if (err == -ECANCELED)
 		o->done = true;
-	else
+	else if (err && !can_wait(o))
 		wrote(o, err, tap_error(o->tap));
+	more = o->metrics || !tap_is_suspended(o->tap);
+	if (o->outputs_config.more != more)
+		o->outputs_config.more = more;
 }
 
 bool outlet_is_done(const struct outlet *o)
@@ -151,7 +162,7 @@ static bool packets_may_begin(const struct outlet *o, struct rotation rotation, 
 static enum exit_code open_packets(struct outlet *o, size_t hold, char *error, size_t n)
 {
 	const struct config *c = o->config;
-	struct pcapwrite_config config = {.path = c->write, .rotation = c->rotation, .may = packets_may, .ctx = o};
+	struct pcapwrite_config config = {.path = c->write, .rotation = c->rotation, .may = packets_may, .ctx = o, .say = say_line};
 	struct timespec now;
 
 	if (!c->write)

@@ -76,6 +76,7 @@ static void put_capture(struct page *p, const struct told *t)
 static void put_packet_file(struct page *p, const struct tap_counts *c)
 {
 	page_one(p, METRIC_WRITTEN, c->written);
+	page_one(p, METRIC_UNWRITTEN, c->unwritten);
 	page_one(p, METRIC_HELD, c->held);
 	page_one(p, METRIC_LET_GO, c->let_go);
 }

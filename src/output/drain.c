@@ -178,7 +178,7 @@ static int open_file(struct drain *d, struct spec *spec, char *error, size_t n)
 	r = r ? r : refuse_unknown(spec, error, n);
 	r = r ? r : sink_open(&d->file, spec->path, &rotation, error, n);
 	if (r == 0)
-		d->lapse = (struct lapse){.name = sink_name(d->file), .say = d->say};
+		d->lapse = (struct lapse){.name = sink_name(d->file), .what = "records", .say = d->say};
 	return r;
 }
 

@@ -18,8 +18,8 @@ void lapse_begin(struct lapse *l, int err)
 	l->retry_ms = clock_ms() + RETRY_MS;
 	if (!news_turn(&l->news, true))
 		return;
-	snprintf(line, sizeof(line), "cannot write to %.*s: %s; its records are dropped until that works again",
-		 COURIER_NAME_MAX, l->name, strerror(-err));
+	snprintf(line, sizeof(line), "cannot write to %.*s: %s; its %s are dropped until that works again",
+		 COURIER_NAME_MAX, l->name, strerror(-err), l->what);
 	l->say(line);
 }
 

@@ -9,15 +9,15 @@
 
 #include "base/news.h"
 
-/* All zero at first but for the name. */
+/* All zero at first but for what it is. */
 struct lapse {
-	const char *name;              /* of the file, borrowed */
+	const char *name, *what;       /* of the file, and what is written to it: "records"; borrowed */
 	void (*say)(const char *line);
 	bool on;                       /* it cannot be written, ... */
 	struct news news;              /* ... which is told */
 	int err;                       /* why, the first time */
 	uint64_t retry_ms;             /* not before that; CLOCK_MONOTONIC */
-	_Atomic uint64_t missed;       /* records */
+	_Atomic uint64_t missed;       /* of these */
 };
 
 /* A try failed: the next one is due in a second, or as soon as retry_ms is 0. Told, but not all the time. */

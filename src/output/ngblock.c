@@ -79,7 +79,7 @@ static int block_write(struct spill *s, struct block *b)
 
 	memcpy(b->bytes + 4, &total, sizeof total);
 	put32(b, total);
-	return spill_begin(s, total) ?: spill_put(s, b->bytes, total);
+	return spill_begin(s, total, false) ?: spill_put(s, b->bytes, total);
 }
 
 int ngblock_section(struct spill *s)
@@ -173,7 +173,7 @@ int ngblock_packet(struct spill *s, uint32_t interface, const struct packet *pkt
 	total = head.n + captured + pad + tail.n + 4;
 	memcpy(head.bytes + 4, &total, sizeof total);
 	put32(&tail, total);
-	return spill_begin(s, total) ?: spill_put(s, head.bytes, head.n) ?: spill_put(s, pkt->data.p, captured) ?:
+	return spill_begin(s, total, true) ?: spill_put(s, head.bytes, head.n) ?: spill_put(s, pkt->data.p, captured) ?:
 	       spill_put(s, "\0\0\0", pad) ?: spill_put(s, tail.bytes, tail.n);
 }
 

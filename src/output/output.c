@@ -289,6 +289,11 @@ bool outputs_take(const struct outputs *o, const char *path)
 	return place_takes(o->place, path);
 }
 
+bool outputs_work(const struct outputs *o)
+{
+	return place_works(o->place);
+}
+
 bool outputs_can_reopen(const struct outputs *o)
 {
 	return place_can_reopen(o->place);

@@ -29,7 +29,7 @@ struct outputs_config {
 	bool strict;                   /* a host that is away when an output is added is an error */
 	unsigned patience_ms;          /* how long to wait for room in a host's queue while nothing goes on; 0: not at all */
 	bool quiet;                    /* at the end, only what was dropped is told */
-	bool more;                     /* the run has a use even when none of its files can be written */
+	_Atomic bool more;             /* the run has a use even when none of its files can be written; may change */
 	void (*say)(const char *line); /* a line for people; any thread */
 };
 
@@ -71,6 +71,9 @@ int outputs_reopen(struct outputs *o);
 
 /* Does any of them write to this file, or would it, or move or remove it, when it rotates or is opened again? Any thread. */
 bool outputs_take(const struct outputs *o, const char *path);
+
+/* Can any of them be written just now? A host that is away can. Any thread. */
+bool outputs_work(const struct outputs *o);
 
 /* Does any of them write to a file that can be opened again? */
 bool outputs_can_reopen(const struct outputs *o);

@@ -8,6 +8,7 @@
 
 #include "base/slice.h"
 #include "output/hostnames.h"
+#include "output/lapse.h"
 #include "output/places.h"
 #include "packet/linktype.h"
 
@@ -21,6 +22,9 @@ struct pcapwrite {
 	struct hostnames *names; /* of pcapng */
 	bool ng;
 	bool lent;           /* somebody has interfaces of places, which stay */
+	struct lapse lapse;  /* of the files: each packet that is not in one is counted there */
+	uint64_t put;        /* packets, some of which may wait in the spill, ... */
+	uint64_t lost;       /* ... or did so in vain */
 	int err;             /* why there is no file any more, a negative errno */
 	int32_t link;        /* of a pcap file; -1: not known yet */
 	char path[PATH_MAX]; /* of the file at hand */
@@ -32,10 +36,35 @@ struct pcapwrite {
 /* Describes an interface before the file speaks of it for the first time. */
 static int describe(struct pcapwrite *w, struct place *p)
 {
-	if (p->id >= 0)
+	int err = p->id >= 0 ? 0 : ngblock_interface(&w->spill, &p->iface);
+
+	if (!err && p->id < 0)
+		p->id = w->places.ids++;
+	return err;
+}
+
+static void add_lost(struct loss_record *to, const struct loss_record *more)
+{
+	to->cause = more->cause;
+	to->packets += more->packets;
+	to->bytes += more->bytes;
+}
+
+/* Says what was lost there since it was said last. */
+static int tell_lost(struct pcapwrite *w, struct place *p)
+{
+	struct ngblock_seen seen = p->seen;
+	int err;
+
+	if (!p->untold.packets)
 		return 0;
-	p->id = w->places.ids++;
-	return ngblock_interface(&w->spill, &p->iface);
+	add_lost(&seen.lost, &p->untold);
+	err = describe(w, p) ?: ngblock_statistics(&w->spill, (uint32_t)p->id, &seen);
+	if (!err) {
+		p->seen = seen;
+		p->untold = (struct loss_record){0};
+	}
+	return err;
 }
 
 static int out_of_memory(struct pcapwrite *w)
@@ -47,14 +76,15 @@ static int out_of_memory(struct pcapwrite *w)
 static int write_pcapng(struct pcapwrite *w, const struct brought *brought, const struct packet *pkt)
 {
 	struct place *p = places_find(&w->places, pkt->iface, pkt->link);
+	int err = p ? tell_lost(w, p) ?: describe(w, p) ?: ngblock_packet(&w->spill, (uint32_t)p->id, pkt, brought) : out_of_memory(w);
 
-	if (!p)
-		return out_of_memory(w);
+	if (err)
+		return err;
 	if (!p->seen.packets++ || pkt->ts_ns < p->seen.first_ns)
 		p->seen.first_ns = pkt->ts_ns;
 	if (pkt->ts_ns > p->seen.last_ns)
 		p->seen.last_ns = pkt->ts_ns;
-	return describe(w, p) ?: ngblock_packet(&w->spill, (uint32_t)p->id, pkt, brought);
+	return 0;
 }
 
 static int write_name(struct pcapwrite *w, const struct hostname *e)
@@ -105,9 +135,11 @@ static int write_header(struct pcapwrite *w, uint16_t link)
 		uint32_t zone, accuracy, snaplen, link;
 	} header = {0xa1b23c4d, 2, 4, 0, 0, SNAPLEN, link};
 
+	int err = spill_begin(&w->spill, sizeof header, false) ?: spill_put(&w->spill, &header, sizeof header);
+
 	_Static_assert(sizeof header == 24, "as in the file");
-	w->link = link;
-	return spill_begin(&w->spill, sizeof header) ?: spill_put(&w->spill, &header, sizeof header);
+	w->link = err ? w->link : link;
+	return err;
 }
 
 /* Ethernet for a bare IP packet, such as a datagram put together from fragments. */
@@ -146,7 +178,7 @@ static int write_pcap(struct pcapwrite *w, const struct packet *pkt)
 			 pkt->link, s->name, w->link);
 		return -EINVAL;
 	}
-	return err ?: spill_begin(s, sizeof head + head[2]) ?: spill_put(s, head, sizeof head) ?: spill_put(s, e.bytes, e.n) ?:
+	return err ?: spill_begin(s, sizeof head + head[2], true) ?: spill_put(s, head, sizeof head) ?: spill_put(s, e.bytes, e.n) ?:
 	       spill_put(s, pkt->data.p, pkt->data.n);
 }
 
@@ -157,25 +189,28 @@ static bool is_stdout(const struct pcapwrite *w)
 	return strcmp(w->config.path, "-") == 0;
 }
 
-static int open_named(struct pcapwrite *w)
+/* Makes the name of the file that it is the turn of. */
+static int make_name(struct pcapwrite *w)
+{
+	if (!rotation_name(&w->rotation, w->config.path, w->path, sizeof w->path)) {
+		snprintf(w->error, sizeof w->error, "'%.100s' makes no name of a file", w->config.path);
+		return -ENAMETOOLONG;
+	}
+	return w->config.may && !w->config.may(w->config.ctx, w->path, w->error, sizeof w->error) ? -EEXIST : 0;
+}
+
+/* Opens it. */
+static int open_file(struct pcapwrite *w)
 {
 	int err;
 
-	if (w->config.may && !w->config.may(w->config.ctx, w->path, w->error, sizeof w->error))
-		return -EEXIST;
-	err = spill_open(&w->spill, w->path);
-	return err ? err : w->ng ? begin_pcapng(w) : 0;
-}
-
-/* Opens the file that it is the turn of. */
-static int open_file(struct pcapwrite *w)
-{
 	w->link = -1;
+	w->spill.error[0] = '\0';
+	w->lapse.retry_ms = 0;
 	places_begin(&w->places, !w->lent);
-	if (rotation_name(&w->rotation, w->config.path, w->path, sizeof w->path))
-		return w->err = open_named(w);
-	snprintf(w->error, sizeof w->error, "'%.100s' makes no name of a file", w->config.path);
-	return w->err = -ENAMETOOLONG;
+	w->err = make_name(w);
+	err = w->err ? w->err : spill_open(&w->spill, w->path);
+	return err ? err : w->ng ? begin_pcapng(w) : 0;
 }
 
 /* What is left to be said, at the end: the statistics of all interfaces, or the header of a pcap file without packets. */
@@ -185,24 +220,50 @@ static void write_end(struct pcapwrite *w)
 		write_header(w, LINKTYPE_ETHERNET);
 	for (size_t i = 0; i < PLACE_BUCKETS; i++)
 		for (struct place *p = w->places.bucket[i]; p; p = p->next)
-			if (p->id >= 0)
+			if (tell_lost(w, p) == 0 && p->id >= 0)
 				ngblock_statistics(&w->spill, (uint32_t)p->id, &p->seen);
 }
 
 static int close_file(struct pcapwrite *w)
 {
-	if (w->spill.buf)
-		write_end(w);
-	return spill_close(&w->spill);
+	int err;
+
+	if (!w->spill.buf)
+		return spill_close(&w->spill);
+	if (w->lapse.on)
+		spill_retry(&w->spill);
+	write_end(w);
+	err = spill_close(&w->spill);
+	w->lost += spill_packets(&w->spill);
+	w->lapse.missed += spill_packets(&w->spill);
+	return err;
 }
 
+/* One that cannot be completed is not waited for. */
 static int turn(struct pcapwrite *w, enum rotation_turn how)
 {
 	int err = how == ROTATION_STAY ? 0 : close_file(w);
 
-	if (err || how == ROTATION_STAY)
+	if (how == ROTATION_OVER)
+		w->err = -ECANCELED;
+	if (how == ROTATION_STAY || (err && !w->lapse.on))
 		return err;
-	return how == ROTATION_OVER ? (w->err = -ECANCELED) : open_file(w);
+	return w->err ? w->err : open_file(w);
+}
+
+/* Can packets be written? If that failed, it is tried again when it is time to. 0 or a negative errno: -EAGAIN is not yet. */
+static int ready(struct pcapwrite *w)
+{
+	int err;
+
+	if (w->err || !w->lapse.on)
+		return w->err ? w->err : w->spill.err;
+	if (lapse_waits(&w->lapse))
+		return -EAGAIN;
+	err = (w->spill.buf ? 0 : open_file(w)) ?: spill_retry(&w->spill);
+	if (!err)
+		lapse_end(&w->lapse);
+	return err;
 }
 
 int pcapwrite_turn(struct pcapwrite *w, uint64_t ts_ns)
@@ -213,7 +274,7 @@ int pcapwrite_turn(struct pcapwrite *w, uint64_t ts_ns)
 	if (w->err)
 		return w->err;
 	how = rotation_time(&w->rotation, ts_ns);
-	return begins ? open_file(w) : turn(w, how);
+	return (begins ? open_file(w) : turn(w, how)) ?: ready(w);
 }
 
 /* --- both ----------------------------------------------------------------------------------------------------------- */
@@ -238,6 +299,7 @@ struct pcapwrite *pcapwrite_open(const struct pcapwrite_config *config, char *er
 		w->config.path = strdup(config->path);
 		w->rotation = config->rotation;
 		w->spill.fd = -1;
+		w->lapse = (struct lapse){.name = w->config.path, .what = "packets", .say = config->say};
 		w->ng = slice_eq(path, SLICE("-")) || slice_ends(path, SLICE(".pcapng")) || slice_ends(path, SLICE(".ntar"));
 		w->names = w->ng ? calloc(1, sizeof *w->names) : NULL;
 	}
@@ -261,13 +323,28 @@ const struct iface *pcapwrite_iface(struct pcapwrite *w, const struct packet *pk
 	return p ? &p->iface : NULL;
 }
 
+/* The packet is not in the file. */
+static void miss(struct pcapwrite *w, const struct packet *pkt)
+{
+	struct place *p = w->ng ? places_find(&w->places, pkt->iface, pkt->link) : NULL;
+
+	w->lapse.missed++;
+	if (!p)
+		return;
+	p->seen.last_ns = pkt->ts_ns;
+	add_lost(&p->untold, &(struct loss_record){.cause = "file", .packets = 1});
+}
+
 int pcapwrite_packet(struct pcapwrite *w, const struct brought *brought, const struct packet *pkt)
 {
 	int err = pcapwrite_turn(w, pkt->ts_ns) ?: turn(w, rotation_size(&w->rotation, spill_size(&w->spill)));
 
-	if (err)
-		return err;
-	return w->ng ? write_pcapng(w, brought, pkt) : write_pcap(w, pkt);
+	err = err ?: w->ng ? write_pcapng(w, brought, pkt) : write_pcap(w, pkt);
+	if (!err)
+		w->put++;
+	else if (err != -ECANCELED)
+		miss(w, pkt);
+	return err;
 }
 
 int pcapwrite_loss(struct pcapwrite *w, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname)
@@ -276,29 +353,29 @@ int pcapwrite_loss(struct pcapwrite *w, uint64_t ts_ns, const struct loss_record
 	struct place *p;
 	int err = w->ng ? pcapwrite_turn(w, ts_ns) : 0;
 
-	if (!w->ng || err)
+	if (!w->ng || w->err)
 		return err;
 	snprintf(iface.name, sizeof iface.name, "%s", ifname ? ifname : "");
 	p = places_any(&w->places, &iface);
 	if (!p)
 		return out_of_memory(w);
 	p->seen.last_ns = ts_ns;
-	p->seen.lost.cause = loss->cause;
-	p->seen.lost.packets += loss->packets;
-	p->seen.lost.bytes += loss->bytes;
-	return describe(w, p) ?: ngblock_statistics(&w->spill, (uint32_t)p->id, &p->seen);
+	add_lost(&p->untold, loss);
+	return err ?: tell_lost(w, p);
 }
 
 int pcapwrite_name(struct pcapwrite *w, const struct record *exchange)
 {
 	const struct hostname *e = w->ng ? hostnames_learn(w->names, exchange) : NULL;
 
-	return e && w->spill.buf ? write_new_name(w, e) : 0;
+	return e && w->spill.buf && !w->lapse.on ? write_new_name(w, e) : 0;
 }
 
 int pcapwrite_flush(struct pcapwrite *w)
 {
-	return w->spill.buf ? spill_flush(&w->spill) : w->spill.err;
+	int err = ready(w);
+
+	return err || !w->spill.buf ? err : spill_flush(&w->spill);
 }
 
 bool pcapwrite_can_reopen(const struct pcapwrite *w)
@@ -308,21 +385,51 @@ bool pcapwrite_can_reopen(const struct pcapwrite *w)
 
 int pcapwrite_reopen(struct pcapwrite *w)
 {
+	int err;
+
+	w->lapse.retry_ms = 0;
 	if (!w->spill.buf || !spill_was_moved(&w->spill, w->path))
 		return 0;
-	return close_file(w) ?: open_file(w);
+	err = close_file(w);
+	return err && !w->lapse.on ? err : open_file(w);
+}
+
+bool pcapwrite_suspend(struct pcapwrite *w)
+{
+	bool on_disk = w->spill.inode || w->spill.fd < 0;
+
+	if (w->err || !w->spill.err || w->spill.err == -EPIPE || !on_disk || is_stdout(w))
+		return false;
+	lapse_begin(&w->lapse, w->spill.err);
+	return true;
+}
+
+bool pcapwrite_is_suspended(const struct pcapwrite *w)
+{
+	return w->lapse.on;
+}
+
+uint64_t pcapwrite_written(const struct pcapwrite *w)
+{
+	return w->put - w->lost - (w->spill.err && w->spill.buf ? spill_packets(&w->spill) : 0);
+}
+
+uint64_t pcapwrite_missed(const struct pcapwrite *w)
+{
+	return w->lapse.missed;
 }
 
 int pcapwrite_close(struct pcapwrite *w)
 {
-	int err;
+	int err, why;
 
 	if (!w)
 		return 0;
 	err = close_file(w);
+	why = lapse_sum(&w->lapse);
 	places_release(&w->places);
 	free(w->names);
 	free((char *)w->config.path);
 	free(w);
-	return err;
+	return why ? why : err;
 }

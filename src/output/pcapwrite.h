@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes packets as pcap (nanoseconds) or pcapng, buffered, into one file or one after the other. What was flushed is a valid
- * file at any time; when a write fails the file is cut behind its last whole packet, and every later call returns the same errno.
+ * file at any time; when a write fails the file is cut behind its last whole packet, and every later call returns the same errno
+ * until pcapwrite_suspend.
  */
 #ifndef PERISCO_OUTPUT_PCAPWRITE_H
 #define PERISCO_OUTPUT_PCAPWRITE_H
@@ -19,6 +20,8 @@ struct pcapwrite_config {
 	/* May a file be written? Else with a line in `error`. May be NULL. */
 	bool (*may)(const void *ctx, const char *path, char *error, size_t n);
 	const void *ctx;
+	/* A line for people, of what is suspended. */
+	void (*say)(const char *line);
 };
 
 /* The config is copied, with its path. NULL with a line in `error`. */
@@ -33,7 +36,7 @@ int pcapwrite_turn(struct pcapwrite *w, uint64_t ts_ns);
 /*
  * Writes a packet; what it brought goes into comments of a pcapng file; NULL when that is not known. A pcap file has the link
  * type of its first packet; a bare IP packet in a file of Ethernet gets a header, any other one is -EINVAL. 0 or a negative
- * errno, as pcapwrite_turn.
+ * errno, as pcapwrite_turn; then the packet is counted as missed, but with -ECANCELED.
  */
 int pcapwrite_packet(struct pcapwrite *w, const struct brought *brought, const struct packet *pkt);
 
@@ -52,7 +55,19 @@ int pcapwrite_name(struct pcapwrite *w, const struct record *exchange);
 /* Hands what is buffered to the operating system. */
 int pcapwrite_flush(struct pcapwrite *w);
 
-/* Somebody moved the file at hand away, or not: then completes it and begins it anew. Can that be? */
+/*
+ * After a failure: from now on it is tried again each second, and calls return -EAGAIN until that succeeds, or what failed again;
+ * then this comes again. It is told now and then, and at the end what was missed; a pcapng file tells that as a loss. False when
+ * there is no way to go on: only a file on disk has one, and only when it cannot be opened or written.
+ */
+bool pcapwrite_suspend(struct pcapwrite *w);
+bool pcapwrite_is_suspended(const struct pcapwrite *w);
+
+/* Packets that are in the files, or on their way, and those that are not. */
+uint64_t pcapwrite_written(const struct pcapwrite *w);
+uint64_t pcapwrite_missed(const struct pcapwrite *w);
+
+/* Somebody moved the file at hand away, or not: then completes it and begins it anew. Can that be? If suspended it is tried soon. */
 int pcapwrite_reopen(struct pcapwrite *w);
 bool pcapwrite_can_reopen(const struct pcapwrite *w);
 

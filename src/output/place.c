@@ -85,13 +85,23 @@ void place_fail(struct place *p, int r, const char *what)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* Has the run a use without this one? With the lock. */
-static bool has_use(const struct place *p, const struct drain *without)
+/* Can any be written, but for this one? With the lock. */
+static bool works(const struct place *p, const struct drain *without)
 {
 	for (size_t i = 0; i < p->n_file; i++)
 		if (p->file[i] != without && drain_works(p->file[i]))
 			return true;
-	return p->n_remote || p->config->more;
+	return p->n_remote;
+}
+
+bool place_works(struct place *p)
+{
+	bool ret;
+
+	pthread_mutex_lock(&p->lock);
+	ret = works(p, NULL);
+	pthread_mutex_unlock(&p->lock);
+	return ret;
 }
 
 /* A full disk is no reason to withhold from others what is theirs; a reader that goes is the end. With the lock. */
@@ -99,7 +109,7 @@ static void file_did(struct place *p, struct drain *d, int r)
 {
 	if (r == 0)
 		return;
-	if (r != -EPIPE && !drain_is_terminal(d) && (p->failed || has_use(p, d))) { /* a run that ends counts, too */
+	if (r != -EPIPE && !drain_is_terminal(d) && (p->failed || works(p, d) || p->config->more)) { /* a run that ends counts, too */
 		drain_suspend(d, r);
 		return;
 	}

@@ -50,6 +50,9 @@ int place_add(struct place *p, struct stream *s, struct drain *drain, char *erro
 /* As outputs_take. */
 bool place_takes(struct place *p, const char *path);
 
+/* As outputs_work. */
+bool place_works(struct place *p);
+
 /* Remembers the first failure, of `what`. */
 void place_fail(struct place *p, int r, const char *what);
 

@@ -42,10 +42,15 @@ struct place *places_any(struct places *all, const struct iface *iface)
 	return p ? p : places_find(all, iface, all->last ? all->last->iface.link : LINKTYPE_ETHERNET);
 }
 
+static bool may_go(const struct place *p)
+{
+	return p->id < 0 && !p->untold.packets;
+}
+
 static void begin_bucket(struct place **at, bool forget)
 {
 	for (struct place *p = *at; p; p = *at) {
-		if (forget && p->id < 0) {
+		if (forget && may_go(p)) {
 			*at = p->next;
 			free(p);
 			continue;
@@ -59,7 +64,7 @@ static void begin_bucket(struct place **at, bool forget)
 void places_begin(struct places *all, bool forget)
 {
 	all->ids = 0;
-	if (forget && all->last && all->last->id < 0)
+	if (forget && all->last && may_go(all->last))
 		all->last = NULL;
 	for (size_t i = 0; i < PLACE_BUCKETS; i++)
 		begin_bucket(&all->bucket[i], forget);

@@ -12,6 +12,7 @@ struct place {
 	struct iface iface; /* with the link type of the packets */
 	int64_t id;         /* of the interface in the pcapng file at hand; -1: it is not described there yet */
 	struct ngblock_seen seen; /* in this file */
+	struct loss_record untold; /* what was lost since, but for its CPU; it is not in the file yet */
 };
 
 struct places {
@@ -26,7 +27,10 @@ struct place *places_find(struct places *p, const struct iface *iface, uint16_t 
 /* That of an interface whose link type is not known: any, or a new one as if packets of Ethernet came there. NULL as above. */
 struct place *places_any(struct places *p, const struct iface *iface);
 
-/* Another file begins: nothing was described or seen in it yet. `forget`: those that the last one did not describe go. */
+/*
+ * Another file begins: nothing was described or seen in it yet. `forget`: those that the last one did not describe, and
+ * that lost nothing, go.
+ */
 void places_begin(struct places *p, bool forget);
 
 void places_release(struct places *p);

@@ -86,28 +86,35 @@ static int spill_write(struct spill *s, const uint8_t *p, size_t n)
 	return 0;
 }
 
-/* A file whose last record is torn is worth less than one without it. */
-static void spill_cut(struct spill *s)
+/* Takes back what is torn, where nobody else wrote behind it. 0 or a negative errno. */
+static int spill_cut(struct spill *s)
 {
-	unsigned i = s->n_begin;
 	struct stat st;
 
-	while (i > 0 && s->begin[i - 1] > s->written)
-		i--;
-	if (i > 0 && fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == s->written &&
-	    ftruncate(s->fd, (off_t)s->begin[i - 1]) == 0)
-		s->written = s->begin[i - 1];
+	if (!s->torn)
+		return 0;
+	if (fstat(s->fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != s->written + s->torn)
+		return -EIO;
+	if (ftruncate(s->fd, (off_t)s->written) < 0 || lseek(s->fd, (off_t)s->written, SEEK_SET) < 0)
+		return -errno;
+	s->torn = 0;
+	return 0;
 }
 
-static int spill_drain(struct spill *s, const uint8_t *p, size_t n)
+/* A write failed: goes back to the begin of the record that it failed in. Returns its place among them. */
+static unsigned spill_back(struct spill *s, int err)
 {
-	int err = s->err ? s->err : spill_write(s, p, n);
+	unsigned i = s->n_begin - 1;
 
-	if (err < 0 && !s->err) {
-		spill_fail(s, err, "write to");
-		spill_cut(s);
-	}
-	return err;
+	spill_fail(s, err, "write to");
+	while (i > 0 && s->begin[i].at > s->written)
+		i--;
+	s->torn = s->written - s->begin[i].at;
+	s->written = s->begin[i].at;
+	spill_cut(s);
+	return i;
 }
 
 /* Has whoever read a pipe or socket gone? */
@@ -120,36 +127,71 @@ static bool is_left(const struct spill *s)
 
 int spill_flush(struct spill *s)
 {
-	int err = s->used || s->err || !is_left(s) ? spill_drain(s, s->buf, s->used) : spill_fail(s, -EPIPE, "write to");
+	const uint64_t base = s->written;
+	size_t gone = s->used;
+	unsigned i = s->n_begin;
+	int err;
 
-	s->used = 0;
-	s->n_begin = 0;
+	if (s->err || !s->used)
+		return s->err || !is_left(s) ? s->err : spill_fail(s, -EPIPE, "write to");
+	err = spill_write(s, s->buf, s->used);
+	if (err) {
+		i = spill_back(s, err);
+		gone = s->written - base;
+	}
+	s->used -= gone;
+	s->n_begin -= i;
+	memmove(s->buf, s->buf + gone, s->used);
+	memmove(s->begin, s->begin + i, s->n_begin * sizeof s->begin[0]);
 	return err;
 }
 
-int spill_begin(struct spill *s, size_t n)
+int spill_retry(struct spill *s)
 {
-	int err = s->used + n > SPILL_SIZE || s->n_begin == SPILL_RECORDS ? spill_flush(s) : s->err;
+	int err;
 
-	s->begin[s->n_begin++] = spill_size(s);
-	return err;
+	s->err = 0;
+	s->error[0] = '\0';
+	err = spill_cut(s);
+	return err ? spill_fail(s, err, "write to") : spill_flush(s);
+}
+
+int spill_begin(struct spill *s, size_t n, bool packet)
+{
+	bool full = s->used + n > SPILL_SIZE || s->n_begin == SPILL_RECORDS;
+	int err = s->err || !full ? s->err : spill_flush(s);
+
+	if (err)
+		return err;
+	s->direct = n > SPILL_SIZE;
+	s->n_begin = s->used ? s->n_begin : 0;
+	s->begin[s->n_begin].at = spill_size(s);
+	s->begin[s->n_begin++].packet = packet;
+	return 0;
 }
 
 int spill_put(struct spill *s, const void *p, size_t n)
 {
 	int err = s->err;
 
-	if (!err && s->used + n > SPILL_SIZE) {
-		err = spill_drain(s, s->buf, s->used);
-		s->used = 0;
-	}
-	if (!err && n > SPILL_SIZE)
-		return spill_drain(s, p, n);
-	if (!err && n) {
+	if (!err && s->direct) {
+		err = spill_write(s, p, n);
+		if (err)
+			s->n_begin = spill_back(s, err);
+	} else if (!err && n) {
 		memcpy(s->buf + s->used, p, n);
 		s->used += n;
 	}
 	return err;
+}
+
+unsigned spill_packets(const struct spill *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; s->used && i < s->n_begin; i++)
+		n += s->begin[i].packet;
+	return n;
 }
 
 int spill_close(struct spill *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A buffered file of records. A record that fits is never torn: when a write fails, a file on disk is cut behind the last
- * whole record that was written, and the error stays.
+ * A buffered file of records. No record is torn: when a write fails, a file on disk is cut behind the last whole record that was
+ * written, those behind it stay in the buffer, and the error stays until it is tried again.
  */
 #ifndef PERISCO_OUTPUT_SPILL_H
 #define PERISCO_OUTPUT_SPILL_H
@@ -16,10 +16,15 @@ struct spill {
 	int fd;
 	bool listened;    /* somebody reads at the other end, who may go away */
 	uint64_t device, inode; /* of a file on disk; 0: it is none */
-	int err;          /* the first failure, a negative errno; nothing is written after it */
-	uint64_t written; /* bytes that the operating system took */
-	uint64_t begin[SPILL_RECORDS]; /* where each record since the last flush begins */
+	int err;          /* the failure, a negative errno; nothing is written after it */
+	uint64_t written; /* bytes that the operating system took, but for... */
+	uint64_t torn;    /* ... so much of a record that could not be cut off */
+	struct {
+		uint64_t at;
+		bool packet;
+	} begin[SPILL_RECORDS]; /* each record since the last flush */
 	unsigned n_begin;
+	bool direct;      /* the last of them, which is larger than the buffer */
 	char name[128];   /* for people */
 	char error[256];  /* one line; "" when nothing failed */
 };
@@ -27,11 +32,14 @@ struct spill {
 /* Opens for writing ("-": standard output), emptying what is there. 0 or a negative errno with a line in s->error. */
 int spill_open(struct spill *s, const char *path);
 
-/* A record of `n` bytes follows: makes room for all of it, if it can ever fit. */
-int spill_begin(struct spill *s, size_t n);
+/* A record of `n` bytes follows, a packet or another one. When that fails it is as if there were none. */
+int spill_begin(struct spill *s, size_t n, bool packet);
 
-/* Appends to the record. */
+/* Appends to the record. When that fails all of the record is taken back. */
 int spill_put(struct spill *s, const void *p, size_t n);
+
+/* How many packets wait to be written. */
+unsigned spill_packets(const struct spill *s);
 
 /* What was put there, as far as it was not cut off. */
 static inline uint64_t spill_size(const struct spill *s)
@@ -44,6 +52,9 @@ bool spill_was_moved(const struct spill *s, const char *path);
 
 /* To be called between records. Finds out that the reader has gone (-EPIPE) even when there is nothing to write. */
 int spill_flush(struct spill *s);
+
+/* After a failure: writes what waits. 0, or it failed again. */
+int spill_retry(struct spill *s);
 
 /* Flushes and closes; 0 or the first failure. May be called again. */
 int spill_close(struct spill *s);

@@ -181,7 +181,9 @@ static void add_tap(FILE *out, const struct summary *s)
 	fprintf(out, "'%s': ", s->write);
 	add_count(out, s->tap.written, "packet");
 	if (s->tap.failed)
-		fprintf(out, " at most, since it could not be written to the end");
+		fprintf(out, ", since it could not be written to the end");
+	if (s->tap.unwritten)
+		fprintf(out, ", %" PRIu64 " did not get there", s->tap.unwritten);
 	if (s->tap.let_go)
 		fprintf(out, ", %" PRIu64 " undecided ones let go for want of memory", s->tap.let_go);
 	fprintf(out, "\n");

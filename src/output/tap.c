@@ -40,15 +40,18 @@ static void tap_count(struct tap *t)
 	t->counts.let_go = hold_let_go(t->hold) + t->refused;
 }
 
+/* Who waits for a file to work again need not know. */
+static int unless_suspended(int err)
+{
+	return err == -EAGAIN ? 0 : err;
+}
+
 static int tap_write(struct tap *t, const struct brought *brought, const struct packet *pkt)
 {
 	int err = pcapwrite_packet(t->file, brought, pkt);
 
-	if (!err) {
-		t->counts.written++;
-		t->counts.bytes += pkt->data.n;
-	}
-	return err;
+	t->counts.bytes += err ? 0 : pkt->data.n;
+	return unless_suspended(err);
 }
 
 /* Keeps the packet, with an interface that lives as long as the file. */
@@ -90,7 +93,7 @@ int tap_match(struct tap *t, uint64_t flow_id)
 	struct hold_flow *f = t->hold && flow_id ? hold_add(t->hold, flow_id) : NULL;
 	struct brought brought;
 	struct packet pkt;
-	int err = 0;
+	int err = 0, r;
 
 	if (t->hold && flow_id && !f) {
 		t->error = "too little memory for the flows that are wanted; give more with --memory";
@@ -98,8 +101,10 @@ int tap_match(struct tap *t, uint64_t flow_id)
 	}
 	if (f)
 		hold_decide(f);
-	while (f && !err && hold_take(t->hold, f, &pkt, &brought))
-		err = tap_write(t, &brought, &pkt);
+	while (f && hold_take(t->hold, f, &pkt, &brought)) {
+		r = tap_write(t, &brought, &pkt);
+		err = err ? err : r;
+	}
 	tap_count(t);
 	return err;
 }
@@ -120,7 +125,7 @@ void tap_loss(struct tap *t, uint64_t ts_ns, const struct loss_record *loss, uin
 
 int tap_turn(struct tap *t, uint64_t ts_ns)
 {
-	return pcapwrite_turn(t->file, ts_ns);
+	return unless_suspended(pcapwrite_turn(t->file, ts_ns));
 }
 
 int tap_exchange(struct tap *t, const struct record *exchange)
@@ -138,6 +143,16 @@ int tap_reopen(struct tap *t)
 	return pcapwrite_reopen(t->file);
 }
 
+bool tap_suspend(struct tap *t)
+{
+	return !t->error && pcapwrite_suspend(t->file);
+}
+
+bool tap_is_suspended(const struct tap *t)
+{
+	return pcapwrite_is_suspended(t->file);
+}
+
 bool tap_can_reopen(const struct tap *t)
 {
 	return pcapwrite_can_reopen(t->file);
@@ -145,6 +160,8 @@ bool tap_can_reopen(const struct tap *t)
 
 const struct tap_counts *tap_counts(struct tap *t)
 {
+	t->counts.written = pcapwrite_written(t->file);
+	t->counts.unwritten = pcapwrite_missed(t->file);
 	t->counts.failed = *tap_error(t);
 	return &t->counts;
 }
@@ -156,7 +173,7 @@ const char *tap_error(const struct tap *t)
 
 int tap_flush(struct tap *t)
 {
-	return pcapwrite_flush(t->file);
+	return unless_suspended(pcapwrite_flush(t->file));
 }
 
 int tap_close(struct tap *t)

@@ -13,8 +13,9 @@
 struct tap;
 
 struct tap_counts {
-	uint64_t written, bytes; /* packets in the file, and their captured bytes, ... */
-	bool failed;             /* ... but the last ones of them: a write failed */
+	uint64_t written, bytes; /* packets in the file, and their captured bytes */
+	uint64_t unwritten;      /* packets that are not, because it could not be written */
+	bool failed;             /* it cannot be just now */
 	uint64_t held;           /* packets waiting for a decision now */
 	uint64_t forgotten;      /* packets of flows that ended without a match */
 	uint64_t let_go;         /* packets dropped undecided because memory was full: a flow that matches later lacks them */
@@ -24,7 +25,7 @@ struct tap_counts {
  * Opens a file, or the first of many; see pcapwrite.h. A pcap file has one link type, that of its first packet; a packet of
  * another one is -EINVAL (but a bare IP packet fits into a file of Ethernet). A pcapng file tells each packet's interface,
  * direction and, in comments, what it brought; see also pcapng_blocks.h. When a write fails, the file is cut behind its last
- * whole packet and every later call fails too.
+ * whole packet and every later call fails too, but for tap_suspend.
  * `hold` is 0 to write everything, else the bytes that undecided packets may take. NULL with a line in `error`.
  */
 struct tap *tap_open(const struct pcapwrite_config *config, size_t hold, char *error, size_t n);
@@ -53,6 +54,13 @@ void tap_forget(struct tap *t, uint64_t flow_id);
  * loss at the same place. `ifname` may be NULL.
  */
 void tap_loss(struct tap *t, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
+
+/*
+ * After a call that failed: as pcapwrite_suspend. From then on a call succeeds without writing anything, but for one each second,
+ * which tries to.
+ */
+bool tap_suspend(struct tap *t);
+bool tap_is_suspended(const struct tap *t);
 
 /* Begins the file anew if somebody moved it away; can that be? 0 or a negative errno. */
 int tap_reopen(struct tap *t);

@@ -78,7 +78,7 @@ ends 4 "$work/cut.pcap" "$perisco" replay "$work/cut.pcap"
 ends 7 "$work/none/x" "$perisco" replay -o "json:$work/none/x" "$work/one.pcap"
 ends 7 "$work/none/x" "$perisco" replay -w "$work/none/x" "$work/one.pcap"
 ends 7 '/dev/full' "$perisco" replay -w /dev/full "$work/one.pcap"
-ends 7 '1 packet at most' "$perisco" replay -w /dev/full "$work/one.pcap"
+ends 7 '0 packets, since it could not be written' "$perisco" replay -w /dev/full "$work/one.pcap"
 ends 0 "'PERISCO_CUONT' in the environment" env PERISCO_CUONT=1 "$perisco" replay "$work/one.pcap"
 
 "$perisco" help >/dev/full

@@ -517,6 +517,104 @@ static void cut_behind_whole(void **state)
 	free(b);
 }
 
+static char said[1024];
+
+static void say(const char *line)
+{
+	sprintf(said + strlen(said), "%s\n", line);
+}
+
+/* Puts packets from..to; those that fail are suspended. Returns how often that was. */
+static unsigned put_all(struct tap *t, uint32_t from, uint32_t to)
+{
+	unsigned failures = 0;
+
+	for (uint32_t i = from; i < to; i++) {
+		struct packet p = packet(i, i % 2 ? &(struct iface){.index = 1, .name = "eth1"} : NULL);
+
+		if (put(t, 0, &p) < 0) {
+			failures++;
+			assert_true(tap_suspend(t));
+		}
+	}
+	return failures;
+}
+
+/* The disk is full, then it is not: what is missing is counted, and told in the file; nothing else is missing. */
+static void full_for_a_while(const char *name, rlim_t room)
+{
+	const struct pcapwrite_config config = {.path = file(name), .say = say};
+	struct tap *t = tap_open(&config, 0, error, sizeof error);
+	struct rlimit limit, low;
+	struct tap_counts counts;
+	uint64_t told = 0;
+	struct back *b;
+
+	said[0] = '\0';
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	low = (struct rlimit){room, limit.rlim_max};
+	setrlimit(RLIMIT_FSIZE, &low);
+	assert_in_range(put_all(t, 0, PACKETS / 2), 1, 5);
+	assert_true(tap_is_suspended(t) && tap_counts(t)->failed);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_int_equal(tap_reopen(t), 0);
+	counts = *tap_counts(t);
+	assert_int_equal(put_all(t, PACKETS / 2, PACKETS), 0);
+	assert_false(tap_is_suspended(t) || tap_counts(t)->failed);
+	assert_int_equal(tap_counts(t)->unwritten, counts.unwritten);
+	counts = *tap_counts(t);
+	assert_in_range(counts.unwritten, 100, PACKETS / 2);
+	assert_int_equal(counts.written + counts.unwritten, PACKETS);
+	assert_true(tap_close(t) < 0);
+	assert_non_null(strstr(said, "its packets are dropped until that works again\n"));
+	assert_non_null(strstr(said, " is written again\n"));
+	assert_non_null(strstr(said, " dropped because it could not be written\n"));
+	b = read_back(file(name));
+	assert_int_equal(b->end, 0);
+	assert_int_equal(b->n, counts.written);
+	for (size_t i = 1; i < b->n; i++)
+		assert_true(b->v[i - 1] < b->v[i]);
+	for (size_t i = 0; i < b->n_losses; i++)
+		told += b->losses[i].packets;
+	assert_int_equal(told, strstr(name, "ng") ? counts.unwritten : 0);
+	free(b);
+}
+
+static void goes_on(void **state)
+{
+	(void)state;
+	for (rlim_t room = 0; room < 1000000; room += 49999) {
+		full_for_a_while("x.pcapng", room);
+		full_for_a_while("x.pcap", room);
+	}
+}
+
+/* It is still full at the end: what waited is counted, and the file whole. */
+static void full_to_the_end(void **state)
+{
+	const struct pcapwrite_config config = {.path = file("x.pcapng"), .say = say};
+	struct tap *t = tap_open(&config, 0, error, sizeof error);
+	struct rlimit limit, low;
+	char want[64];
+	struct back *b;
+
+	(void)state;
+	said[0] = '\0';
+	getrlimit(RLIMIT_FSIZE, &limit);
+	low = (struct rlimit){100000, limit.rlim_max};
+	setrlimit(RLIMIT_FSIZE, &low);
+	assert_true(put_all(t, 0, PACKETS / 2) > 0);
+	assert_int_equal(tap_close(t), -EFBIG);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	b = read_back(file("x.pcapng"));
+	assert_int_equal(b->end, 0);
+	assert_in_range(b->bytes, 90000, 100000);
+	snprintf(want, sizeof want, ": %u dropped because", (unsigned)(PACKETS / 2 - b->n));
+	assert_non_null(strstr(said, want));
+	free(b);
+}
+
 static void gone_reader(void **state)
 {
 	struct packet p = packet(1, NULL);
@@ -554,6 +652,7 @@ int main(void)
 		cmocka_unit_test(largest_loses),     cmocka_unit_test(too_large),
 		cmocka_unit_test(flows_fill_memory), cmocka_unit_test(hold_against_model),
 		cmocka_unit_test(full_disk),         cmocka_unit_test(cut_behind_whole),
+		cmocka_unit_test(goes_on),           cmocka_unit_test(full_to_the_end),
 		cmocka_unit_test(gone_reader),       cmocka_unit_test(refusals),
 	};
 
