@@ -287,12 +287,18 @@ void courier_wait(struct courier *c, unsigned ms)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* What waits has its fate. A batch that came from the spool is still there: the next run delivers it. Under the lock. */
+/*
+ * What waits has its fate. A batch that came from the spool is still there, unless somebody removed it: the next run delivers it.
+ * Under the lock.
+ */
 static void give_up(struct courier *c)
 {
 	struct batch *l = &c->batch;
 
-	if (c->loaded && l->spooled) {
+	if (c->loaded && l->spooled && c->removed) {
+		c->counts.dropped_spool += l->n_items;
+		c->counts.waiting -= l->n_items;
+	} else if (c->loaded && l->spooled) {
 		size_t ours = batch_count(l, c->run);
 
 		c->counts.spooled += ours;

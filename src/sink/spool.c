@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sink/spool.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+
+#include "sink/segment.h"
+#include "sink/tally.h"
 
 #define SEGMENT_MAX ((uint64_t)16 << 20) /* then the next one is begun; or an eighth of all */
 #define FIRST       ((uint64_t)1 << 32)  /* the segment a new spool begins with: there is room in front */
@@ -34,7 +35,10 @@ struct spool {
 	int dir, mark;           /* the directory, locked; its file `head` */
 	int out, in;             /* segments end.segment and next.segment; -1: not open */
 	struct place done, next, end;
-	struct place last;       /* where the parcel that was taken last begins */
+	struct place last;       /* where the parcel that was taken last begins, */
+	uint64_t last_records;   /* ... and what it has */
+	uint64_t since;          /* the segment of the first one that was taken and is not done; 0: none */
+	struct tally records;    /* of this process, by segment, that were not taken */
 	uint64_t first;          /* the segment this process began with: what is in front was there before */
 	uint64_t max;
 	/* Read without the lock, which is held while a disk is waited for: */
@@ -43,29 +47,11 @@ struct spool {
 	atomic_bool empty;
 };
 
-static void segment_name(char name[32], uint64_t segment)
+static void remove_segment(struct spool *s, uint64_t segment)
 {
-	snprintf(name, 32, "%016" PRIx64 ".spool", segment);
-}
+	uint64_t bytes = segment_remove(s->dir, segment);
 
-static int segment_open(const struct spool *s, uint64_t segment, int flags)
-{
-	char name[32];
-	int fd;
-
-	segment_name(name, segment);
-	fd = openat(s->dir, name, flags | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : fd;
-}
-
-static void segment_remove(struct spool *s, uint64_t segment)
-{
-	struct stat st;
-	char name[32];
-
-	segment_name(name, segment);
-	if (fstatat(s->dir, name, &st, 0) == 0 && unlinkat(s->dir, name, 0) == 0)
-		s->bytes -= (uint64_t)st.st_size < s->bytes ? (uint64_t)st.st_size : s->bytes;
+	s->bytes -= bytes < s->bytes ? bytes : s->bytes;
 }
 
 static bool is_at_end(const struct spool *s)
@@ -86,30 +72,21 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Finds the segments that are there: the first and the last number, and their bytes. */
-static int survey(struct spool *s, uint64_t *first, uint64_t *last)
+/* Somebody may have removed segments to make room: what there is of bytes was counted too high. */
+static void count_bytes(struct spool *s)
 {
-	int fd = fcntl(s->dir, F_DUPFD_CLOEXEC, 0), length;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	uint64_t segment;
+	struct segments found;
+
+	if (segments_find(s->dir, &found) == 0)
+		s->bytes = found.bytes;
+}
+
+/* Was the file removed that is still open? */
+static bool is_removed(int fd)
+{
 	struct stat st;
 
-	if (!dir) {
-		close_fd(&fd);
-		return -ENOMEM;
-	}
-	while ((entry = readdir(dir))) {
-		length = 0;
-		if (sscanf(entry->d_name, "%16" SCNx64 ".spool%n", &segment, &length) != 1 || length != 22 ||
-		    fstatat(s->dir, entry->d_name, &st, 0) < 0)
-			continue;
-		s->bytes += (uint64_t)st.st_size;
-		*first = segment < *first ? segment : *first;
-		*last = segment > *last ? segment : *last;
-	}
-	closedir(dir);
-	return 0;
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
 }
 
 static uint32_t note_crc(const struct note *note)
@@ -141,21 +118,22 @@ static int write_note(const struct spool *s)
 static int resume(struct spool *s)
 {
 	struct place done = read_note(s);
-	uint64_t first = UINT64_MAX, last = 0;
-	int r = survey(s, &first, &last);
+	struct segments found;
+	int r = segments_find(s->dir, &found);
 
 	if (r < 0)
 		return r;
-	if (first == UINT64_MAX) {
+	s->bytes = found.bytes;
+	if (found.first > found.last) {
 		s->end.segment = (done.segment > FIRST ? done.segment : FIRST) + 1;
 		s->done = s->next = s->end;
 		return 0;
 	}
-	for (uint64_t i = first; i < done.segment && i <= last; i++)
-		segment_remove(s, i);
-	s->done = done.segment >= first ? done : (struct place){first, 0};
+	for (uint64_t i = found.first; i < done.segment && i <= found.last; i++)
+		remove_segment(s, i);
+	s->done = done.segment >= found.first ? done : (struct place){found.first, 0};
 	s->next = s->done;
-	s->end.segment = (last > done.segment ? last : done.segment) + 1;
+	s->end.segment = (found.last > done.segment ? found.last : done.segment) + 1;
 	return 0;
 }
 
@@ -208,12 +186,18 @@ static void next_segment(struct spool *s)
 static int make_room(struct spool *s, uint64_t bytes)
 {
 	if (s->bytes + bytes > s->max)
+		count_bytes(s);
+	if (s->bytes + bytes > s->max)
 		return -ENOSPC;
+	if (s->out >= 0 && is_removed(s->out))
+		next_segment(s);
 	if (s->end.offset > 0 && s->end.offset + bytes > (s->max / 8 < SEGMENT_MAX ? s->max / 8 : SEGMENT_MAX))
 		next_segment(s);
 	if (s->out < 0)
-		s->out = segment_open(s, s->end.segment, O_WRONLY | O_CREAT | O_TRUNC);
-	return s->out < 0 ? s->out : 0;
+		s->out = segment_open(s->dir, s->end.segment, O_WRONLY | O_CREAT | O_TRUNC);
+	if (s->out < 0)
+		return s->out;
+	return tally_reach(&s->records, s->end.segment) ? 0 : -ENOMEM;
 }
 
 /* What is there of a parcel that did not fit, and cannot be taken away. */
@@ -236,6 +220,7 @@ static int append(struct spool *s, const struct parcel *p)
 	if (r == 0) {
 		s->end.offset += parcel_stored(p);
 		s->bytes += parcel_stored(p);
+		*tally_at(&s->records, s->end.segment) += p->n_marks;
 	} else if (ftruncate(s->out, (off_t)s->end.offset) < 0) {
 		count_torn(s);
 		next_segment(s);
@@ -265,13 +250,13 @@ static int put_back(struct spool *s, const struct parcel *p)
 
 	if (s->bytes + parcel_stored(p) > s->max)
 		return -ENOSPC;
-	fd = segment_open(s, front.segment, O_WRONLY | O_CREAT | O_TRUNC);
+	fd = segment_open(s->dir, front.segment, O_WRONLY | O_CREAT | O_TRUNC);
 	if (fd < 0)
 		return fd;
 	r = parcel_store(p, fd, 0);
 	close(fd);
 	if (r < 0) {
-		segment_remove(s, front.segment);
+		remove_segment(s, front.segment);
 		return r;
 	}
 	s->bytes += parcel_stored(p);
@@ -290,6 +275,18 @@ int spool_put_back(struct spool *s, const struct parcel *p)
 	return r;
 }
 
+/* So many of these are not in the segment any more; so many of those that were. */
+static uint64_t count_out(struct spool *s, uint64_t segment, uint64_t records)
+{
+	uint64_t *left = tally_at(&s->records, segment);
+
+	if (!left)
+		return 0;
+	records = records < *left ? records : *left;
+	*left -= records;
+	return records;
+}
+
 /* What is left of the segment is not to be read: goes on behind it. */
 static void skip_segment(struct spool *s)
 {
@@ -298,6 +295,7 @@ static void skip_segment(struct spool *s)
 
 	if (s->in >= 0 && fstat(s->in, &st) == 0 && (uint64_t)st.st_size > s->next.offset)
 		s->unreadable += (uint64_t)st.st_size - s->next.offset;
+	s->lost += count_out(s, s->next.segment, UINT64_MAX);
 	close_fd(&s->in);
 	if (last)
 		next_segment(s);
@@ -308,6 +306,14 @@ static void skip_parcel(struct spool *s, const struct extent *extent)
 {
 	s->unreadable += extent->bytes;
 	*(s->next.segment < s->first ? &s->lost_before : &s->lost) += extent->records;
+	count_out(s, s->next.segment, extent->records);
+	s->next.offset += extent->bytes;
+}
+
+static void count_taken(struct spool *s, const struct extent *extent)
+{
+	s->last_records = count_out(s, s->next.segment, extent->records);
+	s->since = s->since ? s->since : s->next.segment;
 	s->next.offset += extent->bytes;
 }
 
@@ -318,11 +324,11 @@ static int take(struct spool *s, struct parcel **ret)
 
 	while (!is_at_end(s)) {
 		if (s->in < 0)
-			s->in = segment_open(s, s->next.segment, O_RDONLY);
+			s->in = segment_open(s->dir, s->next.segment, O_RDONLY);
 		s->last = s->next;
 		r = s->in < 0 ? s->in : parcel_load(ret, s->in, s->next.offset, &extent);
 		if (r == 0)
-			s->next.offset += extent.bytes;
+			count_taken(s, &extent);
 		if (r != -ENODATA && r != -ENOENT)
 			return r;
 		if (r == -ENODATA && extent.bytes)
@@ -357,8 +363,12 @@ int spool_done(struct spool *s)
 		s->next = s->end;
 	}
 	for (uint64_t i = s->done.segment; i < s->next.segment; i++)
-		segment_remove(s, i);
+		remove_segment(s, i);
 	s->done = s->next;
+	s->since = 0;
+	tally_forget(&s->records, s->done.segment);
+	if (is_at_end(s) && s->bytes)
+		count_bytes(s);
 	r = write_note(s);
 	unlock(s);
 	return r;
@@ -370,7 +380,24 @@ void spool_untake(struct spool *s)
 	if (s->next.segment != s->last.segment)
 		close_fd(&s->in);
 	s->next = s->last;
+	if (tally_at(&s->records, s->last.segment))
+		*tally_at(&s->records, s->last.segment) += s->last_records;
 	unlock(s);
+}
+
+uint64_t spool_missing(struct spool *s, bool *taken)
+{
+	uint64_t ret = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->records.n; i++)
+		if (s->records.counts[i] && segment_is_missing(s->dir, s->records.first + i))
+			ret += count_out(s, s->records.first + i, UINT64_MAX);
+	*taken = false;
+	for (uint64_t i = s->since; s->since && i <= s->last.segment && !*taken; i++)
+		*taken = segment_is_missing(s->dir, i);
+	pthread_mutex_unlock(&s->lock);
+	return ret;
 }
 
 bool spool_is_empty(const struct spool *s)
@@ -401,6 +428,7 @@ void spool_close(struct spool *s)
 	close_fd(&s->out);
 	close_fd(&s->mark);
 	close_fd(&s->dir);
+	tally_release(&s->records);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

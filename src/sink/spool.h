@@ -52,6 +52,12 @@ uint64_t spool_unreadable(const struct spool *s);
 /* Records that are known to have been in these; put since it was opened, or before. */
 uint64_t spool_lost(const struct spool *s, bool before);
 
+/*
+ * How many records that were put since it was opened, and not taken, are in segments that somebody removed: each is told once.
+ * *taken: so is what was taken and is not done.
+ */
+uint64_t spool_missing(struct spool *s, bool *taken);
+
 /* Closes; what did not arrive stays. NULL is allowed. */
 void spool_close(struct spool *s);
 

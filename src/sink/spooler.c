@@ -69,6 +69,23 @@ static void put_back_batch(struct courier *c)
 	c->counts.queue_bytes -= l->bytes;
 }
 
+/* With the lock, as above: what somebody removed is not left there. */
+static void count_missing(struct courier *c)
+{
+	uint64_t missing;
+	bool taken;
+
+	pthread_mutex_unlock(&c->lock);
+	missing = spool_missing(c->config.spool, &taken);
+	courier_lock(c);
+	if (c->left)
+		return;
+	missing = missing < c->counts.spooled ? missing : c->counts.spooled;
+	c->counts.spooled -= missing;
+	c->counts.dropped_spool += missing;
+	c->removed = taken;
+}
+
 /* At the end: all that waits. */
 static void stow(struct courier *c)
 {
@@ -77,6 +94,7 @@ static void stow(struct courier *c)
 	while (c->n && !c->left)
 		if (put_first(c) < 0 && !c->left)
 			take_first(c, &c->counts.dropped_spool);
+	count_missing(c);
 	c->stowed = true;
 }
 

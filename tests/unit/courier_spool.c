@@ -56,6 +56,69 @@ static void test_spool_loses_nothing(void **state)
 	free(p);
 }
 
+static void spoil(const char *how)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), how, dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* What somebody removed while the place was away is not said to be left: the next run finds as much as was told. */
+static void test_removed_files(void **state)
+{
+	struct place *p = place_new();
+	struct courier_counts n, later;
+	struct courier *c;
+
+	(void)state;
+	c = courier_to(p, 1 << 20, open_spool(1 << 30));
+	set_away(p, true);
+	for (unsigned i = 0; i < 400; i++) {
+		put(c, 9, i * 50, 50);
+		do
+			courier_count(c, &n);
+		while (n.queue_bytes > 1 << 19 && n.accepted > 5000);
+		if (i == 300)
+			spoil("rm %s/*.spool");
+	}
+	end(c, 50, p, &n);
+	assert_in_range(n.dropped_spool, 1000, 15050);
+	assert_true(n.spooled > 4000);
+	set_away(p, false);
+	p->closed = false;
+	end(courier_to(p, 1 << 20, open_spool(1 << 30)), 10000, p, &later);
+	assert_int_equal(later.recovered, n.spooled);
+	assert_int_equal(later.delivered, n.spooled);
+	free(p);
+}
+
+/* Nor is what was taken from the spool, and not delivered. */
+static void test_removed_batch(void **state)
+{
+	struct place *p = place_new();
+	struct courier_counts n;
+
+	(void)state;
+	set_away(p, true);
+	for (unsigned run = 0; run < 2; run++) {
+		struct courier *c = courier_to(p, 1 << 20, open_spool(1 << 30));
+
+		if (run == 0)
+			put(c, 9, 0, 50);
+		do
+			courier_count(c, &n);
+		while (!n.waiting);
+		if (run == 1)
+			spoil("rm %s/*.spool");
+		p->closed = false;
+		end(c, 50, p, &n);
+		assert_int_equal(run == 0 ? n.spooled : n.dropped_spool, 50);
+		assert_int_equal(n.recovered, run * 50);
+	}
+	free(p);
+}
+
 static void test_full_spool_drops_and_counts(void **state)
 {
 	struct place *p = place_new();
@@ -162,14 +225,6 @@ static void test_disk_hangs_when_all_is_done(void **state)
 	free(p);
 }
 
-static void spoil(const char *how)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command), how, dir);
-	assert_int_equal(system(command), 0);
-}
-
 /* What cannot be read back is counted, and told. */
 static void test_spoilt_spool(void **state)
 {
@@ -250,6 +305,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST_IN_DIR(test_spool_loses_nothing),
+		TEST_IN_DIR(test_removed_files),
+		TEST_IN_DIR(test_removed_batch),
 		TEST_IN_DIR(test_full_spool_drops_and_counts),
 		TEST_IN_DIR(test_full_spool_leaves_the_queue),
 		TEST_IN_DIR(test_disk_hangs),

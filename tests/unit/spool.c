@@ -433,6 +433,47 @@ static void test_room_is_made(void **state)
 	spool_close(s);
 }
 
+static void remove_segments(void)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "rm %s/*.spool", dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* What somebody removed is known by its number of records, takes no room any more, and what is put later is not lost with it. */
+static void test_removed_by_hand(void **state)
+{
+	struct spool *s = open_spool(100000);
+	bool taken;
+
+	(void)state;
+	for (unsigned i = 0; i < 15; i++)
+		put(s, 1, 10 * i, 10, 1000, 0); /* in several segments */
+	take(s, 0, 10);
+	assert_int_equal(spool_missing(s, &taken), 0);
+	assert_false(taken);
+	remove_segments();
+	for (unsigned i = 15; i < 30; i++)
+		put(s, 1, 10 * i, 10, 1000, 0); /* there is room */
+	take(s, 10, 10); /* of the file that is open */
+	for (unsigned i = 15; i < 30; i++)
+		take(s, 10 * i, 10);
+	take(s, 0, 0);
+	assert_int_equal(spool_lost(s, false), 13 * 5);
+	assert_int_equal(spool_done(s), 0);
+	assert_int_equal(spool_bytes(s), 0);
+	assert_int_equal(spool_missing(s, &taken), 0);
+	assert_false(taken);
+	put(s, 1, 300, 10, 1000, 0);
+	put(s, 1, 310, 10, 1000, 0);
+	take(s, 300, 10);
+	remove_segments();
+	assert_int_equal(spool_missing(s, &taken), 5);
+	assert_true(taken);
+	spool_close(s);
+}
+
 static void test_one_process_at_a_time(void **state)
 {
 	struct spool *s = open_spool(BIG), *other;
@@ -461,6 +502,7 @@ int main(void)
 		TEST_IN_DIR(test_torn_bytes_count),
 		TEST_IN_DIR(test_untake),
 		TEST_IN_DIR(test_room_is_made),
+		TEST_IN_DIR(test_removed_by_hand),
 		TEST_IN_DIR(test_one_process_at_a_time),
 	};
 
