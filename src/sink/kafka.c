@@ -9,12 +9,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "sink/errors.h"
 #include "sink/properties.h"
 
 #define PROBE_MS  5000
 #define POLL_MS   100
 #define CARRY_MS  5000 /* then what was not reported yet is waited for the next time, so that it is told */
 #define TOPIC_MAX 249
+#define BATCH_MIN 16384 /* bytes: batches are not made smaller than that for the sake of one record */
 
 /* A message that librdkafka has, or had. */
 struct sent {
@@ -32,6 +34,8 @@ struct kafka {
 	size_t n_open, size;
 	size_t under_way;   /* messages without a report */
 	bool too_large;     /* a batch of several was */
+	bool suspect;       /* a batch of several was refused, and one of them may be to blame */
+	bool lonely;        /* until all that is open has its fate each is sent alone */
 	char why[256];      /* what went wrong last in this try */
 	char away[256];     /* what librdkafka said last of brokers, since one took something */
 };
@@ -53,49 +57,11 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
 		snprintf(k->away, sizeof(k->away), "%.*s (%s)", n, reason, rd_kafka_err2str((rd_kafka_resp_err_t)code));
 }
 
-/* Will the message never be taken? */
-static bool is_refused(rd_kafka_resp_err_t err)
-{
-	switch (err) {
-	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-	case RD_KAFKA_RESP_ERR_INVALID_MSG:
-	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
-	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-	case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
-	case RD_KAFKA_RESP_ERR__BAD_MSG:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Does it say why? Not when it was given back because that was asked for, or for something else. */
-static bool is_reason(rd_kafka_resp_err_t err)
-{
-	switch (err) {
-	case RD_KAFKA_RESP_ERR_NO_ERROR:
-	case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
-	case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
-	case RD_KAFKA_RESP_ERR__FATAL:
-	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-	case RD_KAFKA_RESP_ERR__TIMED_OUT:
-	case RD_KAFKA_RESP_ERR__TRANSPORT:
-		return false;
-	default:
-		return true;
-	}
-}
-
-static bool is_missing(rd_kafka_resp_err_t err)
-{
-	return err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
-}
-
 static void note(struct kafka *k, rd_kafka_resp_err_t err)
 {
-	if (is_missing(err))
+	if (errors_no_topic(err))
 		snprintf(k->why, sizeof(k->why), "there is no topic '%.100s' (%s)", k->topic, rd_kafka_err2str(err));
-	else if (is_reason(err))
+	else if (errors_explain(err))
 		snprintf(k->why, sizeof(k->why), "%s", rd_kafka_err2str(err));
 }
 
@@ -109,22 +75,37 @@ static void settle(struct kafka *k, struct sent *sent, rd_kafka_resp_err_t err)
 	note(k, err);
 	if (!err)
 		*k->away = 0;
-	sent->fate = !err ? FATE_DELIVERED : is_refused(err) ? FATE_REFUSED : FATE_OPEN;
+	sent->fate = !err ? FATE_DELIVERED : errors_refuse(err) ? FATE_REFUSED : FATE_OPEN;
 	sent->under_way = false;
 }
 
+/* What is said of a batch is said of each in it: who is to blame is seen when they are sent again, fewer at once or alone. */
 static void on_report(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
 	struct sent *sent = message->_private;
 	struct kafka *k = opaque;
+	bool large = errors_too_large(message->err);
 
 	(void)client;
 	k->under_way--;
 	settle(k, sent, message->err);
-	if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && message->len <= k->batch) {
-		sent->fate = FATE_OPEN; /* it may have been the fault of others in its batch */
+	if (sent->fate != FATE_REFUSED || k->lonely || (large && message->len > k->batch))
+		return;
+	sent->fate = FATE_OPEN;
+	if (large && k->batch >= 2 * BATCH_MIN)
 		k->too_large = true;
-	}
+	else
+		k->suspect = true;
+}
+
+/* One at a time is in order as it is, and one that is refused does not stop the others. */
+static void be_lonely(rd_kafka_conf_t *conf)
+{
+	static const char *const properties[][2] = {
+		{"enable.gapless.guarantee", "false"}, {"enable.idempotence", "false"}, {"linger.ms", "0"}};
+
+	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
+		rd_kafka_conf_set(conf, properties[i][0], properties[i][1], NULL, 0);
 }
 
 /* 0, or -EINVAL with a line in `why`: librdkafka looks here whether the properties go together. */
@@ -136,6 +117,8 @@ static int connect_client(struct kafka *k, char *why, size_t n)
 	if (k->client)
 		return 0;
 	conf = rd_kafka_conf_dup(k->conf);
+	if (k->lonely)
+		be_lonely(conf);
 	k->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof(error));
 	if (k->client)
 		return 0;
@@ -160,12 +143,11 @@ static void drop_client(struct kafka *k)
 	k->client = NULL;
 }
 
-/* The next client makes smaller batches, until the message that is to blame is alone in its own. */
+/* The next client makes smaller batches. */
 static void shrink_batch(struct kafka *k)
 {
 	char value[32];
 
-	k->too_large = false;
 	k->batch -= k->batch / 2;
 	snprintf(value, sizeof(value), "%" PRIu64, k->batch);
 	properties_set(k->conf, "batch.size", value, k->why, sizeof(k->why));
@@ -198,7 +180,7 @@ static int kafka_probe(void *self, char *why, size_t n)
 		return -EINVAL;
 	}
 	err = ask(k, topic, PROBE_MS);
-	while ((is_missing(err) || err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) && clock_ms() < until) {
+	while ((errors_no_topic(err) || err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) && clock_ms() < until) {
 		rd_kafka_poll(k->client, POLL_MS);
 		err = ask(k, topic, PROBE_MS);
 	}
@@ -220,7 +202,7 @@ static bool produce(struct kafka *k, const struct item *item, struct sent *sent)
 	err = rd_kafka_producev(k->client, RD_KAFKA_V_TOPIC(k->topic), RD_KAFKA_V_VALUE((void *)item->p, item->n - 1),
 				RD_KAFKA_V_KEY(key, item->flow_id ? 16 : 0), RD_KAFKA_V_HEADER("perisco-id", id, -1),
 				RD_KAFKA_V_TIMESTAMP((int64_t)(item->ts_ns / 1000000)), RD_KAFKA_V_OPAQUE(sent), RD_KAFKA_V_END);
-	if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+	if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL && k->under_way)
 		return false;
 	if (err) {
 		settle(k, sent, err);
@@ -253,7 +235,7 @@ static bool remember(struct kafka *k, size_t n)
 
 static bool is_over(const struct kafka *k)
 {
-	return k->too_large || rd_kafka_fatal_error(k->client, NULL, 0);
+	return k->too_large || k->suspect || rd_kafka_fatal_error(k->client, NULL, 0);
 }
 
 /* Until each has its report; or for some time, and until all are taken back in a hurry. */
@@ -286,6 +268,18 @@ static void produce_all(struct kafka *k, const struct item *items, uint64_t unti
 	}
 }
 
+/* The same, but none before the one ahead of it has its fate. */
+static void produce_each(struct kafka *k, const struct item *items, uint64_t until, const atomic_bool *hurry)
+{
+	for (size_t i = 0; i < k->n_open && !*hurry; i++) {
+		if (!k->open[i]->under_way)
+			produce(k, &items[i], k->open[i]);
+		await_reports(k, until, hurry);
+		if (k->open[i]->fate == FATE_OPEN)
+			return;
+	}
+}
+
 /* Takes all back; the next client gets what is open from its start. */
 static void begin_again(struct kafka *k)
 {
@@ -296,6 +290,15 @@ static void begin_again(struct kafka *k)
 	drop_client(k);
 	if (k->too_large)
 		shrink_batch(k);
+	k->lonely |= k->suspect;
+	k->too_large = k->suspect = false;
+}
+
+/* The next ones go together again. */
+static void join(struct kafka *k)
+{
+	drop_client(k);
+	k->lonely = false;
 }
 
 /* Gives the items their fates, and keeps what is open. Returns how many are. */
@@ -325,11 +328,16 @@ static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bo
 	if (connect_client(k, why, why_n) < 0)
 		return -EINVAL;
 	*k->why = 0;
-	produce_all(k, items, until, hurry);
+	if (k->lonely)
+		produce_each(k, items, until, hurry);
+	else
+		produce_all(k, items, until, hurry);
 	await_reports(k, until, hurry);
 	if (is_over(k))
 		begin_again(k);
 	open = take_fates(k, items);
+	if (!open && k->lonely)
+		join(k);
 	snprintf(why, why_n, "%s", reason(k));
 	return !open ? 0 : k->under_way ? -EINPROGRESS : -EIO;
 }

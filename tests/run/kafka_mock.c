@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * librdkafka's mock cluster as a process. Prints the addresses of its brokers, then obeys lines on standard input, says so of
- * each, and ends with them: "down" and "up" (all brokers), "fail N" (the next N requests to produce), "deny N" and "large N" (as
- * if the topic forbade it, or all of a batch were too large), "rtt MS" (an answer takes so long).
+ * each, and ends with them: "down" and "up" (all brokers), "fail N" (the next N requests to produce), "deny N", "large N" and
+ * "bad N" (as if the topic forbade it, a batch were too large, or a record in it not valid), "rtt MS" (an answer takes so long).
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
@@ -21,6 +21,7 @@ static const struct {
 	{"fail", RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION},
 	{"deny", RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED},
 	{"large", RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE},
+	{"bad", RD_KAFKA_RESP_ERR_INVALID_RECORD},
 };
 
 static void fail(rd_kafka_mock_cluster_t *cluster, const char *order, int n)

@@ -244,6 +244,72 @@ static void test_given_back(void **state)
 	k.close(k.self);
 }
 
+/* Of a batch that is refused only the record is that is refused alone, and the others come in order. */
+static void test_blame(void **state)
+{
+	static const rd_kafka_resp_err_t errors[] = {
+		RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
+		RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_POLICY_VIOLATION};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		struct carrier k = open_at(rd_kafka_mock_cluster_bootstraps(cluster), BATCHED "&batch.size=20000");
+		struct item items[ITEMS];
+		int64_t before = arrived();
+
+		rd_kafka_mock_push_request_errors(cluster, PRODUCE, 4, errors[i], RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_NO_ERROR,
+						  errors[i]);
+		make_items(items);
+		assert_int_equal(carry_on(&k, items), -EIO);
+		assert_fate(items, FATE_OPEN);
+		assert_int_equal(carry_on(&k, items), 0);
+		for (unsigned j = 0; j < ITEMS; j++)
+			assert_int_equal(items[j].fate, j == 2 ? FATE_REFUSED : FATE_DELIVERED);
+		assert_string_equal(why, rd_kafka_err2str(errors[i]));
+		assert_int_equal(arrived() - before, ITEMS - 1);
+		make_items(items); /* together again */
+		rd_kafka_mock_push_request_errors(cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+		assert_int_equal(carry_on(&k, items), -EIO);
+		assert_fate(items, FATE_OPEN);
+		k.close(k.self);
+	}
+}
+
+/* Sent alone, what is given back for now is not overtaken either. */
+static void test_blame_and_wait(void **state)
+{
+	struct carrier k = open_carrier();
+	struct item items[ITEMS];
+
+	(void)state;
+	rd_kafka_mock_push_request_errors(cluster, PRODUCE, 3, RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_NO_ERROR,
+					  RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+	make_items(items);
+	assert_int_equal(carry_on(&k, items), -EIO);
+	assert_int_equal(carry_on(&k, items), -EIO);
+	for (unsigned i = 0; i < ITEMS; i++)
+		assert_int_equal(items[i].fate, i == 0 ? FATE_DELIVERED : FATE_OPEN);
+	assert_non_null(strstr(why, "authorization failed"));
+	k.close(k.self);
+}
+
+/* What is larger than all of librdkafka's queue would wait for ever. */
+static void test_no_room(void **state)
+{
+	static uint8_t large[5000];
+	struct carrier k = open_at(rd_kafka_mock_cluster_bootstraps(cluster), BATCHED "&queue.buffering.max.kbytes=1");
+	struct item items[ITEMS];
+
+	(void)state;
+	make_items(items);
+	items[3].p = memset(large, 'x', sizeof(large));
+	items[3].n = sizeof(large);
+	assert_int_equal(carry_on(&k, items), 0);
+	for (unsigned i = 0; i < ITEMS; i++)
+		assert_int_equal(items[i].fate, i == 3 ? FATE_REFUSED : FATE_DELIVERED);
+	k.close(k.self);
+}
+
 /* A topic that is not there is asked for by its name, waited for, and found. */
 static void test_missing(void **state)
 {
@@ -295,6 +361,9 @@ int main(void)
 		cmocka_unit_test(test_away),
 		cmocka_unit_test(test_slow_answer),
 		cmocka_unit_test(test_given_back),
+		cmocka_unit_test(test_blame),
+		cmocka_unit_test(test_blame_and_wait),
+		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_hurry),
 	};
