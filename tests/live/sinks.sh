@@ -32,19 +32,22 @@ load() { # OUTPUT...
 	expect "records with something missing" "$(grep -c '"missing"' "$work/file")" 0
 }
 
-load
-alone=$memory
-alone_served=$served
-
 outputs=()
 for port in 1 $(cat "$work/ports"); do
 	outputs+=(-o "tcp://127.0.0.1:$port?queue=1M" -o "elasticsearch://127.0.0.1:$port/x?queue=1M" -o "kafka://127.0.0.1:$port/x?queue=1M")
 done
-load "${outputs[@]}"
-[ "$took" -lt 10000 ] || fail "the end takes $took ms"
-[ $((served * 10)) -gt $((alone_served * 6)) ] || fail "$served requests were served instead of $alone_served"
-# of each: its queue, as much under way, and what its library takes
-[ $((memory - alone)) -lt $((15 * 4 * 1024)) ] || fail "memory is $memory KB instead of $alone KB"
+# Whoever else is on this machine may spoil how much is served, and nothing else: only for that there is another round.
+for round in 1 2 3; do
+	load
+	alone=$memory
+	alone_served=$served
+	load "${outputs[@]}"
+	[ "$took" -lt 10000 ] || fail "the end takes $took ms"
+	# of each: its queue, as much under way, and what its library takes
+	[ $((memory - alone)) -lt $((15 * 4 * 1024)) ] || fail "memory is $memory KB instead of $alone KB"
+	[ $((served * 10)) -le $((alone_served * 6)) ] || break
+	[ $round -lt 3 ] || fail "$served requests were served instead of $alone_served"
+done
 for ((i = 1; i < ${#outputs[@]}; i += 2)); do
 	line=$(grep -F "${outputs[i]}: " "$work/err" | grep ' delivered') || fail "nothing is said of ${outputs[i]}"
 	fates=$(grep -oE '[0-9]+ (delivered|refused|dropped|left)' <<<"$line" | awk '{n += $1} END {print n}')
