@@ -7,6 +7,7 @@ them, the same of the response; "-": that is not known to it.
 """
 import collections
 import concurrent.futures
+import os
 import sys
 import time
 
@@ -19,16 +20,22 @@ OPTIONS = [("grpc.max_receive_message_length", 2 * LARGE), ("grpc.max_send_messa
 # --- the server: what a call does stands in its first message ---
 
 
+waiting = set()  # messages of calls that wait, or did
+
+
 def obey(word, context):
     """Fails or waits if the message says so; else nothing."""
     if word.startswith(b"fail "):
         context.abort(list(grpc.StatusCode)[int(word.split()[1])], "failed: 100 % wanted, \u00fcber\nall")
-    if word == b"wait":
+    if word.startswith(b"wait"):
+        waiting.add(word)
         while context.is_active():
             time.sleep(0.01)
 
 
 def one(request, context):
+    if request.startswith(b"came "):
+        return b"%d" % (request[5:] in waiting)
     obey(request, context)
     return request
 
@@ -70,7 +77,7 @@ def serve(address):
 class Client:
     def __init__(self, address):
         channel = grpc.insecure_channel(address, options=OPTIONS)
-        grpc.channel_ready_future(channel).result(10)
+        grpc.channel_ready_future(channel).result(60)
         self.one = channel.unary_unary("/test.Calls/One")
         self.missing = channel.unary_unary("/test.Calls/None")
         self.server_stream = channel.unary_stream("/test.Calls/ServerStream")
@@ -85,6 +92,7 @@ class Client:
     def unary(self, message):
         answer, call = self.one.with_call(message)
         self.count("One", call.code(), [message], [answer])
+        return answer
 
     def at_once(self, message, times):
         for call in [self.one.future(message) for _ in range(times)]:
@@ -129,11 +137,13 @@ class Client:
             self.fails("One", self.one, b"wait", timeout=0.5)
 
     def cancel(self):
-        for _ in range(5):
-            call = self.one.future(b"wait")
-            time.sleep(0.05)
+        for i in range(5):
+            word = b"wait %d.%d" % (os.getpid(), i)
+            call = self.one.future(word)
+            while not call.done() and self.unary(b"came " + word) != b"1":
+                time.sleep(0.01)
             call.cancel()
-            self.count("One", grpc.StatusCode.CANCELLED, [b"wait"], [])
+            self.count("One", grpc.StatusCode.CANCELLED, [word], [])
 
     def load(self, calls, window=16):
         """Small calls, some at once; the result says how many, and the seconds and seconds of CPU they took."""
