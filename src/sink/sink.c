@@ -59,11 +59,11 @@ static bool is_ext4(int fd)
 /* Opens the file of its name. 0 or a negative errno. */
 static int open_file(struct sink *s, int flags)
 {
-	s->fd = open(s->name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
+	s->fd = open(s->name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
 	if (s->fd < 0 || fstat(s->fd, &s->stat) < 0)
 		return -errno;
 	s->size = S_ISREG(s->stat.st_mode) ? (uint64_t)s->stat.st_size : 0;
-	lseek(s->fd, 0, SEEK_END); /* where O_APPEND will be */
+	lseek(s->fd, 0, SEEK_END); /* where it will be */
 	s->ext4 = is_ext4(s->fd);
 	s->slot = ages_slot(&s->rotation);
 	return 0;
@@ -75,6 +75,23 @@ static bool same_inode(const struct stat *a, const struct stat *b)
 }
 
 /* --- writing --- */
+
+/* Others may have written to the file, or cut it, as logrotate does with copytruncate: then it begins anew. */
+static void look(struct sink *s)
+{
+	uint64_t size = s->size;
+	size_t n;
+
+	if (!sink_can_reopen(s) || s->torn || fstat(s->fd, &s->stat) < 0)
+		return;
+	s->size = (uint64_t)s->stat.st_size;
+	if (s->size >= size)
+		return;
+	s->reserved = 0;
+	s->framed = false;
+	if (s->zst)
+		zst_end(s->zst, &n);
+}
 
 /* Takes back what follows the last line feed of the bytes just written, where that can be done. Returns how many stay. */
 static size_t sink_trim(struct sink *s, const char *p, size_t written)
@@ -103,8 +120,7 @@ static void reserve(struct sink *s, size_t n)
 	if (!s->ext4 || n < BUSY || s->size + n <= s->reserved || !sink_can_reopen(s))
 		return;
 	s->reserved = s->size + n + AHEAD;
-	if (fstat(s->fd, &s->stat) == 0 && s->stat.st_size == (off_t)s->size) /* else others write to it, or cut it */
-		(void)fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)s->size, (off_t)(n + AHEAD));
+	(void)fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)s->size, (off_t)(n + AHEAD));
 }
 
 /* Gives back the places behind the end. A file that others write to as well is left alone. */
@@ -169,10 +185,13 @@ static int write_packed(struct sink *s, const void *p, size_t n)
 /* Also behind a block that was taken back: what comes then is in a frame of its own. 0 or a negative errno. */
 static int end_frame(struct sink *s)
 {
+	const void *end;
 	size_t n;
-	const void *end = s->zst ? zst_end(s->zst, &n) : NULL;
-	int r = s->framed ? write_all(s, end, n) : 0;
+	int r;
 
+	look(s);
+	end = s->zst ? zst_end(s->zst, &n) : NULL;
+	r = s->framed ? write_all(s, end, n) : 0;
 	s->framed &= r < 0;
 	return r;
 }
@@ -204,6 +223,7 @@ int sink_write(struct sink *s, const void *p, size_t n)
 	int r = 0;
 
 	s->kept = 0;
+	look(s);
 	while (n && r == 0) {
 		size_t now = ages_fitting(&s->rotation, s->size, s->slot, at, n);
 
@@ -250,7 +270,7 @@ int sink_reopen(struct sink *s)
 	const struct sink left = *s;
 
 	r = r ? r : ages_check(s->name, &s->rotation);
-	r = r ? r : open_file(s, O_APPEND);
+	r = r ? r : open_file(s, 0);
 	return r ? r : resume(s, &left);
 }
 

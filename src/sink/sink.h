@@ -43,7 +43,8 @@ unsigned sink_columns(const struct sink *s);
 /*
  * Writes all of it, whole lines, and waits where it must; no line is cut by rotation. Returns 0 or a negative errno: -EPIPE
  * when the reader is gone (SIGPIPE is to be ignored). When a disk is full, what was written of a line that did not fit is
- * taken back. After a failure sink_retry comes first.
+ * taken back. After a failure sink_retry comes first. A file that others cut, as logrotate does with copytruncate, goes on at its
+ * end.
  */
 int sink_write(struct sink *s, const void *p, size_t n);
 

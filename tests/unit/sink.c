@@ -458,7 +458,6 @@ static void test_cut_by_others(void **state)
 	memset(block, 'x', sizeof(block));
 	block[BLOCK - 1] = '\n';
 	s = open_sink("x", NULL);
-	assert_int_equal(sink_reopen(s), 0);
 	for (unsigned i = 0; i < BLOCKS; i++)
 		assert_int_equal(sink_write(s, block, sizeof(block)), 0);
 	assert_int_equal(truncate(path, 0), 0);
@@ -467,6 +466,38 @@ static void test_cut_by_others(void **state)
 	assert_int_equal(bytes_of("x", &disk), BLOCKS * BLOCK);
 	assert_true(disk < BLOCKS * BLOCK + AHEAD);
 	assert_int_equal(sink_close(s), 0);
+}
+
+/* It begins anew then, whatever its name, and what was in it counts no more for its size. */
+static void cut_and_gone_on(const char *name, const char *old, bool reopen)
+{
+	const struct sink_rotation rotation = {.size = 4000, .keep = 2};
+	struct sink *s = open_sink(name, &rotation);
+	unsigned first;
+
+	for (unsigned i = 0; i < 4; i++) {
+		write_lines(s, i * 20, 20);
+		assert_int_equal(truncate(path, 0), 0);
+		if (reopen)
+			assert_int_equal(sink_reopen(s), 0);
+	}
+	write_lines(s, 80, 20);
+	write_lines(s, 100, 20);
+	assert_int_equal(sink_close(s), 0);
+	assert_int_equal(read_lines(name, &first), 40);
+	assert_int_equal(first, 80);
+	assert_int_equal(read_lines(old, &first), -1);
+}
+
+static void test_cut_and_gone_on(void **state)
+{
+	(void)state;
+	cut_and_gone_on("x", "x.1", false);
+	cut_and_gone_on("y", "y.1", true);
+	if (system("zstd --version >/dev/null 2>&1"))
+		skip();
+	cut_and_gone_on("x.zst", "x.1.zst", false);
+	cut_and_gone_on("y.zst", "y.1.zst", true);
 }
 
 int main(void)
@@ -486,6 +517,7 @@ int main(void)
 		TEST_IN_DIR(test_fills_at_the_begin),
 		TEST_IN_DIR(test_disk_ahead_is_given_back),
 		TEST_IN_DIR(test_cut_by_others),
+		TEST_IN_DIR(test_cut_and_gone_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
