@@ -4,7 +4,14 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zstd.h>
+
+/*
+ * Bytes of a block that is raw, not the last, and has nothing in it (RFC 8878, 3.1.1.2). The zstd program shows what it has of a
+ * block only when it has read what follows: else a reader of a file that grows may lack the last lines.
+ */
+#define EMPTY 3u
 
 struct zst {
 	ZSTD_CCtx *ctx;
@@ -52,16 +59,17 @@ int zst_pack(struct zst *z, const void *p, size_t n, const void **ret, size_t *r
 	size_t left;
 
 	do {
-		if (!reserve(z, out.pos + ZSTD_compressBound(n - in.pos) + 64))
+		if (!reserve(z, out.pos + ZSTD_compressBound(n - in.pos) + 64 + EMPTY))
 			return -ENOMEM;
 		out.dst = z->out;
-		out.size = z->size;
+		out.size = z->size - EMPTY;
 		left = ZSTD_compressStream2(z->ctx, &out, &in, ZSTD_e_flush);
 		if (ZSTD_isError(left))
 			return -ENOMEM;
 	} while (left);
+	memset((char *)z->out + out.pos, 0, EMPTY);
 	*ret = z->out;
-	*ret_n = out.pos;
+	*ret_n = out.pos + EMPTY;
 	return 0;
 }
 

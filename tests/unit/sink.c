@@ -133,6 +133,29 @@ static void test_rotated_and_compressed(void **state)
 	rotated("x.json.zst", "x.json.%u.zst", 700);
 }
 
+/* What zstd shows of a file that is still written to: all of it, however large the writes are. */
+static void test_compressed_is_readable(void **state)
+{
+	static const size_t sizes[] = {10, 5000, 100000, 128 << 10, 256 << 10};
+	static char block[(256 << 10) + 64];
+	unsigned first, lines = 0;
+	struct sink *s;
+
+	(void)state;
+	if (system("zstd --version >/dev/null 2>&1"))
+		skip();
+	s = open_sink("x.zst", NULL);
+	for (size_t i = 0; i < 60; i++) {
+		size_t n = 0;
+
+		for (; n < sizes[i % 5]; lines++)
+			n += (size_t)sprintf(block + n, "%u %x\n", lines, lines * 2654435761u);
+		assert_int_equal(sink_write(s, block, n), 0);
+		assert_int_equal(read_lines("x.zst", &first), (int)lines);
+	}
+	assert_int_equal(sink_close(s), 0);
+}
+
 static void test_what_was_there_is_the_one_before(void **state)
 {
 	const struct sink_rotation rotation = {.size = 1 << 20, .keep = 2};
@@ -505,6 +528,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_IN_DIR(test_rotated),
 		TEST_IN_DIR(test_rotated_and_compressed),
+		TEST_IN_DIR(test_compressed_is_readable),
 		TEST_IN_DIR(test_what_was_there_is_the_one_before),
 		TEST_IN_DIR(test_by_time),
 		TEST_IN_DIR(test_a_line_too_long_is_alone),
