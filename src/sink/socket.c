@@ -85,6 +85,24 @@ static int connect_unix(struct place *p, const atomic_bool *hurry)
 	return connect_to(p, (struct sockaddr *)&addr, sizeof(addr), hurry);
 }
 
+/*
+ * A connection to a port of this host that nobody listens at may be given that port itself, and then it reaches itself (RFC 9293
+ * section 3.5, simultaneous open): nobody is there. It is reset, or it would keep the port from who wants to listen.
+ */
+static int refuse_self(struct place *p)
+{
+	const struct linger reset = {1, 0};
+	struct sockaddr_storage here, there;
+	socklen_t here_n = sizeof(here), there_n = sizeof(there);
+
+	if (getsockname(p->fd, (struct sockaddr *)&here, &here_n) < 0 || getpeername(p->fd, (struct sockaddr *)&there, &there_n) < 0 ||
+	    here_n != there_n || memcmp(&here, &there, here_n) != 0)
+		return 0;
+	setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	disconnect(p);
+	return -ECONNREFUSED;
+}
+
 /* Each address of the host, until one answers. */
 static int connect_tcp(struct place *p, const atomic_bool *hurry)
 {
@@ -94,8 +112,10 @@ static int connect_tcp(struct place *p, const atomic_bool *hurry)
 
 	if (getaddrinfo(p->host, p->port, &hints, &found) != 0)
 		return -EHOSTUNREACH;
-	for (a = found; a && r < 0; a = a->ai_next)
+	for (a = found; a && r < 0; a = a->ai_next) {
 		r = connect_to(p, a->ai_addr, a->ai_addrlen, hurry);
+		r = r ? r : refuse_self(p);
+	}
 	freeaddrinfo(found);
 	return r;
 }
