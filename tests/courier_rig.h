@@ -104,6 +104,16 @@ static inline void set_away(struct place *p, bool away)
 	pthread_mutex_unlock(&p->lock);
 }
 
+static inline size_t count_seen(struct place *p)
+{
+	size_t n;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->n;
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
 static inline struct courier *patient_courier_to(struct place *p, size_t queue, struct spool *spool, unsigned patience_ms)
 {
 	const struct courier_config config = {
