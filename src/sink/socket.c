@@ -134,21 +134,17 @@ static int reach(struct place *p, const atomic_bool *hurry, char *why, size_t n)
 }
 
 /*
- * Looks how much of what was sent the other side has: with TCP its kernel acknowledges it, with a Unix socket it has read all of it
- * or nobody knows; and what it did not read when it closed is gone, after poll(2) tells of that. Returns what is still on its
- * way, in bytes that go down as it goes on.
+ * Looks how much of what was sent the other side has: with TCP its kernel acknowledges it; with a Unix socket the rest is held in no
+ * more memory than what is told, and what was not read when the other side closed is let go, after poll(2) tells of that. Returns
+ * what is still on its way, in bytes that go down as it goes on.
  */
 static uint64_t look(struct place *p)
 {
 	int n = 0;
 
-	if (ioctl(p->fd, SIOCOUTQ, &n) < 0 || n < 0)
+	if (ioctl(p->fd, SIOCOUTQ, &n) < 0 || n < 0 || (p->path && step(p, 0, 0) < 0))
 		return p->sent - p->taken;
-	if (n == 0 && p->path && step(p, 0, 0) < 0)
-		return p->sent - p->taken;
-	if (n == 0)
-		p->taken = p->sent;
-	else if (!p->path && (uint64_t)n < p->sent - p->taken)
+	if ((uint64_t)n < p->sent - p->taken)
 		p->taken = p->sent - (uint64_t)n;
 	return (uint64_t)n;
 }

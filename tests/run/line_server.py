@@ -27,7 +27,7 @@ while True:
         *lines, rest = (rest + got).split(b"\n")
         out.write(b"".join(line + b"\n" for line in lines))  # what was read counts as delivered
         out.flush()
-        if 0 < left <= len(lines):
+        if left <= len(lines):
             server.close()
             if not politely:
                 os._exit(0)

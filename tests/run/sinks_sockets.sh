@@ -15,7 +15,6 @@ serve python3 tests/run/line_server.py "$port" "$work/lines" 777
 pids+=($!)
 replay all -o "tcp://127.0.0.1:$port"
 expect "lines accounted for" "$(said delivered)" $total
-tail -n +778 "$work/lines" >"$work/later"
 [ "$(jq -s 'map(.l7.request.Record.Http.url) | unique | length' "$work/lines")" -ge $((total - 5000)) ] || fail "lines are lost"
 
 # --- two that read steadily, for longer than a replay waits for one that does not
@@ -44,6 +43,36 @@ for where in 0 "$work/half"; do # one that ends its half at once, and reads on; 
 	expect "lines to one that sends no more" "$(wc -l <"$work/lines")" $total
 	expect "tries to one that sends no more" "$(said 'tries again')" ""
 done
+# --- one that goes after it read a part of what is under way, which does not come again but for the end of it
+cat >"$work/part.py" <<'END'
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+print(sys.argv[1], flush=True)
+c = s.accept()[0]
+time.sleep(1) # all that is to be sent is there
+got = b""
+while len(got) < 3000000:
+    got += c.recv(65536)
+open(sys.argv[2], "wb").write(got[: got.rindex(b"\n") + 1])
+time.sleep(2) # what was read is seen
+END
+serve python3 "$work/part.py" "$work/parted" "$work/part"
+replay all -o "json:unix://$work/parted" &
+replay=$!
+wait "$server"
+part=$(wc -l <"$work/part")
+serve python3 tests/run/line_server.py "$work/parted" "$work/part"
+wait "$replay"
+all_parted() {
+	[ "$(sort -u "$work/part" | wc -l)" -ge $total ]
+}
+until_ 30 all_parted
+stop
+expect "lines in two parts, told apart" "$(sort -u "$work/part" | wc -l)" $total
+[ $(($(wc -l <"$work/part") - total)) -lt $((part / 2)) ] || fail "of $part lines $(($(wc -l <"$work/part") - total)) came twice"
+
 serve python3 tests/run/line_server.py "$work/socket" "$work/unix"
 replay all -o "text:unix://$work/socket"
 all_came() {
