@@ -74,11 +74,13 @@ static void count_spooled(struct courier *c)
 
 static void tell_unreadable(struct courier *c)
 {
-	uint64_t bytes = spool_unreadable(c->config.spool);
+	uint64_t bytes = spool_unreadable(c->config.spool), lost = spool_lost(c->config.spool, false) - c->lost;
 
 	if (bytes > c->unreadable)
 		courier_tell(c, "%llu bytes of the spool could not be read: they are left out",
 			     (unsigned long long)(bytes - c->unreadable));
+	else if (lost)
+		courier_tell(c, "somebody removed files of the spool: %llu records are dropped", (unsigned long long)lost);
 	c->unreadable = bytes;
 }
 

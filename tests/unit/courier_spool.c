@@ -98,7 +98,35 @@ static void test_removed_files(void **state)
 	free(p);
 }
 
-/* Nor is what was taken from the spool, and not delivered. */
+/* When the place comes back what is missing is told and counted at once. */
+static void test_removed_files_are_told(void **state)
+{
+	struct place *p = place_new();
+	struct courier_counts n;
+	struct courier *c;
+
+	(void)state;
+	c = courier_to(p, 1 << 20, open_spool(1 << 30));
+	set_away(p, true);
+	for (unsigned i = 0; i < 200; i++)
+		put(c, 9, i * 50, 50);
+	do
+		courier_count(c, &n);
+	while (n.queue_bytes > 1 << 19 || n.spooled < 1000);
+	spoil("rm %s/*.spool");
+	set_away(p, false);
+	do
+		courier_count(c, &n);
+	while (n.waiting + n.spooled);
+	assert_true(n.dropped_spool > 0);
+	assert_non_null(strstr(said, "somebody removed files of the spool: "));
+	end(c, 10000, p, &n);
+	assert_int_equal(n.delivered + n.dropped_spool + n.dropped_full, n.accepted);
+	assert_int_equal(n.spool_bytes, 0);
+	free(p);
+}
+
+/* Nor is what was taken from the spool and not delivered said to be left there. */
 static void test_removed_batch(void **state)
 {
 	struct place *p = place_new();
@@ -311,6 +339,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_IN_DIR(test_spool_loses_nothing),
 		TEST_IN_DIR(test_removed_files),
+		TEST_IN_DIR(test_removed_files_are_told),
 		TEST_IN_DIR(test_removed_batch),
 		TEST_IN_DIR(test_full_spool_drops_and_counts),
 		TEST_IN_DIR(test_full_spool_leaves_the_queue),
