@@ -70,6 +70,19 @@ static int check_user(const rd_kafka_conf_t *conf, char *error, size_t n)
 	return 0;
 }
 
+/* librdkafka waits for ever for a token that nobody gets. */
+static int check_token(const rd_kafka_conf_t *conf, char *error, size_t n)
+{
+	char value[256];
+
+	if (strcasecmp(properties_get(conf, "sasl.mechanisms", value, sizeof(value)), "OAUTHBEARER") != 0 ||
+	    strcmp(properties_get(conf, "sasl.oauthbearer.method", value, sizeof(value)), "default") != 0 ||
+	    strcmp(properties_get(conf, "enable.sasl.oauthbearer.unsecure.jwt", value, sizeof(value)), "true") == 0)
+		return 0;
+	snprintf(error, n, "kafka: OAUTHBEARER wants sasl.oauthbearer.method=oidc");
+	return -EINVAL;
+}
+
 static int check_fixed(const rd_kafka_conf_t *conf, char *error, size_t n)
 {
 	char value[256];
@@ -89,6 +102,7 @@ static int conclude(rd_kafka_conf_t *conf, struct spec *spec, char *error, size_
 	char value[32];
 	int r = check_user(conf, error, n);
 
+	r = r ? r : check_token(conf, error, n);
 	r = r ? r : check_fixed(conf, error, n);
 	if (r == 0 && strcmp(properties_get(conf, "acks", value, sizeof(value)), "-1") != 0 && !spec_get(spec, IDEMPOTENCE, NULL))
 		r = properties_set(conf, IDEMPOTENCE, "false", error, n);

@@ -116,6 +116,8 @@ static void test_user(void **state)
 		{"kafka://h/t?sasl.password=p", -EINVAL},
 		{"kafka://u:p@h/t?security.protocol=SSL", -EINVAL},
 		{"kafka://u:p@h/t?security.protocol=SASL_SSL", -EINVAL},
+		{"kafka://h/t?security.protocol=SASL_SSL&sasl.mechanisms=OAUTHBEARER", -EINVAL},
+		{"kafka://h/t?security.protocol=SASL_SSL&sasl.mechanisms=OAUTHBEARER&enable.sasl.oauthbearer.unsecure.jwt=true", 0},
 		{"kafka://u:p@h/t?security.protocol=SASL_PLAINTEXT&sasl.mechanisms=PLAIN", 0},
 		{"kafka://u:p@h/t?security.protocol=sasl_ssl&sasl.mechanism=SCRAM-SHA-256", 0},
 	};
@@ -189,18 +191,30 @@ static void test_probe(void **state)
 /* Nor that the time for a message was up; librdkafka does not say it again each time. */
 static void test_away(void **state)
 {
-	struct carrier k = open_at("127.0.0.1:1", "message.timeout.ms=500");
+	const struct {
+		const char *hosts, *options, *why;
+		int again;
+	} tries[] = {
+		{"127.0.0.1:1", "message.timeout.ms=500", "Connection refused", 3},
+		{rd_kafka_mock_cluster_bootstraps(cluster), "message.timeout.ms=2000&security.protocol=ssl", "SSL handshake failed", 0},
+	};
 	struct item items[ITEMS];
 
 	(void)state;
-	make_items(items);
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(carry_on(&k, items), -EIO);
-		assert_non_null(strstr(why, "Connection refused"));
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		struct carrier k = open_at(tries[i].hosts, tries[i].options);
+
+		make_items(items);
+		*why = 0;
+		for (int j = 0; j < 30 && !strstr(why, tries[i].why); j++)
+			assert_int_equal(carry_on(&k, items), -EIO);
+		for (int j = 0; j < tries[i].again; j++)
+			assert_int_equal(carry_on(&k, items), -EIO);
+		assert_non_null(strstr(why, tries[i].why));
 		assert_null(strstr(why, "(after"));
+		assert_fate(items, FATE_OPEN);
+		k.close(k.self);
 	}
-	assert_fate(items, FATE_OPEN);
-	k.close(k.self);
 }
 
 /* What is under way is not tried again: it is waited for, and then for the rest of the time. */
