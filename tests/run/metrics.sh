@@ -140,8 +140,8 @@ control() { # PORT JSON
 serve python3 tests/run/bulk_server.py
 slow=$port
 serve python3 tests/run/bulk_server.py
-control "$slow" '{"slow": 3}' && control "$port" '{"each": {"400": 10}}' || fail "the servers do not obey"
-begin -o "elasticsearch://127.0.0.1:$slow/x?queue=1M" -o "elasticsearch://127.0.0.1:$port/x" -o json:/dev/full
+control "$slow" '{"slow": 5}' && control "$port" '{"each": {"400": 10}}' || fail "the servers do not obey"
+begin -o "elasticsearch://127.0.0.1:$slow/x?queue=2M" -o "elasticsearch://127.0.0.1:$port/x" -o json:/dev/full
 cat "$work/few.pcap" >&3
 exec 3>&-
 ends() {
@@ -172,5 +172,5 @@ expect "the page of a file that cannot be written" "$missed" "$total"
 grep -q "^perisco: /dev/full: $missed dropped because" "$work/err" || fail "$missed on the page: $(cat "$work/err")"
 [ "$refused" -ge $((total / 11)) ] && grep -q "$port/x: $((total - refused)) delivered, $refused refused$" "$work/err" ||
 	fail "$refused refused on the page: $(cat "$work/err")"
-grep -q "$slow/x?queue=1M: $total delivered$" "$work/err" || fail "the slow host: $(cat "$work/err")"
+grep -q "$slow/x?queue=2M: $total delivered$" "$work/err" || fail "the slow host: $(cat "$work/err")"
 exit $status
