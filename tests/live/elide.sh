@@ -59,7 +59,7 @@ for hook in $(hooks); do
 	: >"$work/err.whole"
 	ip netns exec "$host" "$perisco" watch --hook "$hook" --ring 512M -w "$work/whole.pcapng" -o null 2>"$work/err.whole" &
 	whole=$!
-	until_ 10 grep -q watching "$work/err.whole" || fail "$hook: watch -w does not begin"
+	until_ 10 begun "$work/err.whole" || fail "$hook: watch -w does not begin"
 	watch --hook "$hook" --flows
 	on a timeout 60 python3 "$work/client.py" || fail "$hook: the client failed"
 	watched

@@ -49,7 +49,7 @@ for hook in $(hooks) $(xdp) packet; do
 	ip netns exec "$host" "$perisco" watch --hook "$hook" --workers 2 -o json >"$work/out.two" 2>"$work/err.two" &
 	two=$!
 	for beside in whole two; do
-		until_ 10 grep -qE 'watching (all )?2' "$work/err.$beside" || fail "$hook: watch does not begin ($beside)"
+		until_ 10 begun "$work/err.$beside" || fail "$hook: watch does not begin ($beside)"
 	done
 	watch --hook "$hook"
 	on a timeout 60 python3 "$work/send.py" "${captures[@]}" 2>"$work/err.send" || fail "cannot send"

@@ -29,7 +29,7 @@ for hook in $(hooks) $(xdp); do
 		: >"$work/err"
 		ip netns exec "$host" "$perisco" watch --hook "$hook" -f 'tcp port 80' -o null 2>"$work/err" &
 		victim=$!
-		until_ 10 grep -q watching "$work/err" || fail "$hook: watch does not begin"
+		until_ 10 begun "$work/err" || fail "$hook: watch does not begin"
 		sleep 0.1
 		kill -9 $victim
 		wait $victim 2>/dev/null

@@ -9,7 +9,7 @@ without() {
 	: >"$work/err"
 	ip netns exec "$host" setpriv --bounding-set "$1" --inh-caps "$1" "$perisco" watch -o json "${@:2}" >"$work/out" 2>"$work/err" &
 	watcher=$!
-	until_ 10 grep -q 'watching [0-9]' "$work/err" || fail "without $1: watch does not begin"
+	until_ 10 begun "$work/err" || fail "without $1: watch does not begin"
 }
 
 # A container's rights; all of root's but for one that BPF programs need.

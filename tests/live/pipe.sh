@@ -15,7 +15,7 @@ pipe() {
 	: >"$work/err"
 	ip netns exec "$host" "$perisco" watch -w - >"$work/pipe" 2>"$work/err" &
 	watcher=$!
-	until_ 10 grep -q 'watching [0-9]' "$work/err" || fail "watch -w - does not begin"
+	until_ 10 begun "$work/err" || fail "watch -w - does not begin"
 }
 
 # ended SECONDS: it has, by itself, well and without a word
@@ -63,7 +63,7 @@ watch_slow() {
 	: >"$work/err"
 	{ ip netns exec "$host" "$perisco" watch --ring 128k -w - 2>"$work/err"; echo $? >"$work/status"; } | { sleep 3; cat; } >"$work/slow.pcapng" &
 	slow=$!
-	until_ 10 grep -q 'watching [0-9]' "$work/err" || fail "watch --ring 128k -w - does not begin"
+	until_ 10 begun "$work/err" || fail "watch --ring 128k -w - does not begin"
 }
 head -c 3000000 /dev/urandom >"$work/www/large"
 watch_slow
