@@ -196,7 +196,10 @@ static int make_name(struct pcapwrite *w)
 		snprintf(w->error, sizeof w->error, "'%.100s' makes no name of a file", w->config.path);
 		return -ENAMETOOLONG;
 	}
-	return w->config.may && !w->config.may(w->config.ctx, w->path, w->error, sizeof w->error) ? -EEXIST : 0;
+	if (w->config.may && !w->config.may(w->config.ctx, w->path, w->error, sizeof w->error))
+		return -EEXIST;
+	w->error[0] = '\0';
+	return 0;
 }
 
 /* Opens it. */
@@ -335,9 +338,18 @@ static void miss(struct pcapwrite *w, const struct packet *pkt)
 	add_lost(&p->untold, &(struct loss_record){.cause = "file", .packets = 1});
 }
 
+/* Begins the next file if this one is large enough, and all of that is written: a file that cannot be is not left behind. */
+static int turn_by_size(struct pcapwrite *w)
+{
+	uint64_t size = spill_size(&w->spill);
+	int err = w->rotation.size && size > w->rotation.size ? spill_flush(&w->spill) : 0;
+
+	return err ? err : turn(w, rotation_size(&w->rotation, size));
+}
+
 int pcapwrite_packet(struct pcapwrite *w, const struct brought *brought, const struct packet *pkt)
 {
-	int err = pcapwrite_turn(w, pkt->ts_ns) ?: turn(w, rotation_size(&w->rotation, spill_size(&w->spill)));
+	int err = pcapwrite_turn(w, pkt->ts_ns) ?: turn_by_size(w);
 
 	err = err ?: w->ng ? write_pcapng(w, brought, pkt) : write_pcap(w, pkt);
 	if (!err)

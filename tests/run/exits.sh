@@ -69,6 +69,8 @@ expect "a file that two wanted" "$(cat a.2)" old
 ends 2 "$both a.2:" "$perisco" replay -o json:a.2 -o json:a?size=1M one.pcap
 ends 2 "$both a.1.zst:" "$perisco" replay -o json:a.1.zst -o 'json:a.zst?size=1M&keep=1' one.pcap
 ends 0 '' "$perisco" replay -o 'json:a?size=1M&keep=1' -o json:a.2 one.pcap
+"$perisco" replay -w z -C 1k -W 2 many.pcap 2>"$work/err"
+grep -qx "'z': 51 packets" "$work/err" || fail "packets in files that are written anew: $(cat "$work/err")"
 cd - >/dev/null || exit 1
 
 ends 3 "$work/none" "$perisco" replay "$work/none"
