@@ -178,8 +178,17 @@ static int write_packed(struct sink *s, const void *p, size_t n)
 	int r = zst_pack(s->zst, p, n, &packed, &packed_n);
 
 	r = r ? r : write_all(s, packed, packed_n);
-	s->framed |= r == 0;
-	return r;
+	if (r)
+		return r;
+	s->framed = true;
+	look(s);
+	if (s->framed)
+		return 0;
+	/* It was cut meanwhile: what is there has no begin of a frame, and would be none for all that follows. */
+	if (ftruncate(s->fd, 0) < 0)
+		return -errno;
+	s->size = 0;
+	return write_packed(s, p, n);
 }
 
 /* Also behind a block that was taken back: what comes then is in a frame of its own. 0 or a negative errno. */
