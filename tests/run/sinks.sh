@@ -30,6 +30,7 @@ control '{"limit": 40000}'
 replay all -o "elasticsearch://127.0.0.1:$port/behind/a-proxy/perisco?gzip=no"
 expect "the exit status, in small requests" $? 0
 expect "delivered in small requests" "$(said delivered)" $total
+expect "tries of small requests" "$(said 'tries again')" ""
 expect "where a proxy has them" "$(report '.where | join(" ")')" "/behind/a-proxy/_index_template/perisco /behind/a-proxy/perisco/_bulk"
 [ "$(report .large)" -gt 10 ] || fail "no request is too large"
 stop
