@@ -255,7 +255,7 @@ static void await_reports(struct kafka *k, uint64_t until, const atomic_bool *hu
 /* Produces what librdkafka does not have, in order, waiting for room in its queue. Nothing overtakes what it does not take. */
 static void produce_all(struct kafka *k, const struct item *items, uint64_t until, const atomic_bool *hurry)
 {
-	for (size_t i = 0; i < k->n_open && !*hurry; i++) {
+	for (size_t i = 0; i < k->n_open && !*hurry && !is_over(k); i++) {
 		if (k->open[i]->under_way)
 			continue;
 		if (i && !k->open[i - 1]->under_way && k->open[i - 1]->fate == FATE_OPEN)
