@@ -140,7 +140,8 @@ static int take_queue(struct courier_config *ret, struct spec *spec, char *error
 
 static int open_courier(struct drain *d, struct spec *spec, const struct outputs_config *config, char *error, size_t n)
 {
-	struct courier_config courier = {.name = d->name, .bit = d->bit, .patience_ms = config->patience_ms, .say = config->say};
+	struct courier_config courier = {
+		.name = d->name, .bit = d->bit, .patience_ms = config->patience_ms, .quiet = config->quiet, .say = config->say};
 	const struct transport *t = transport_of(spec, error, n);
 	struct carrier carrier;
 	char why[256];

@@ -11,6 +11,7 @@
 #include "sink/internal.h"
 
 #define GRACE_MS 2000u   /* for a carrier to come back, when the time is up */
+#define SOON_MS  1000u   /* what is over by then needs no words */
 #define TRY_MS   120000u /* one try may take that long before it is given up to wait for it */
 
 void courier_clean(char *line)
@@ -276,11 +277,29 @@ void courier_stop(struct courier *c, bool now)
 	courier_unlock(c);
 }
 
+/* With the lock, which is not held meanwhile: what is waited for, and how long, when that is not over soon. */
+static void tell_wait(struct courier *c, unsigned ms)
+{
+	const struct timespec soon = after_ms(SOON_MS);
+	unsigned long long n;
+
+	while (!c->finished && !c->hurry && courier_wait_until(c, &soon))
+		;
+	n = c->finished || c->hurry ? 0 : c->counts.waiting + c->counts.spooled;
+	pthread_mutex_unlock(&c->lock);
+	if (n)
+		courier_tell(c, "waiting up to %u s for %llu records to be taken%s", (ms + 999) / 1000, n,
+			     c->config.patience_ms ? ", longer while some are" : "");
+	courier_lock(c);
+}
+
 void courier_wait(struct courier *c, unsigned ms)
 {
 	const struct timespec until = after_ms(ms);
 
 	courier_lock(c);
+	if (ms > SOON_MS && !c->config.quiet)
+		tell_wait(c, ms);
 	while (!c->finished && !c->hurry)
 		if (!(c->config.patience_ms ? await_progress(c, &c->moved, ms) : courier_wait_until(c, &until)))
 			break;

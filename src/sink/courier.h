@@ -36,6 +36,7 @@ struct courier_config {
 	size_t queue;                 /* bytes that may wait in memory, beside a batch that is under way */
 	unsigned patience_ms;         /* how long courier_put waits for room while nothing gets its fate; 0: it never waits */
 	struct spool *spool;          /* where they wait when it is down; NULL: nowhere. Becomes the courier's */
+	bool quiet;                   /* at the end, how long it is waited for is not told */
 	void (*say)(const char *line); /* one line for people; any thread */
 };
 
@@ -74,7 +75,8 @@ void courier_stop(struct courier *c, bool now);
 
 /*
  * Waits until all is delivered. After courier_stop. At most `ms`; with patience at most so long after a record got its fate, or
- * after the stop, and longer while a try is under way: 120 s. It is then the same in which order couriers are waited for.
+ * after the stop, and longer while a try is under way: 120 s. It is then the same in which order couriers are waited for. Says so
+ * when it takes longer than a second.
  */
 void courier_wait(struct courier *c, unsigned ms);
 

@@ -55,6 +55,7 @@ expect "strict" $? 7
 replay all -o "elasticsearch://127.0.0.1:$port/perisco" -o "json:$work/all.json"
 expect "without a server" $? 7
 expect "dropped without a server" "$(said 'dropped at the end')" $total
+grep -q "/perisco: waiting up to 10 s for $total records to be taken, longer while some are$" "$work/said" || fail "it waits and says nothing"
 expect "the last words without a server" "$(tail -1 "$work/said")" "perisco: an output is not complete: some of its records never arrive"
 expect "records in a file beside it" "$(wc -l <"$work/all.json")" $total
 replay all -o "elasticsearch://127.0.0.1:$port/perisco" --spool "$work/spool"

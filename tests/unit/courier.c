@@ -257,6 +257,22 @@ static void test_patience_ends(void **state)
 	free(p);
 }
 
+/* That it is waited for at the end is told. */
+static void test_wait_is_told(void **state)
+{
+	struct place *p = place_new();
+	struct courier *c = courier_to(p, 1 << 20, NULL);
+	struct courier_counts n;
+
+	(void)state;
+	set_away(p, true);
+	put(c, 9, 0, 50);
+	end(c, 2500, p, &n);
+	assert_int_equal(n.dropped_exit, 50);
+	assert_non_null(strstr(said, "waiting up to 3 s for 50 records to be taken\n"));
+	free(p);
+}
+
 /* A place that comes and goes is told of, but not each time; in the end it is told how it is. */
 static void test_flaps(void **state)
 {
@@ -389,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_patience_with_one_try),
 		cmocka_unit_test(test_patience_ends),
 		cmocka_unit_test(test_long_name),
+		cmocka_unit_test(test_wait_is_told),
 		cmocka_unit_test(test_flaps),
 		cmocka_unit_test(test_carrier_is_at_it),
 		cmocka_unit_test(test_carrier_goes_on),
