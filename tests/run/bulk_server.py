@@ -93,7 +93,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/control":
             state.update(json.loads(body))
             return self.reply(200, {})
-        time.sleep(state["slow"])
+        began = time.monotonic()
+        while time.monotonic() - began < state["slow"]:  # which may change meanwhile
+            time.sleep(0.05)
         with lock:
             self.answer(body)
 

@@ -146,7 +146,7 @@ control() { # PORT JSON
 serve python3 tests/run/bulk_server.py
 slow=$port
 serve python3 tests/run/bulk_server.py
-control "$slow" '{"slow": 5}' && control "$port" '{"each": {"400": 10}}' || fail "the servers do not obey"
+control "$slow" '{"slow": 25}' && control "$port" '{"each": {"400": 10}}' || fail "the servers do not obey"
 begin -o "elasticsearch://127.0.0.1:$slow/x?queue=2M" -o "elasticsearch://127.0.0.1:$port/x" -o json:/dev/full
 cat "$work/few.pcap" >&3
 exec 3>&-
@@ -165,6 +165,7 @@ grep -qx "$total exchanges" "$work/err" || fail "the summary waits for hosts: $(
 until_ 30 has_fate || fail "the page does not say what the quick host took at the end"
 before=$(of delivered_records_total "$slow")
 [ "$(of waiting_records "$slow")" -gt 0 ] || fail "nothing waits for the slow host"
+control "$slow" '{"slow": 3}' || fail "the slow server does not obey"
 moved() {
 	page && [ "$(of delivered_records_total "$slow")" -gt "$before" ]
 }
