@@ -35,7 +35,9 @@ END
 sent=$(sha256sum <"$work/www/file" | cut -d ' ' -f 1)
 
 for hook in $(hooks); do
+	: >"$work/big"
 	on host tcpdump -q -B 65536 -s 100 -c 5 -i "$host-b" 'greater 65536' >/dev/null 2>"$work/big" &
+	until_ 10 grep -q listening "$work/big" || fail "tcpdump does not begin"
 	watch --hook "$hook" -w "$work/packets.pcap"
 	get 'http://[fd77:2::2]/file'
 	get http://10.77.2.2/file

@@ -22,10 +22,11 @@ gone() {
 }
 
 for hook in $(hooks) $(xdp); do
-	on a wrk -t 1 -c 8 -d "${SECONDS_OF_LOAD:-5}s" http://10.77.2.2/hello >"$work/wrk" &
+	ip netns exec "$host-a" wrk -t 1 -c 8 -d 200s http://10.77.2.2/hello >"$work/wrk" &
 	load=$!
 	kills=0
-	while kill -0 $load 2>/dev/null; do
+	end=$((SECONDS + ${SECONDS_OF_LOAD:-5}))
+	while [ $SECONDS -lt $end ] || [ $kills -lt 3 ]; do
 		: >"$work/err"
 		ip netns exec "$host" "$perisco" watch --hook "$hook" -f 'tcp port 80' -o null 2>"$work/err" &
 		victim=$!
@@ -35,8 +36,8 @@ for hook in $(hooks) $(xdp); do
 		wait $victim 2>/dev/null
 		kills=$((kills + 1))
 	done
+	kill -INT $load || fail "$hook: the load ended before"
 	wait $load
-	[ $kills -gt 2 ] || fail "$hook: killed only $kills times"
 	! grep -q 'Socket errors' "$work/wrk" || fail "$hook: $(grep 'Socket errors' "$work/wrk")"
 	watch --hook "$hook"
 	get http://10.77.2.2/hello

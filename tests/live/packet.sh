@@ -54,7 +54,7 @@ expect "packets tagged twice" "$(tcpdump -nner "$work/tagged.pcap" vlan 6 and vl
 
 # No link header: a tun(4) device. lo, too, in one go: each exchange there once.
 cat >"$work/tun.py" <<-END
-	import fcntl, os, struct, sys, time
+	import fcntl, os, struct, sys
 	tun = os.open("/dev/net/tun", os.O_RDWR)
 	fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", b"tun7", 0x1001))
 	print("there", flush=True)
@@ -62,7 +62,8 @@ cat >"$work/tun.py" <<-END
 	ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(request), 1, 0, 64, 6, 0, bytes([10, 9, 9, 1]), bytes([10, 9, 9, 2]))
 	sys.stdin.readline()
 	os.write(tun, ip + struct.pack("!HHIIBBHHH", 40000, 80, 1000, 2000, 0x50, 0x18, 512, 0, 0) + request)
-	time.sleep(0.2)
+	print("sent", flush=True)
+	sys.stdin.read()
 END
 if [ -e /dev/net/tun ]; then
 	mkfifo "$work/go"
@@ -72,7 +73,7 @@ if [ -e /dev/net/tun ]; then
 	ip -n "$host" link set tun7 up
 	watch --hook packet -i 'tun*,lo' -f 'port 80' -w "$work/tun.pcapng"
 	echo >&7
-	sleep 0.1
+	until_ 10 grep -q sent "$work/tun" || fail "nothing is sent"
 	watched
 	exec 7>&-
 	expect "exchanges without a link header" "$(exchanges '.iface.name == "tun7" and .l7.request.Record.Http.url == "/tun"')" 1
@@ -83,6 +84,9 @@ fi
 # Interfaces that come, are renamed, and go.
 fds() {
 	find "/proc/$watcher/fd" -mindepth 1 | wc -l
+}
+has_fds() {
+	[ "$(fds)" = "$1" ]
 }
 watch --hook packet -v
 before=$(fds)
@@ -100,11 +104,12 @@ on host python3 -m http.server --directory "$work/www" 8000 >/dev/null 2>&1 &
 until_ 10 get http://10.99.0.1:8000/ || fail "no traffic on an interface that came"
 get 'http://10.99.0.1:8000/?came'
 seq 100 | sed 's/.*/link add hot& type veth peer name tub&/' | ip -n "$host" -b -
+until_ 10 grep -q 'tub100: watched by packet' "$work/err" || fail "not all interfaces are watched"
 ip -n "$host" link set comes netns "$host-b"
 seq 100 | sed 's/.*/link del hot&/' | ip -n "$host" -b -
 until_ 10 grep -q 'tub100: gone' "$work/err" || fail "not all interfaces are gone"
 until_ 10 grep -q 'comes: gone' "$work/err" || fail "an interface that moved is not gone"
-expect "descriptors" "$(fds)" "$before"
+until_ 10 has_fds "$before" || fail "$(fds) descriptors instead of $before"
 get 'http://10.77.2.2/hello?last'
 watched
 expect "exchanges by the new name" "$(exchanges '.iface.name == "renamed"')" "$(exchanges '.ip.server == "10.77.2.2"')"

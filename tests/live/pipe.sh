@@ -61,7 +61,8 @@ ended 10
 
 watch_slow() {
 	: >"$work/err"
-	{ ip netns exec "$host" "$perisco" watch --ring 128k -w - 2>"$work/err"; echo $? >"$work/status"; } | { sleep 3; cat; } >"$work/slow.pcapng" &
+	{ ip netns exec "$host" "$perisco" watch --ring 128k -w - 2>"$work/err"; echo $? >"$work/status"; } |
+		{ until [ -e "$work/read" ]; do sleep 0.1; done; cat; } >"$work/slow.pcapng" &
 	slow=$!
 	until_ 10 begun "$work/err" || fail "watch --ring 128k -w - does not begin"
 }
@@ -70,9 +71,12 @@ watch_slow
 for i in 1 2 3 4 5 6; do
 	get "http://10.77.2.2/large?$i"
 done
-sleep 3
-get "http://10.77.2.2/hello?end" # when nothing is at hand, what was lost is told
-until_ 10 sh -c '"$0" replay -q -o json "$1" 2>/dev/null | grep -q "\"loss\""' "$perisco" "$work/slow.pcapng" || fail "losses are not told in between"
+touch "$work/read"
+told() { # when nothing is at hand, what was lost is told
+	get "http://10.77.2.2/hello?end"
+	"$perisco" replay -q -o json "$work/slow.pcapng" | grep -q '"loss"'
+}
+until_ 10 told || fail "losses are not told in between"
 ip netns pids "$host" | while read -r pid; do
 	[ "$(cat "/proc/$pid/comm")" != perisco ] || kill -INT "$pid"
 done
