@@ -10,7 +10,7 @@ load() { # HOOK WRK-ARGUMENTS...
 	: >"$work/access"
 	watch --hook "$hook"
 	on a wrk -t 1 -c 16 -d "${SECONDS_OF_LOAD:-3}s" "$@" http://10.77.2.2/hello >"$work/wrk"
-	sleep 0.2
+	served
 	watched
 	jq -r 'select(.l7) | "\(.flow_id) \(.ts) \(.missing | not)"' "$work/out" >"$work/told"
 	expect "$hook, $*: exchanges" "$(wc -l <"$work/told")" "$(wc -l <"$work/access")"

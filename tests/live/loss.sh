@@ -10,9 +10,16 @@ payload() {
 	tcpdump -nnr "$1" tcp 2>/dev/null | grep -o 'length [0-9]*' | awk '{n += $2} END {print n + 0}'
 }
 
+still() { # tcpdump has nothing more to write; it gets its packets a block at a time, the last one after a second
+	local n
+	n=$(stat -c %s "$work/all.pcap")
+	sleep 1.5
+	[ "$(stat -c %s "$work/all.pcap")" = "$n" ]
+}
+
 for hook in $(hooks); do
 	: >"$work/tcpdump"
-	ip netns exec "$host" tcpdump -q -B 65536 -s 128 -i "$host-a" -w "$work/all.pcap" 2>"$work/tcpdump" &
+	ip netns exec "$host" tcpdump -q -U -B 65536 -s 128 -i "$host-a" -w "$work/all.pcap" 2>"$work/tcpdump" &
 	tcpdump=$!
 	until_ 5 grep -q listening "$work/tcpdump" || fail "tcpdump does not begin"
 	watch --hook "$hook" -i "$host-a" --ring 128k -v -w "$work/some.pcap"
@@ -20,10 +27,10 @@ for hook in $(hooks); do
 	kill -STOP "$watcher"
 	get http://10.77.2.2/file
 	kill -CONT "$watcher"
-	sleep 1.2
+	until_ 10 grep -q '"loss"' "$work/out" || fail "$hook: no loss is told"
 	get http://10.77.2.2/hello
 	watched
-	sleep 1.2 # tcpdump, too, gets its packets a block at a time
+	until_ 20 still || fail "$hook: tcpdump goes on and on"
 	kill -INT $tcpdump
 	wait $tcpdump
 

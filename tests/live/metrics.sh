@@ -45,14 +45,18 @@ on a wrk -t 1 -c 4 -d 1s http://10.77.2.2/nowhere >"$work/wrk"
 get -X DELETE http://10.77.2.2:81/hello
 get -X POST -d x http://10.77.2.2/hello
 on a /usr/bin/python3 tests/live/grpc_calls.py call 10.77.2.2:50051 >"$work/called" 2>"$work/err.calls"
-sleep 1.5 # a page may be one second old
+served
 nginx=$(wc -l <"$work/access")
-until_ 5 says perisco_http_requests_total "$nginx" || fail "$(sample perisco_http_requests_total "$work/page") of nginx's $nginx requests"
+calls=$(awk '{ sum += $1 } END { print sum }' "$work/called")
+all_counted() { # a page may be one second old
+	says perisco_http_requests_total "$nginx" && [ "$(sample perisco_grpc_requests_total "$work/page")" = "$calls" ]
+}
+until_ 10 all_counted || fail "$(sample perisco_http_requests_total "$work/page") of nginx's $nginx requests,
+	$(sample perisco_grpc_requests_total "$work/page") of $calls calls"
 awk '{ port = 80 } /DELETE/ { port = 81 } { print "http 10.77.2.2", port, substr($6, 2), substr($9, 1, 1) "xx" }' "$work/access" |
 	sort | uniq -c | awk '{ print "requests", $2, $3, $4, $5, $6, $1 }' | LC_ALL=C sort >"$work/wanted"
 page_counts "$work/page" | grep '^requests http' >"$work/counted"
 diff "$work/wanted" "$work/counted" || fail "the page (>) counts other than nginx (<)"
-expect "calls" "$(sample perisco_grpc_requests_total "$work/page")" "$(awk '{ sum += $1 } END { print sum }' "$work/called")"
 expect "durations" "$(sample perisco_http_request_duration_seconds_count "$work/page")" "$nginx"
 expect "drops" "$(sample perisco_capture_dropped_packets_total "$work/page")" 0
 expect "interfaces" "$(sample perisco_interfaces "$work/page")" 2

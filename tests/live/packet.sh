@@ -125,7 +125,7 @@ get http://10.77.2.2/hello
 kill -STOP "$watcher"
 get http://10.77.2.2/file
 kill -CONT "$watcher"
-sleep 1.2
+until_ 10 grep -q '"loss"' "$work/out" || fail "no loss is told"
 get http://10.77.2.2/hello
 watched
 lost=$(jq -s 'map(.loss.packets // 0) | add' "$work/out")
