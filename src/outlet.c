@@ -76,10 +76,11 @@ static bool spares_inputs(const struct config *c, const char *option, const char
 
 	if (stat(path, &out) < 0 || !S_ISREG(out.st_mode))
 		return true;
-	snprintf(error, n, "%s: '%s' is being read; name another file", option, path);
 	for (size_t i = 0; i < files->n; i++)
-		if (look_at(files->v[i], &in) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+		if (look_at(files->v[i], &in) && in.st_dev == out.st_dev && in.st_ino == out.st_ino) {
+			snprintf(error, n, "%s: '%s' is being read; name another file", option, path);
 			return false;
+		}
 	return true;
 }
 

@@ -196,10 +196,7 @@ static int make_name(struct pcapwrite *w)
 		snprintf(w->error, sizeof w->error, "'%.100s' makes no name of a file", w->config.path);
 		return -ENAMETOOLONG;
 	}
-	if (w->config.may && !w->config.may(w->config.ctx, w->path, w->error, sizeof w->error))
-		return -EEXIST;
-	w->error[0] = '\0';
-	return 0;
+	return w->config.may && !w->config.may(w->config.ctx, w->path, w->error, sizeof w->error) ? -EEXIST : 0;
 }
 
 /* Opens it. */
