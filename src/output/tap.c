@@ -106,7 +106,7 @@ int tap_match(struct tap *t, uint64_t flow_id)
 		err = err ? err : r;
 	}
 	tap_count(t);
-	return err;
+	return err != -ECANCELED && !*tap_error(t) ? 0 : err; /* it may work again */
 }
 
 void tap_forget(struct tap *t, uint64_t flow_id)

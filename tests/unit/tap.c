@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "capture/file.h"
@@ -590,6 +591,57 @@ static void goes_on(void **state)
 	}
 }
 
+static char absent[128];
+static int absences;
+
+/* The directory of the file is made before the last one of so many tries. */
+static bool make_absent(const void *ctx, const char *path, char *why, size_t n)
+{
+	(void)ctx, (void)path, (void)why, (void)n;
+	return --absences || mkdir(absent, 0700) == 0;
+}
+
+/* The file works again between two packets of a flow: the first is missing, and nothing is left that failed. */
+static void works_amid_flow(void **state)
+{
+	char path[128];
+	const struct pcapwrite_config config = {.path = path, .say = say, .may = make_absent};
+	struct packet p = packet(1, NULL);
+	struct rlimit limit, none;
+	struct tap *t;
+
+	(void)state;
+	said[0] = '\0';
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	none = (struct rlimit){0, limit.rlim_max};
+	snprintf(path, sizeof path, "%s", file("d/x.pcap"));
+	snprintf(absent, sizeof absent, "%s", file("d"));
+	absences = 1;
+	t = tap_open(&config, 64 << 10, error, sizeof error);
+	assert_non_null(t);
+	setrlimit(RLIMIT_FSIZE, &none);
+	put(t, 1, &p);
+	assert_int_equal(tap_match(t, 1), 0);
+	assert_int_equal(tap_flush(t), -EFBIG);
+	assert_true(tap_suspend(t));
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_true(unlink(path) == 0 && rmdir(absent) == 0);
+	absences = 3;
+	assert_int_equal(tap_reopen(t), -ENOENT);
+	assert_true(tap_suspend(t));
+	for (int i = 0; i < 3; i++)
+		put(t, 2, &p);
+	assert_int_equal(tap_reopen(t), 0);
+	assert_int_equal(tap_match(t, 2), 0);
+	assert_int_equal(tap_flush(t), 0);
+	assert_false(tap_is_suspended(t));
+	assert_int_equal(tap_counts(t)->written, 3); /* what waited has gone into the old file */
+	assert_int_equal(tap_counts(t)->unwritten, 1);
+	assert_int_equal(tap_close(t), -EFBIG);
+	assert_true(unlink(path) == 0 && rmdir(absent) == 0);
+}
+
 /* It is still full at the end: what waited is counted, and the file whole. */
 static void full_to_the_end(void **state)
 {
@@ -653,7 +705,8 @@ int main(void)
 		cmocka_unit_test(flows_fill_memory), cmocka_unit_test(hold_against_model),
 		cmocka_unit_test(full_disk),         cmocka_unit_test(cut_behind_whole),
 		cmocka_unit_test(goes_on),           cmocka_unit_test(full_to_the_end),
-		cmocka_unit_test(gone_reader),       cmocka_unit_test(refusals),
+		cmocka_unit_test(works_amid_flow),   cmocka_unit_test(gone_reader),
+		cmocka_unit_test(refusals),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);
