@@ -331,7 +331,8 @@ static void miss(struct pcapwrite *w, const struct packet *pkt)
 	w->lapse.missed++;
 	if (!p)
 		return;
-	p->seen.last_ns = pkt->ts_ns;
+	if (pkt->ts_ns > p->seen.last_ns)
+		p->seen.last_ns = pkt->ts_ns;
 	add_lost(&p->untold, &(struct loss_record){.cause = "file", .packets = 1});
 }
 
@@ -420,7 +421,7 @@ bool pcapwrite_is_suspended(const struct pcapwrite *w)
 
 uint64_t pcapwrite_written(const struct pcapwrite *w)
 {
-	return w->put - w->lost - (w->spill.err && w->spill.buf ? spill_packets(&w->spill) : 0);
+	return w->put - w->lost - (w->spill.buf ? spill_packets(&w->spill) : 0);
 }
 
 uint64_t pcapwrite_missed(const struct pcapwrite *w)

@@ -63,7 +63,7 @@ int pcapwrite_flush(struct pcapwrite *w);
 bool pcapwrite_suspend(struct pcapwrite *w);
 bool pcapwrite_is_suspended(const struct pcapwrite *w);
 
-/* Packets that are in the files, or on their way, and those that are not. */
+/* Packets that the operating system took, and those that are missing: what waits to be written is neither. */
 uint64_t pcapwrite_written(const struct pcapwrite *w);
 uint64_t pcapwrite_missed(const struct pcapwrite *w);
 

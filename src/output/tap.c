@@ -48,10 +48,7 @@ static int unless_suspended(int err)
 
 static int tap_write(struct tap *t, const struct brought *brought, const struct packet *pkt)
 {
-	int err = pcapwrite_packet(t->file, brought, pkt);
-
-	t->counts.bytes += err ? 0 : pkt->data.n;
-	return unless_suspended(err);
+	return unless_suspended(pcapwrite_packet(t->file, brought, pkt));
 }
 
 /* Keeps the packet, with an interface that lives as long as the file. */

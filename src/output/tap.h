@@ -13,12 +13,12 @@
 struct tap;
 
 struct tap_counts {
-	uint64_t written, bytes; /* packets in the file, and their captured bytes */
-	uint64_t unwritten;      /* packets that are not, because it could not be written */
-	bool failed;             /* it cannot be just now */
-	uint64_t held;           /* packets waiting for a decision now */
-	uint64_t forgotten;      /* packets of flows that ended without a match */
-	uint64_t let_go;         /* packets dropped undecided because memory was full: a flow that matches later lacks them */
+	uint64_t written;   /* packets in the file, of those that were flushed */
+	uint64_t unwritten; /* packets that are not, because it could not be written */
+	bool failed;        /* it cannot be just now */
+	uint64_t held;      /* packets waiting for a decision now */
+	uint64_t forgotten; /* packets of flows that ended without a match */
+	uint64_t let_go;    /* packets dropped undecided because memory was full: a flow that matches later lacks them */
 };
 
 /*
