@@ -352,6 +352,12 @@ void outlet_flush_packets(struct outlet *o)
 	pthread_mutex_unlock(&o->lock);
 }
 
+void outlet_end_packets(struct outlet *o)
+{
+	if (o->tap)
+		tap_end(o->tap);
+}
+
 struct tap_counts outlet_tap_counts(struct outlet *o)
 {
 	struct tap_counts ret = {0};

@@ -62,12 +62,14 @@ bool outlet_turn(struct outlet *o, const struct packet *pkt);
 void outlet_packet(struct outlet *o, const struct packet *pkt);
 void outlet_loss(struct outlet *o, uint64_t ts_ns, const struct loss_record *loss, uint32_t ifindex, const char *ifname);
 void outlet_flush_packets(struct outlet *o);
+/* There are no more packets: completes their file, behind which their counts are final. */
+void outlet_end_packets(struct outlet *o);
 
 /* All zero without a packet file. */
 struct tap_counts outlet_tap_counts(struct outlet *o);
 
 /*
- * Nothing is written any more: completes the packet file, and gives other hosts the time to take what waits. Their counts may be asked
+ * Nothing is written any more: closes the packet file, and gives other hosts the time to take what waits. Their counts may be asked
  * by another thread meanwhile.
  */
 void outlet_end(struct outlet *o);

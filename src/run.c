@@ -405,6 +405,7 @@ static void finish(struct run *r, int err)
 	workers_finish(r->workers);
 	degrade_end(&r->degrade, r->source);
 	flush(r);
+	outlet_end_packets(&r->outlet);
 	if (err)
 		fail(r, err == -EBADMSG ? EXIT_BROKEN : is_live(r) ? EXIT_OTHER : EXIT_INPUT, *why ? why : strerror(-err));
 	s = summarise(r);

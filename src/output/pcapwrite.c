@@ -429,6 +429,12 @@ uint64_t pcapwrite_missed(const struct pcapwrite *w)
 	return w->lapse.missed;
 }
 
+void pcapwrite_end(struct pcapwrite *w)
+{
+	close_file(w);
+	w->err = w->err ? w->err : -ECANCELED;
+}
+
 int pcapwrite_close(struct pcapwrite *w)
 {
 	int err, why;

@@ -74,7 +74,10 @@ bool pcapwrite_can_reopen(const struct pcapwrite *w);
 /* What failed last, one line; "" when nothing did. */
 const char *pcapwrite_error(const struct pcapwrite *w);
 
-/* Writes the last statistics, flushes and closes. Returns 0 or the first negative errno. NULL is allowed. */
+/* Writes the last statistics, flushes and closes the file: all packets have their fate, and pcapwrite_close tells how that went. */
+void pcapwrite_end(struct pcapwrite *w);
+
+/* The same if it was not done, and tells what was missed. Returns 0 or the first negative errno. NULL is allowed. */
 int pcapwrite_close(struct pcapwrite *w);
 
 #endif

@@ -173,6 +173,11 @@ int tap_flush(struct tap *t)
 	return unless_suspended(pcapwrite_flush(t->file));
 }
 
+void tap_end(struct tap *t)
+{
+	pcapwrite_end(t->file);
+}
+
 int tap_close(struct tap *t)
 {
 	int err;

@@ -70,7 +70,10 @@ const struct tap_counts *tap_counts(struct tap *t);
 const char *tap_error(const struct tap *t);
 int tap_flush(struct tap *t);
 
-/* Writes statistics blocks, flushes and closes. Returns 0 or the first negative errno. NULL is allowed. */
+/* The file is completed: what is counted is final. */
+void tap_end(struct tap *t);
+
+/* The same if it was not done, and tells what was missed. Returns 0 or the first negative errno. NULL is allowed. */
 int tap_close(struct tap *t);
 
 #endif

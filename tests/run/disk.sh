@@ -140,6 +140,17 @@ for name in x.pcap x.pcapng many.pcap many.pcapng; do
 	rm "$disk/$name"*
 done
 
+# it is full to the end: the summary tells the fate of all
+room 192k
+for name in x.pcap x.pcapng; do
+	"$B/perisco" replay -w "$disk/$name" -o "json:$work/others" "$work/all.pcap" 2>"$work/err"
+	expect "$name, full to the end: the exit status" $? 7
+	sum=$(sed -n "s/.*$name': \([0-9]*\) packets, since it .* end, \([0-9]*\) did not get there/\1 \2/p" "$work/err")
+	expect "$name, full to the end: how many in all" $((${sum/ / + })) "$all"
+	expect "$name, full to the end: written" "$(packets "$disk/$name")" "${sum% *}"
+	rm "$disk/$name"
+done
+
 # packets alone: that is the end
 room 192k
 "$B/perisco" replay -o null -w "$disk/x.pcap" "$work/all.pcap" 2>"$work/err"
