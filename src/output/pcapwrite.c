@@ -254,14 +254,17 @@ static int turn(struct pcapwrite *w, enum rotation_turn how)
 /* Can packets be written? If that failed, it is tried again when it is time to. 0 or a negative errno: -EAGAIN is not yet. */
 static int ready(struct pcapwrite *w)
 {
+	uint64_t before;
 	int err;
 
 	if (w->err || !w->lapse.on)
 		return w->err ? w->err : w->spill.err;
 	if (lapse_waits(&w->lapse))
 		return -EAGAIN;
-	err = (w->spill.buf ? 0 : open_file(w)) ?: spill_retry(&w->spill);
-	if (!err)
+	err = w->spill.buf ? 0 : open_file(w);
+	before = w->spill.written;
+	err = err ? err : spill_retry(&w->spill);
+	if (!err && w->spill.written > before) /* there may be nothing yet that could fail */
 		lapse_end(&w->lapse);
 	return err;
 }

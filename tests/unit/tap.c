@@ -650,6 +650,39 @@ static void works_amid_flow(void **state)
 	assert_true(unlink(path) == 0 && rmdir(absent) == 0);
 }
 
+/* A file that is made anew while the disk is full is not written again before it is. */
+static void made_anew_in_vain(void **state)
+{
+	const struct pcapwrite_config config = {.path = file("x.pcap"), .say = say};
+	struct tap *t = tap_open(&config, 0, error, sizeof error);
+	struct rlimit limit, none;
+	struct back *b;
+
+	(void)state;
+	said[0] = '\0';
+	getrlimit(RLIMIT_FSIZE, &limit);
+	none = (struct rlimit){0, limit.rlim_max};
+	setrlimit(RLIMIT_FSIZE, &none);
+	for (uint32_t i = 0; i < 10; i++) {
+		assert_int_equal(put_all(t, i, i + 1), 0);
+		assert_int_equal(tap_flush(t), -EFBIG);
+		assert_true(tap_suspend(t));
+		unlink(file("x.pcap"));
+		assert_int_equal(tap_reopen(t), 0);
+	}
+	assert_null(strstr(said, "is written again"));
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_int_equal(put_all(t, 10, 20), 0);
+	assert_int_equal(tap_flush(t), 0);
+	assert_non_null(strstr(said, "is written again"));
+	assert_int_equal(tap_counts(t)->written, 10);
+	assert_int_equal(tap_counts(t)->unwritten, 10);
+	assert_int_equal(tap_close(t), -EFBIG);
+	b = read_back(file("x.pcap"));
+	assert_int_equal(b->n, 10);
+	free(b);
+}
+
 /* It is still full at the end: what waited is counted, and the file whole. */
 static void full_to_the_end(void **state)
 {
@@ -713,8 +746,8 @@ int main(void)
 		cmocka_unit_test(flows_fill_memory), cmocka_unit_test(hold_against_model),
 		cmocka_unit_test(full_disk),         cmocka_unit_test(cut_behind_whole),
 		cmocka_unit_test(goes_on),           cmocka_unit_test(full_to_the_end),
-		cmocka_unit_test(works_amid_flow),   cmocka_unit_test(gone_reader),
-		cmocka_unit_test(refusals),
+		cmocka_unit_test(works_amid_flow),   cmocka_unit_test(made_anew_in_vain),
+		cmocka_unit_test(gone_reader),       cmocka_unit_test(refusals),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);
