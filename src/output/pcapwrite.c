@@ -9,10 +9,9 @@
 #include "base/slice.h"
 #include "output/hostnames.h"
 #include "output/lapse.h"
+#include "output/pcaprecord.h"
 #include "output/places.h"
 #include "packet/linktype.h"
-
-enum { SNAPLEN = 262144 };
 
 struct pcapwrite {
 	struct pcapwrite_config config;
@@ -129,57 +128,23 @@ static int begin_pcapng(struct pcapwrite *w)
 
 static int write_header(struct pcapwrite *w, uint16_t link)
 {
-	const struct {
-		uint32_t magic;
-		uint16_t major, minor;
-		uint32_t zone, accuracy, snaplen, link;
-	} header = {0xa1b23c4d, 2, 4, 0, 0, SNAPLEN, link};
+	int err = pcaprecord_header(&w->spill, link);
 
-	int err = spill_begin(&w->spill, sizeof header, false) ?: spill_put(&w->spill, &header, sizeof header);
-
-	_Static_assert(sizeof header == 24, "as in the file");
 	w->link = err ? w->link : link;
 	return err;
-}
-
-/* Ethernet for a bare IP packet, such as a datagram put together from fragments. */
-struct ethernet {
-	uint8_t bytes[14];
-	uint32_t n; /* 0: none is needed */
-};
-
-static struct ethernet ethernet_for(const struct packet *pkt, int32_t link)
-{
-	struct ethernet e = {.n = 0};
-
-	if (link != LINKTYPE_ETHERNET || pkt->link != LINKTYPE_RAW || pkt->data.n == 0)
-		return e;
-	e.n = sizeof e.bytes;
-	memcpy(e.bytes + 12, pkt->data.p[0] >> 4 == 6 ? "\x86\xdd" : "\x08\x00", 2);
-	return e;
 }
 
 static int write_pcap(struct pcapwrite *w, const struct packet *pkt)
 {
 	int err = w->link < 0 ? write_header(w, pkt->link) : 0;
-	const struct ethernet e = ethernet_for(pkt, w->link);
-	const uint64_t seconds = pkt->ts_ns / 1000000000;
-	const uint32_t head[4] = {
-		seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX,
-		(uint32_t)(pkt->ts_ns % 1000000000),
-		(uint32_t)pkt->data.n + e.n,
-		pkt->wire_len + e.n,
-	};
-	struct spill *s = &w->spill;
 
-	if (!err && pkt->link != w->link && !e.n) {
+	if (!err && !pcaprecord_fits(pkt, (uint16_t)w->link)) {
 		snprintf(w->error, sizeof w->error,
 			 "a packet of link type %u does not fit into %s, whose link type is %d; name a file that ends in .pcapng",
-			 pkt->link, s->name, w->link);
+			 pkt->link, w->spill.name, w->link);
 		return -EINVAL;
 	}
-	return err ?: spill_begin(s, sizeof head + head[2], true) ?: spill_put(s, head, sizeof head) ?: spill_put(s, e.bytes, e.n) ?:
-	       spill_put(s, pkt->data.p, pkt->data.n);
+	return err ?: pcaprecord_packet(&w->spill, (uint16_t)w->link, pkt);
 }
 
 /* --- files ---------------------------------------------------------------------------------------------------------- */
