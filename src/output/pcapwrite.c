@@ -49,21 +49,27 @@ static void add_lost(struct loss_record *to, const struct loss_record *more)
 	to->bytes += more->bytes;
 }
 
-/* Says what was lost there since it was said last. */
-static int tell_lost(struct pcapwrite *w, struct place *p)
+static int tell_lost_by(struct pcapwrite *w, struct place *p, struct loss_record *untold)
 {
 	struct ngblock_seen seen = p->seen;
 	int err;
 
-	if (!p->untold.packets)
+	if (!untold->packets)
 		return 0;
-	add_lost(&seen.lost, &p->untold);
+	add_lost(&seen.lost, untold);
 	err = describe(w, p) ?: ngblock_statistics(&w->spill, (uint32_t)p->id, &seen);
 	if (!err) {
+		spill_stake(&w->spill, untold, untold->packets, untold->bytes);
 		p->seen = seen;
-		p->untold = (struct loss_record){0};
+		untold->packets = untold->bytes = 0;
 	}
 	return err;
+}
+
+/* Says what was lost there since it was said last. */
+static int tell_lost(struct pcapwrite *w, struct place *p)
+{
+	return tell_lost_by(w, p, &p->untold[LOST_BY_CAPTURE]) ?: tell_lost_by(w, p, &p->untold[LOST_BY_FILE]);
 }
 
 static int out_of_memory(struct pcapwrite *w)
@@ -79,6 +85,7 @@ static int write_pcapng(struct pcapwrite *w, const struct brought *brought, cons
 
 	if (err)
 		return err;
+	spill_stake(&w->spill, &p->untold[LOST_BY_FILE], 1, 0);
 	if (!p->seen.packets++ || pkt->ts_ns < p->seen.first_ns)
 		p->seen.first_ns = pkt->ts_ns;
 	if (pkt->ts_ns > p->seen.last_ns)
@@ -201,6 +208,7 @@ static int close_file(struct pcapwrite *w)
 	err = spill_close(&w->spill);
 	w->lost += spill_packets(&w->spill);
 	w->lapse.missed += spill_packets(&w->spill);
+	spill_give_up(&w->spill);
 	return err;
 }
 
@@ -301,7 +309,7 @@ static void miss(struct pcapwrite *w, const struct packet *pkt)
 		return;
 	if (pkt->ts_ns > p->seen.last_ns)
 		p->seen.last_ns = pkt->ts_ns;
-	add_lost(&p->untold, &(struct loss_record){.cause = "file", .packets = 1});
+	p->untold[LOST_BY_FILE].packets++;
 }
 
 /* Begins the next file if this one is large enough, and all of that is written: a file that cannot be is not left behind. */
@@ -338,7 +346,7 @@ int pcapwrite_loss(struct pcapwrite *w, uint64_t ts_ns, const struct loss_record
 	if (!p)
 		return out_of_memory(w);
 	p->seen.last_ns = ts_ns;
-	add_lost(&p->untold, loss);
+	add_lost(&p->untold[LOST_BY_CAPTURE], loss);
 	return err ?: tell_lost(w, p);
 }
 

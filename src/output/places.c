@@ -26,7 +26,7 @@ struct place *places_find(struct places *all, const struct iface *iface, uint16_
 		p = calloc(1, sizeof *p);
 		if (!p)
 			return NULL;
-		*p = (struct place){.next = *bucket, .iface = *iface, .id = -1};
+		*p = (struct place){.next = *bucket, .iface = *iface, .id = -1, .untold[LOST_BY_FILE].cause = "file"};
 		p->iface.link = link;
 		*bucket = p;
 	}
@@ -44,7 +44,7 @@ struct place *places_any(struct places *all, const struct iface *iface)
 
 static bool may_go(const struct place *p)
 {
-	return p->id < 0 && !p->untold.packets;
+	return p->id < 0 && !p->untold[LOST_BY_CAPTURE].packets && !p->untold[LOST_BY_FILE].packets;
 }
 
 static void begin_bucket(struct place **at, bool forget)

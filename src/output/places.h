@@ -7,12 +7,15 @@
 
 #define PLACE_BUCKETS 256
 
+/* Who lost packets. */
+enum { LOST_BY_CAPTURE, LOST_BY_FILE, LOSERS };
+
 struct place {
 	struct place *next; /* in its bucket */
 	struct iface iface; /* with the link type of the packets */
 	int64_t id;         /* of the interface in the pcapng file at hand; -1: it is not described there yet */
 	struct ngblock_seen seen; /* in this file */
-	struct loss_record untold; /* what was lost since, but for its CPU; it is not in the file yet */
+	struct loss_record untold[LOSERS]; /* what was lost since, but for its CPU; it is not in the file yet */
 };
 
 struct places {

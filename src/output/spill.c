@@ -166,6 +166,7 @@ int spill_begin(struct spill *s, size_t n, bool packet)
 	s->direct = n > SPILL_SIZE;
 	s->n_begin = s->used ? s->n_begin : 0;
 	s->begin[s->n_begin].at = spill_size(s);
+	s->begin[s->n_begin].lost = NULL;
 	s->begin[s->n_begin++].packet = packet;
 	return 0;
 }
@@ -192,6 +193,23 @@ unsigned spill_packets(const struct spill *s)
 	for (unsigned i = 0; s->used && i < s->n_begin; i++)
 		n += s->begin[i].packet;
 	return n;
+}
+
+void spill_stake(struct spill *s, struct loss_record *lost, uint64_t packets, uint64_t bytes)
+{
+	s->begin[s->n_begin - 1].lost = lost;
+	s->begin[s->n_begin - 1].packets = packets;
+	s->begin[s->n_begin - 1].bytes = bytes;
+}
+
+void spill_give_up(struct spill *s)
+{
+	for (unsigned i = 0; s->used && i < s->n_begin; i++)
+		if (s->begin[i].lost) {
+			s->begin[i].lost->packets += s->begin[i].packets;
+			s->begin[i].lost->bytes += s->begin[i].bytes;
+		}
+	s->used = s->n_begin = 0;
 }
 
 int spill_close(struct spill *s)

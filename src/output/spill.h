@@ -6,7 +6,7 @@
 #ifndef PERISCO_OUTPUT_SPILL_H
 #define PERISCO_OUTPUT_SPILL_H
 
-#include "base/slice.h"
+#include "record.h"
 
 enum { SPILL_RECORDS = 2048 };
 
@@ -22,6 +22,8 @@ struct spill {
 	struct {
 		uint64_t at;
 		bool packet;
+		struct loss_record *lost; /* grows by these if it is never written; may be NULL */
+		uint64_t packets, bytes;
 	} begin[SPILL_RECORDS]; /* each record since the last flush */
 	unsigned n_begin;
 	bool direct;      /* the last of them, which is larger than the buffer */
@@ -37,6 +39,12 @@ int spill_begin(struct spill *s, size_t n, bool packet);
 
 /* Appends to the record. When that fails all of the record is taken back. */
 int spill_put(struct spill *s, const void *p, size_t n);
+
+/* Behind the last record: if it is never written, so much more is lost there: `lost` stays. */
+void spill_stake(struct spill *s, struct loss_record *lost, uint64_t packets, uint64_t bytes);
+
+/* What waits is never written. */
+void spill_give_up(struct spill *s);
 
 /* How many packets wait to be written. */
 unsigned spill_packets(const struct spill *s);

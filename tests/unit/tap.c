@@ -683,6 +683,42 @@ static void made_anew_in_vain(void **state)
 	free(b);
 }
 
+/* Files are removed while the disk is full: the one behind tells all that is missing, and who lost it. */
+static void removed_in_vain(void **state)
+{
+	const struct pcapwrite_config config = {.path = file("x.pcapng"), .say = say};
+	struct tap *t = tap_open(&config, 0, error, sizeof error);
+	uint64_t by_file = 0, by_ring = 0;
+	struct rlimit limit, low;
+	struct back *b;
+
+	(void)state;
+	said[0] = '\0';
+	getrlimit(RLIMIT_FSIZE, &limit);
+	low = (struct rlimit){150, limit.rlim_max};
+	setrlimit(RLIMIT_FSIZE, &low);
+	for (uint32_t i = 0; i < 10; i++) {
+		put_all(t, 10 * i, 10 * i + 10);
+		tap_loss(t, 1, &(struct loss_record){"ring", 7, 700, 0}, 1, "eth1");
+		if (tap_flush(t) < 0)
+			assert_true(tap_suspend(t));
+		unlink(file("x.pcapng"));
+		assert_int_equal(tap_reopen(t), 0);
+	}
+	setrlimit(RLIMIT_FSIZE, &limit);
+	put_all(t, 100, 101);
+	tap_end(t);
+	assert_int_equal(tap_counts(t)->written, 1);
+	assert_int_equal(tap_counts(t)->unwritten, 100);
+	b = read_back(file("x.pcapng"));
+	for (size_t i = 0; i < b->n_losses; i++)
+		*(strcmp(b->losses[i].cause, "file") == 0 ? &by_file : &by_ring) += b->losses[i].packets;
+	assert_int_equal(by_file, 100);
+	assert_int_equal(by_ring, 70);
+	tap_close(t);
+	free(b);
+}
+
 /* It is still full at the end: what waited is counted, and the file whole. */
 static void full_to_the_end(void **state)
 {
@@ -747,6 +783,7 @@ int main(void)
 		cmocka_unit_test(full_disk),         cmocka_unit_test(cut_behind_whole),
 		cmocka_unit_test(goes_on),           cmocka_unit_test(full_to_the_end),
 		cmocka_unit_test(works_amid_flow),   cmocka_unit_test(made_anew_in_vain),
+		cmocka_unit_test(removed_in_vain),
 		cmocka_unit_test(gone_reader),       cmocka_unit_test(refusals),
 	};
 
