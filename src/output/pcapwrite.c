@@ -19,6 +19,7 @@ struct pcapwrite {
 	struct spill spill; /* its buf is NULL when no file is open */
 	struct places places;
 	struct hostnames *names; /* of pcapng */
+	uint32_t named;      /* so many of them are in the file at hand, or need not be */
 	bool ng;
 	bool lent;           /* somebody has interfaces of places, which stay */
 	struct lapse lapse;  /* of the files: each packet that is not in one is counted there */
@@ -106,6 +107,18 @@ static int write_new_name(struct pcapwrite *w, const struct hostname *e)
 	return write_name(w, e) ?: e == first ? 0 : write_name(w, first);
 }
 
+/* Those that became known since names were written. */
+static int write_new_names(struct pcapwrite *w)
+{
+	int err = 0;
+
+	while (w->ng && w->named < w->names->n && !err) {
+		err = write_new_name(w, &w->names->entry[w->named]);
+		w->named += !err;
+	}
+	return err;
+}
+
 /* So many names go ahead of the packets, the first ones: a quarter of a file that has a limit is enough. */
 static uint32_t names_ahead(const struct pcapwrite *w)
 {
@@ -128,6 +141,7 @@ static int begin_pcapng(struct pcapwrite *w)
 
 	for (uint32_t i = names_ahead(w); i > 0 && !err; i--)
 		err = write_name(w, &w->names->entry[i - 1]);
+	w->named = err ? 0 : w->names->n;
 	return err;
 }
 
@@ -190,6 +204,7 @@ static void write_end(struct pcapwrite *w)
 {
 	if (!w->ng && w->link < 0)
 		write_header(w, LINKTYPE_ETHERNET);
+	write_new_names(w);
 	for (size_t i = 0; i < PLACE_BUCKETS; i++)
 		for (struct place *p = w->places.bucket[i]; p; p = p->next)
 			if (tell_lost(w, p) == 0 && p->id >= 0)
@@ -237,9 +252,10 @@ static int ready(struct pcapwrite *w)
 	err = w->spill.buf ? 0 : open_file(w);
 	before = w->spill.written;
 	err = err ? err : spill_retry(&w->spill);
-	if (!err && w->spill.written > before) /* there may be nothing yet that could fail */
-		lapse_end(&w->lapse);
-	return err;
+	if (err || w->spill.written == before) /* there may be nothing yet that could fail */
+		return err;
+	lapse_end(&w->lapse);
+	return write_new_names(w);
 }
 
 int pcapwrite_turn(struct pcapwrite *w, uint64_t ts_ns)
@@ -352,9 +368,9 @@ int pcapwrite_loss(struct pcapwrite *w, uint64_t ts_ns, const struct loss_record
 
 int pcapwrite_name(struct pcapwrite *w, const struct record *exchange)
 {
-	const struct hostname *e = w->ng ? hostnames_learn(w->names, exchange) : NULL;
+	bool is_new = w->ng && hostnames_learn(w->names, exchange);
 
-	return e && w->spill.buf && !w->lapse.on ? write_new_name(w, e) : 0;
+	return is_new && w->spill.buf && !w->lapse.on ? write_new_names(w) : 0;
 }
 
 int pcapwrite_flush(struct pcapwrite *w)

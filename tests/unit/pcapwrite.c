@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../asked.h"
@@ -190,6 +193,45 @@ static void names_in_files(void **state)
 	assert_int_equal(read_content("a.pcap").n, 24 + 900); /* there is no room for names */
 }
 
+static void say(const char *line)
+{
+	(void)line;
+}
+
+/* What is learned while the file cannot be written is told when it can be, or at the end. */
+static void names_of_a_lapse(void **state)
+{
+	const struct pcapwrite_config config = {.path = "a.pcapng", .say = say};
+	struct rlimit limit, none;
+	struct pcapwrite *w;
+	char text[512];
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	none = (struct rlimit){0, limit.rlim_max};
+	for (int end = 0; end < 2; end++) {
+		w = pcapwrite_open(&config, error, sizeof error);
+		assert_non_null(w);
+		put(w, 0, 900, 1);
+		pcapwrite_name(w, &ask("one", 2)->r);
+		setrlimit(RLIMIT_FSIZE, &none);
+		assert_int_equal(pcapwrite_flush(w), -EFBIG);
+		assert_true(pcapwrite_suspend(w));
+		pcapwrite_name(w, &ask("two", 3)->r);
+		pcapwrite_name(w, &ask("three", 2)->r);
+		setrlimit(RLIMIT_FSIZE, &limit);
+		assert_int_equal(pcapwrite_reopen(w), 0);
+		if (!end) {
+			assert_int_equal(put(w, 1, 900, 1), 0);
+			pcapwrite_name(w, &ask("four", 4)->r);
+		}
+		assert_int_equal(pcapwrite_close(w), 0);
+		tell_names("a.pcapng", text);
+		assert_string_equal(text, end ? " 1:2=one 1:3=two 1:2=three 1:2=one" : " 1:2=one 1:3=two 1:2=three 1:2=one 1:4=four");
+	}
+}
+
 /* Names leave room for packets, however many there are. */
 static void many_names(void **state)
 {
@@ -344,6 +386,7 @@ int main(void)
 		cmocka_unit_test(comments_of_packets),
 		cmocka_unit_test(statistics),
 		cmocka_unit_test(names_in_files),
+		cmocka_unit_test(names_of_a_lapse),
 		cmocka_unit_test(many_names),
 		cmocka_unit_test(places_forgotten),
 		cmocka_unit_test(random_round),
