@@ -159,9 +159,12 @@ expect "packets alone" "$(grep '^perisco: ' "$work/err")" "perisco: cannot write
 expect "packets alone: how many" "$(packets "$disk/x.pcap")" "$(sed -n "s/.*x.pcap': \([0-9]*\) packets, since .*/\1/p" "$work/err")"
 rm "$disk/x.pcap"
 
-# neither is a use of the run when the other cannot be written either
+# neither is a use of the run when the other cannot be written either: whichever is the last ends it
 "$B/perisco" replay -o "json:$disk/x" -w "$disk/x.pcap" "$work/all.pcap" 2>"$work/err"
 expect "both full: the exit status" $? 7
+expect "both full: what is waited for" "$(grep -c 'are dropped until that works again' "$work/err")" 1
+read -r exchanges _ < <(grep ' exchanges, ' "$work/err")
+[ "${exchanges:-$total}" -lt $total ] || fail "both full: the run goes on: $(cat "$work/err")"
 room 8m
 rm "$disk"/x*
 
