@@ -232,9 +232,12 @@ static int turn(struct pcapwrite *w, enum rotation_turn how)
 {
 	int err = how == ROTATION_STAY ? 0 : close_file(w);
 
+	if (how == ROTATION_STAY)
+		return 0;
+	spill_remove_empty(&w->spill, w->path);
 	if (how == ROTATION_OVER)
 		w->err = -ECANCELED;
-	if (how == ROTATION_STAY || (err && !w->lapse.on))
+	if (err && !w->lapse.on)
 		return err;
 	return w->err ? w->err : open_file(w);
 }

@@ -40,6 +40,14 @@ bool spill_was_moved(const struct spill *s, const char *path)
 	return s->inode && (stat(path, &st) < 0 || st.st_dev != s->device || st.st_ino != s->inode);
 }
 
+void spill_remove_empty(const struct spill *s, const char *path)
+{
+	struct stat st;
+
+	if (s->inode && !s->written && lstat(path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode)
+		unlink(path);
+}
+
 int spill_open(struct spill *s, const char *path)
 {
 	bool standard = strcmp(path, "-") == 0;

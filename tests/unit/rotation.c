@@ -8,6 +8,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -185,6 +187,38 @@ static void no_next_file(void **state)
 	assert_int_equal(pcapwrite_close(w), -ENOENT);
 }
 
+static void say(const char *line)
+{
+	(void)line;
+}
+
+/* The disk is full while it is the turn of some files: those in which nothing is are not there. */
+static void full_for_some(const char *path, const char *expect)
+{
+	const struct pcapwrite_config config = {.path = path, .rotation = {.seconds = 1}, .say = say};
+	struct pcapwrite *w = pcapwrite_open(&config, error, sizeof error);
+	struct rlimit limit, none;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	none = (struct rlimit){0, limit.rlim_max};
+	for (uint32_t i = 0; i < 7; i++) {
+		setrlimit(RLIMIT_FSIZE, i > 0 && i < 5 ? &none : &limit);
+		if (put(w, i, 500, BEGIN_NS + i * UINT64_C(1000000000)) < 0 || pcapwrite_flush(w) < 0)
+			assert_true(pcapwrite_suspend(w));
+	}
+	pcapwrite_close(w);
+	assert_files(expect);
+}
+
+static void full_disk_by_time(void **state)
+{
+	(void)state;
+	/* there is room for what waits for the last of them when that is left */
+	full_for_some("%S.pcap", "20.pcap: 0\n24.pcap: 4\n25.pcap: 5\n26.pcap: 6\n");
+	full_for_some("%S.pcapng", "20.pcapng: 0\n24.pcapng:\n25.pcapng: 5\n26.pcapng: 6\n");
+}
+
 static void moved(void **state)
 {
 	struct pcapwrite *w = open_file("a.pcapng", (struct rotation){0});
@@ -213,6 +247,7 @@ int main(void)
 		cmocka_unit_test(names_too_long),
 		cmocka_unit_test(spared),
 		cmocka_unit_test(no_next_file),
+		cmocka_unit_test(full_disk_by_time),
 		cmocka_unit_test(moved),
 	};
 
