@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/value.h"
 #include "sink/bytes.h"
 #include "sink/http.h"
@@ -17,6 +18,8 @@
 #define PREFIX_MAX 512 /* of a path in front of it */
 #define HEAD_MAX   (INDEX_MAX + 256) /* of what stands in front of a document */
 
+#define RESET_MS 2000 /* a connection that breaks later does not do so for the size of what was sent */
+
 #define ANSWER_MOST ((size_t)64 << 10) /* bytes of an answer, ... */
 #define RESULT_MOST ((size_t)1 << 10)  /* ... and for each record that was sent */
 
@@ -26,6 +29,7 @@ struct elastic {
 	bool stream;        /* INDEX is a data stream */
 	bool gzip, template; /* the template is still to be put */
 	struct bytes body;
+	uint64_t heard;     /* when the host took something last in this try, or it began */
 };
 
 /* --- the index template --- */
@@ -154,6 +158,15 @@ static int send_halves(struct elastic *e, struct try *t, struct item *items, siz
 	return second ? second : first;
 }
 
+/*
+ * Who says 413 and closes while more is sent resets the connection, and that may be all that is seen of it. It does so at once:
+ * with one that breaks later another host is tried rather than halves.
+ */
+static bool is_early_reset(const struct elastic *e, int status)
+{
+	return status == -ECONNRESET && clock_ms() - e->heard < RESET_MS;
+}
+
 static int send_bulk(struct elastic *e, struct try *t, struct item *items, size_t n)
 {
 	char path[INDEX_MAX + 128], why[TRY_WHY] = "out of memory";
@@ -170,14 +183,15 @@ static int send_bulk(struct elastic *e, struct try *t, struct item *items, size_
 		bulk.most = ANSWER_MOST + n * RESULT_MOST + bulk.n; /* a reason may quote the record */
 		status = http_request(e->http, &bulk, t->hurry, &answer, why, sizeof(why));
 	}
-	if (status / 100 == 2)
+	if (status / 100 == 2) {
+		e->heard = clock_ms();
 		return try_answer(t, answer, items, n);
+	}
 	if (status > 0) {
 		snprintf(why, sizeof(why), "a bulk request is answered with %d: %.*s", status, TRY_WHY - 48, answer);
 		own = try_error(answer, status, &circumstance);
 	}
-	/* who says 413 and closes while more is sent resets the connection, and that may be all that is seen of it */
-	if (n > 1 && (status == 413 || status == -EMSGSIZE || status == -ECONNRESET || (status == 400 && !circumstance)))
+	if (n > 1 && (status == 413 || status == -EMSGSIZE || is_early_reset(e, status) || (status == 400 && !circumstance)))
 		return send_halves(e, t, items, n);
 	if (status == 413 || (status == 400 && !circumstance))
 		return try_blame(t, items, status == 413 || own, why);
@@ -191,6 +205,7 @@ static int elastic_carry(void *self, struct item *items, size_t n, const atomic_
 	struct try t = {.hurry = hurry};
 	int r = prepare(e, hurry, why, why_n);
 
+	e->heard = clock_ms();
 	if (r == 0)
 		r = try_finish(&t, send_bulk(e, &t, items, n), why, why_n);
 	if (r < 0 && r != -EAGAIN)

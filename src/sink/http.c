@@ -255,7 +255,7 @@ static int perform(struct http *h, struct curl_slist *headers, const struct http
 	snprintf(why, n, "%s: %s", h->urls[h->at], h->error[0] ? h->error : curl_easy_strerror(code));
 	if (h->oversize)
 		snprintf(why, n, "%s: the answer is larger than %zu bytes", h->urls[h->at], h->most);
-	if (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR)
+	if (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING || code == CURLE_HTTP2_STREAM)
 		return -ECONNRESET;
 	return code == CURLE_ABORTED_BY_CALLBACK ? -ECANCELED : h->oversize ? -EMSGSIZE : -EHOSTUNREACH;
 }

@@ -19,7 +19,11 @@
 #include <cmocka.h>
 
 #define ITEMS 4
-#define RESET 0 /* a status: the connection is, without an answer */
+
+/* For a status: there is no answer, but the connection is reset, reset after a while, or closed. */
+#define RESET 0
+#define LATE  1
+#define CLOSE 2
 
 struct turn {
 	int status;
@@ -57,7 +61,10 @@ static void reset(int fd)
 {
 	const struct linger now = {1, 0};
 
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	if (server.status == LATE)
+		usleep(2100000);
+	if (server.status != CLOSE)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
 static void *serve(void *arg)
@@ -75,7 +82,7 @@ static void *serve(void *arg)
 				server.body_n = strlen(server.body);
 			}
 			server.requests++;
-			if (server.status == RESET) {
+			if (server.status <= CLOSE) {
 				reset(fd);
 				pthread_mutex_unlock(&server.lock);
 				break;
@@ -250,6 +257,8 @@ static void test_halves(void **state)
 	static const struct turn both[] = {{413, "w"}, {413, "w"}, {413, "too large"}, {503, "away"}, {200, TWO}};
 	static const struct turn reset_once[] = {{RESET, ""}, {RESET, ""}, {200, ONE}, {200, ONE}, {200, TWO}};
 	static const struct turn reset_always[] = {{RESET, ""}};
+	static const struct turn closed_once[] = {{CLOSE, ""}, {200, TWO}, {200, TWO}};
+	static const struct turn reset_late[] = {{LATE, ""}, {200, TWO}};
 	static const struct turn later[] = {{400, "w"}, {200, TWO}, {400, "w"}, {400, "blamed"}, {200, ONE}};
 
 	(void)state;
@@ -258,6 +267,8 @@ static void test_halves(void **state)
 	assert_turns(later, 5, "ddrd", "blamed", 5);
 	assert_turns(reset_once, 5, "dddd", "", 5);
 	assert_turns(reset_always, 1, "oooo", "reset", 3); /* nobody says that it is the record's fault */
+	assert_turns(closed_once, 3, "dddd", "", 3);
+	assert_turns(reset_late, 2, "oooo", "reset", 1); /* another host may take all of it */
 	assert_turns(both, 5, "rooo", "too large; a bulk request is answered with 503", 4);
 }
 
