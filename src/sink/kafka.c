@@ -127,18 +127,27 @@ static int connect_client(struct kafka *k, char *why, size_t n)
 	return -EINVAL;
 }
 
-static void purge(struct kafka *k)
+/*
+ * Takes messages back, and waits a little for reports. It wants to be done again and again: what is sent in part is left out, and
+ * queued again when the connection breaks.
+ */
+static void purge(struct kafka *k, int which)
 {
-	rd_kafka_purge(k->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+	rd_kafka_purge(k->client, which | RD_KAFKA_PURGE_F_NON_BLOCKING);
+	rd_kafka_poll(k->client, POLL_MS);
+}
+
+static void purge_all(struct kafka *k)
+{
+	purge(k, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 }
 
 static void drop_client(struct kafka *k)
 {
 	if (!k->client)
 		return;
-	purge(k);
 	while (k->under_way)
-		rd_kafka_poll(k->client, POLL_MS);
+		purge_all(k);
 	rd_kafka_destroy(k->client);
 	k->client = NULL;
 }
@@ -241,15 +250,11 @@ static bool is_over(const struct kafka *k)
 /* Until each has its report; or for some time, and until all are taken back in a hurry. */
 static void await_reports(struct kafka *k, uint64_t until, const atomic_bool *hurry)
 {
-	bool purged = false;
-
-	while (k->under_way && !is_over(k) && (*hurry || clock_ms() < until)) {
-		if (*hurry && !purged) {
-			purge(k);
-			purged = true;
-		}
-		rd_kafka_poll(k->client, POLL_MS);
-	}
+	while (k->under_way && !is_over(k) && (*hurry || clock_ms() < until))
+		if (*hurry)
+			purge_all(k);
+		else
+			rd_kafka_poll(k->client, POLL_MS);
 }
 
 /* Produces what librdkafka does not have, in order, waiting for room in its queue. Nothing overtakes what it does not take. */
@@ -280,13 +285,15 @@ static void produce_each(struct kafka *k, const struct item *items, uint64_t unt
 	}
 }
 
-/* Takes all back; the next client gets what is open from its start. */
-static void begin_again(struct kafka *k)
+/* Takes all back, but waits for what a broker may have, or it would come twice; the next client gets what is open from its start. */
+static void begin_again(struct kafka *k, uint64_t until, const atomic_bool *hurry)
 {
 	char fatal[256];
 
 	if (rd_kafka_fatal_error(k->client, fatal, sizeof(fatal)) && !*k->why && !*k->away)
 		snprintf(k->why, sizeof(k->why), "%s", fatal);
+	while (k->under_way && !*hurry && clock_ms() < until)
+		purge(k, RD_KAFKA_PURGE_F_QUEUE);
 	drop_client(k);
 	if (k->too_large)
 		shrink_batch(k);
@@ -334,7 +341,7 @@ static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bo
 		produce_all(k, items, until, hurry);
 	await_reports(k, until, hurry);
 	if (is_over(k))
-		begin_again(k);
+		begin_again(k, until, hurry);
 	open = take_fates(k, items);
 	if (!open && k->lonely)
 		join(k);

@@ -18,7 +18,7 @@
 
 #define ITEMS   10
 #define PRODUCE 0 /* the API key of Kafka's protocol */
-#define BROKER  1
+#define BROKER  1 /* of the partition of flow 1; a second one has the other partition */
 
 #define BATCHED "linger.ms=100&max.in.flight=1" /* all of them in one batch, however slow the machine */
 
@@ -33,8 +33,10 @@ static int start(void **state)
 	(void)state;
 	rd_kafka_conf_set(conf, "log_level", "0", NULL, 0);
 	client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, NULL, 0);
-	cluster = client ? rd_kafka_mock_cluster_new(client, BROKER) : NULL;
-	return cluster && !rd_kafka_mock_topic_create(cluster, "t", 1, 1) &&
+	cluster = client ? rd_kafka_mock_cluster_new(client, 2) : NULL;
+	return cluster && !rd_kafka_mock_topic_create(cluster, "t", 2, 1) &&
+		!rd_kafka_mock_partition_set_leader(cluster, "t", 0, BROKER) &&
+		!rd_kafka_mock_partition_set_leader(cluster, "t", 1, BROKER + 1) &&
 		rd_kafka_brokers_add(client, rd_kafka_mock_cluster_bootstraps(cluster)) ? 0 : -1;
 }
 
@@ -70,6 +72,14 @@ static void make_items(struct item items[ITEMS])
 		items[i] = (struct item){(const uint8_t *)"{}\n", 3, 1, 2, 9, i, FATE_OPEN};
 }
 
+/* Of many flows: some for each partition. */
+static void spread_items(struct item items[ITEMS])
+{
+	make_items(items);
+	for (unsigned i = 0; i < ITEMS; i++)
+		items[i].flow_id = i + 1;
+}
+
 static void assert_fate(const struct item items[ITEMS], enum fate fate)
 {
 	for (unsigned i = 0; i < ITEMS; i++)
@@ -97,10 +107,11 @@ static int carry_on(const struct carrier *k, struct item items[ITEMS])
 /* How many messages the topic has. */
 static int64_t arrived(void)
 {
-	int64_t low, high;
+	int64_t low, high, ret = 0;
 
-	assert_int_equal(rd_kafka_query_watermark_offsets(client, "t", 0, &low, &high, 60000), 0);
-	return high;
+	for (int partition = 0; partition < 2; partition++, ret += high)
+		assert_int_equal(rd_kafka_query_watermark_offsets(client, "t", partition, &low, &high, 60000), 0);
+	return ret;
 }
 
 /* A password that would not be used is no password. */
@@ -366,6 +377,32 @@ static void test_hurry(void **state)
 	k.close(k.self);
 }
 
+/* What the other broker has already is not sent again. Last: a broker of which errors were asked has no ear for those of all. */
+static void test_other_broker(void **state)
+{
+	struct carrier k = open_carrier();
+	struct item items[ITEMS];
+	atomic_bool hurry = false;
+	int64_t before = arrived();
+	size_t open = 0;
+
+	(void)state;
+	spread_items(items);
+	assert_int_equal(carry_on(&k, items), 0);
+	spread_items(items);
+	rd_kafka_mock_broker_set_rtt(cluster, BROKER + 1, 1000);
+	rd_kafka_mock_broker_push_request_error_rtts(cluster, BROKER, PRODUCE, 1, RD_KAFKA_RESP_ERR_INVALID_RECORD, 100);
+	assert_int_equal(carry_on(&k, items), -EIO);
+	rd_kafka_mock_broker_set_rtt(cluster, BROKER + 1, 0);
+	for (size_t i = 0; i < ITEMS; i++)
+		if (items[i].fate == FATE_OPEN)
+			items[open++] = items[i];
+	assert_in_range(open, 1, ITEMS - 1);
+	assert_int_equal(k.carry(k.self, items, open, &hurry, why, sizeof(why)), 0);
+	assert_int_equal(arrived() - before, 2 * ITEMS);
+	k.close(k.self);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_hurry),
+		cmocka_unit_test(test_other_broker),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
