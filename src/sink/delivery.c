@@ -53,7 +53,7 @@ static void count_lost(struct courier *c)
 	c->lost_before = before;
 }
 
-/* The batch is there: its records wait now. */
+/* The batch is there: its records wait now. Not for who comes back when the last counts are given: they are still there. */
 static void count_spooled(struct courier *c)
 {
 	struct batch *l = &c->batch;
@@ -63,6 +63,10 @@ static void count_spooled(struct courier *c)
 	ours = batch_count(l, c->run);
 	while (c->counts.spooled < ours + spool_lost(c->config.spool, false) - c->lost && c->spooling)
 		pthread_cond_wait(&c->changed, &c->lock);
+	if (c->abandoned) {
+		courier_unlock(c);
+		return;
+	}
 	c->counts.spooled -= ours;
 	c->counts.recovered += l->n_items - ours;
 	c->counts.waiting += l->n_items;

@@ -10,14 +10,21 @@
 
 #include "../courier_rig.h"
 
-/* A disk that hangs: nothing is written to it, or no file goes. */
-static atomic_bool writes_hang, removals_hang;
+/* A disk that hangs: nothing is written to it, or read from it, or no file goes. */
+static atomic_bool writes_hang, reads_hang, removals_hang;
 
 ssize_t pwritev(int fd, const struct iovec *parts, int n, off_t at)
 {
 	while (writes_hang)
 		usleep(1000);
 	return syscall(SYS_pwritev, fd, parts, n, at, 0);
+}
+
+ssize_t pread(int fd, void *p, size_t n, off_t at)
+{
+	while (reads_hang)
+		usleep(1000);
+	return syscall(SYS_pread64, fd, p, n, at);
 }
 
 int unlinkat(int fd, const char *name, int flags)
@@ -258,6 +265,39 @@ static void test_disk_hangs_when_all_is_done(void **state)
 	free(p);
 }
 
+/* The same while it reads: when it comes back the last counts stay as they were given. */
+static void test_disk_hangs_when_it_is_read(void **state)
+{
+	struct place *p = place_new();
+	struct courier_counts n, later;
+	struct courier *c;
+
+	(void)state;
+	c = courier_to(p, 1 << 20, open_spool(1 << 30));
+	set_away(p, true);
+	for (unsigned i = 0; i < 200; i++)
+		put(c, 9, i * 50, 50);
+	do
+		courier_count(c, &n);
+	while (n.queue_bytes > 1 << 19 || n.spooled < 1000);
+	reads_hang = true; /* what is under way is delivered, and then the spool is read */
+	set_away(p, false);
+	do
+		courier_count(c, &n);
+	while (n.waiting);
+	courier_end(c, 50);
+	courier_count(c, &n);
+	assert_int_equal(n.waiting, 0);
+	assert_true(n.spooled > 0);
+	reads_hang = false;
+	while (!p->closed)
+		usleep(1000);
+	courier_close(c, 50, &later);
+	assert_memory_equal(&n, &later, sizeof(n));
+	usleep(50000); /* it frees what it has */
+	free(p);
+}
+
 /* What cannot be read back is counted, and told. */
 static void test_spoilt_spool(void **state)
 {
@@ -345,6 +385,7 @@ int main(void)
 		TEST_IN_DIR(test_full_spool_leaves_the_queue),
 		TEST_IN_DIR(test_disk_hangs),
 		TEST_IN_DIR(test_disk_hangs_when_all_is_done),
+		TEST_IN_DIR(test_disk_hangs_when_it_is_read),
 		TEST_IN_DIR(test_spoilt_spool),
 		TEST_IN_DIR(test_one_bad_parcel),
 		TEST_IN_DIR(test_torn_end),
