@@ -22,6 +22,7 @@
 struct sent {
 	enum fate fate;
 	bool under_way; /* there is no report yet */
+	bool suspect;   /* its batch was refused, and it may be to blame */
 };
 
 struct kafka {
@@ -34,8 +35,8 @@ struct kafka {
 	size_t n_open, size;
 	size_t under_way;   /* messages without a report */
 	bool too_large;     /* a batch of several was */
-	bool suspect;       /* a batch of several was refused, and one of them may be to blame */
-	bool lonely;        /* until all that is open has its fate each is sent alone */
+	size_t n_suspect;   /* that are open */
+	bool lonely;        /* the client sends each alone, until there are no suspects */
 	char why[256];      /* what went wrong last in this try */
 	char away[256];     /* what librdkafka said last of brokers, since one took something */
 };
@@ -77,6 +78,8 @@ static void settle(struct kafka *k, struct sent *sent, rd_kafka_resp_err_t err)
 		*k->away = 0;
 	sent->fate = !err ? FATE_DELIVERED : errors_refuse(err) ? FATE_REFUSED : FATE_OPEN;
 	sent->under_way = false;
+	if (sent->fate != FATE_OPEN && sent->suspect)
+		k->n_suspect--;
 }
 
 /* What is said of a batch is said of each in it: who is to blame is seen when they are sent again, fewer at once or alone. */
@@ -92,10 +95,12 @@ static void on_report(rd_kafka_t *client, const rd_kafka_message_t *message, voi
 	if (sent->fate != FATE_REFUSED || k->lonely || (large && message->len > k->batch))
 		return;
 	sent->fate = FATE_OPEN;
-	if (large && k->batch >= 2 * BATCH_MIN)
+	if (large && k->batch >= 2 * BATCH_MIN) {
 		k->too_large = true;
-	else
-		k->suspect = true;
+		return;
+	}
+	sent->suspect = true;
+	k->n_suspect++;
 }
 
 /* One at a time is in order as it is, and one that is refused does not stop the others. */
@@ -235,7 +240,7 @@ static bool remember(struct kafka *k, size_t n)
 		k->size = k->sent && k->open ? n : 0;
 	}
 	for (size_t i = 0; i < n && k->size; i++) {
-		k->sent[i] = (struct sent){FATE_OPEN, false};
+		k->sent[i] = (struct sent){FATE_OPEN, false, false};
 		k->open[i] = &k->sent[i];
 	}
 	k->n_open = k->size ? n : 0;
@@ -244,7 +249,7 @@ static bool remember(struct kafka *k, size_t n)
 
 static bool is_over(const struct kafka *k)
 {
-	return k->too_large || k->suspect || rd_kafka_fatal_error(k->client, NULL, 0);
+	return k->too_large || (k->n_suspect && !k->lonely) || rd_kafka_fatal_error(k->client, NULL, 0);
 }
 
 /* Until each has its report; or for some time, and until all are taken back in a hurry. */
@@ -273,10 +278,10 @@ static void produce_all(struct kafka *k, const struct item *items, uint64_t unti
 	}
 }
 
-/* The same, but none before the one ahead of it has its fate. */
+/* The same, but none before the one ahead of it has its fate, and only until there are no suspects. */
 static void produce_each(struct kafka *k, const struct item *items, uint64_t until, const atomic_bool *hurry)
 {
-	for (size_t i = 0; i < k->n_open && !*hurry; i++) {
+	for (size_t i = 0; i < k->n_open && k->n_suspect && !*hurry; i++) {
 		if (!k->open[i]->under_way)
 			produce(k, &items[i], k->open[i]);
 		await_reports(k, until, hurry);
@@ -297,11 +302,11 @@ static void begin_again(struct kafka *k, uint64_t until, const atomic_bool *hurr
 	drop_client(k);
 	if (k->too_large)
 		shrink_batch(k);
-	k->lonely |= k->suspect;
-	k->too_large = k->suspect = false;
+	k->lonely = k->n_suspect;
+	k->too_large = false;
 }
 
-/* The next ones go together again. */
+/* What is open goes together again. */
 static void join(struct kafka *k)
 {
 	drop_client(k);
@@ -326,6 +331,7 @@ static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bo
 {
 	uint64_t until = clock_ms() + CARRY_MS;
 	struct kafka *k = self;
+	bool cleared;
 	size_t open;
 
 	if (!remember(k, n)) {
@@ -343,10 +349,11 @@ static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bo
 	if (is_over(k))
 		begin_again(k, until, hurry);
 	open = take_fates(k, items);
-	if (!open && k->lonely)
+	cleared = k->lonely && !k->n_suspect;
+	if (cleared)
 		join(k);
 	snprintf(why, why_n, "%s", reason(k));
-	return !open ? 0 : k->under_way ? -EINPROGRESS : -EIO;
+	return !open ? 0 : k->under_way || cleared ? -EINPROGRESS : -EIO;
 }
 
 static void kafka_close(void *self)

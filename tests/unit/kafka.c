@@ -300,6 +300,32 @@ static void test_blame(void **state)
 	}
 }
 
+/* Only the batch that was refused is sent one by one. */
+static void test_blame_of_one_batch(void **state)
+{
+	struct carrier k = open_at(rd_kafka_mock_cluster_bootstraps(cluster), BATCHED "&batch.num.messages=4");
+	struct item items[ITEMS];
+	int64_t before = arrived();
+	atomic_bool hurry = false;
+
+	(void)state;
+	rd_kafka_mock_push_request_errors(cluster, PRODUCE, 2, RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+	make_items(items);
+	assert_int_equal(carry_on(&k, items), -EIO);
+	assert_fate(items, FATE_OPEN);
+	do
+		assert_int_equal(carry(&k, items, false), -EINPROGRESS);
+	while (items[0].fate == FATE_OPEN);
+	for (unsigned i = 0; i < ITEMS; i++)
+		assert_int_equal(items[i].fate, i == 0 ? FATE_REFUSED : i < 4 ? FATE_DELIVERED : FATE_OPEN);
+	assert_string_equal(why, rd_kafka_err2str(RD_KAFKA_RESP_ERR_INVALID_RECORD));
+	assert_int_equal(k.carry(k.self, items + 4, ITEMS - 4, &hurry, why, sizeof(why)), 0);
+	for (unsigned i = 4; i < ITEMS; i++)
+		assert_int_equal(items[i].fate, FATE_DELIVERED);
+	assert_int_equal(arrived() - before, ITEMS - 1);
+	k.close(k.self);
+}
+
 /* Sent alone, what is given back for now is not overtaken either. */
 static void test_blame_and_wait(void **state)
 {
@@ -413,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_slow_answer),
 		cmocka_unit_test(test_given_back),
 		cmocka_unit_test(test_blame),
+		cmocka_unit_test(test_blame_of_one_batch),
 		cmocka_unit_test(test_blame_and_wait),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_missing),
