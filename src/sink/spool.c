@@ -12,12 +12,14 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/clock.h"
 #include "sink/segment.h"
 #include "sink/tally.h"
 
 #define SEGMENT_MAX ((uint64_t)16 << 20) /* then the next one is begun; or an eighth of all */
 #define FIRST       ((uint64_t)1 << 32)  /* the segment a new spool begins with: there is room in front */
 #define MAGIC       0x6c636150u          /* "Pacl" */
+#define COUNT_MS    1000                 /* between two looks at what there is: there may be thousands of segments */
 
 struct place {
 	uint64_t segment, offset;
@@ -41,6 +43,7 @@ struct spool {
 	struct tally records;    /* of this process, by segment, that were not taken */
 	uint64_t first;          /* the segment this process began with: what is in front was there before */
 	uint64_t max;
+	uint64_t counted;        /* when there was no room and it was looked what there is, in ms */
 	/* Read without the lock, which is held while a disk is waited for: */
 	_Atomic uint64_t bytes, unreadable;
 	_Atomic uint64_t lost, lost_before; /* records */
@@ -72,13 +75,22 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Somebody may have removed segments to make room: what there is of bytes was counted too high. */
 static void count_bytes(struct spool *s)
 {
 	struct segments found;
 
 	if (segments_find(s->dir, &found) == 0)
 		s->bytes = found.bytes;
+}
+
+/* Somebody may have removed segments to make room: then what there is was counted too high. */
+static bool has_room(struct spool *s, uint64_t bytes)
+{
+	if (s->bytes + bytes > s->max && (!s->counted || clock_ms() - s->counted >= COUNT_MS)) {
+		count_bytes(s);
+		s->counted = clock_ms();
+	}
+	return s->bytes + bytes <= s->max;
 }
 
 /* Was the file removed that is still open? */
@@ -185,9 +197,7 @@ static void next_segment(struct spool *s)
 /* The segment that is appended to, with room for one more parcel. */
 static int make_room(struct spool *s, uint64_t bytes)
 {
-	if (s->bytes + bytes > s->max)
-		count_bytes(s);
-	if (s->bytes + bytes > s->max)
+	if (!has_room(s, bytes))
 		return -ENOSPC;
 	if (s->out >= 0 && is_removed(s->out))
 		next_segment(s);
@@ -248,7 +258,7 @@ static int put_back(struct spool *s, const struct parcel *p)
 	struct place front = {s->done.segment - 1, 0};
 	int fd, r;
 
-	if (s->bytes + parcel_stored(p) > s->max)
+	if (!has_room(s, parcel_stored(p)))
 		return -ENOSPC;
 	fd = segment_open(s->dir, front.segment, O_WRONLY | O_CREAT | O_TRUNC);
 	if (fd < 0)

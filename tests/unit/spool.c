@@ -474,6 +474,24 @@ static void test_removed_by_hand(void **state)
 	spool_close(s);
 }
 
+/* There is room for what is put back, too. */
+static void test_removed_and_put_back(void **state)
+{
+	struct spool *s = open_spool(100000);
+	struct parcel *p = parcel_of(1, 0, 10, 1000), *own = parcel_pick(p, BIT);
+
+	(void)state;
+	while (spool_bytes(s) + parcel_stored(own) <= 100000)
+		put(s, 1, 0, 10, 1000, 0);
+	remove_segments();
+	assert_int_equal(spool_put_back(s, own), 0);
+	assert_int_equal(spool_bytes(s), parcel_stored(own));
+	take(s, 0, 10);
+	parcel_drop(own);
+	parcel_drop(p);
+	spool_close(s);
+}
+
 static void test_one_process_at_a_time(void **state)
 {
 	struct spool *s = open_spool(BIG), *other;
@@ -503,6 +521,7 @@ int main(void)
 		TEST_IN_DIR(test_untake),
 		TEST_IN_DIR(test_room_is_made),
 		TEST_IN_DIR(test_removed_by_hand),
+		TEST_IN_DIR(test_removed_and_put_back),
 		TEST_IN_DIR(test_one_process_at_a_time),
 	};
 
