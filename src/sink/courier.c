@@ -307,21 +307,21 @@ void courier_wait(struct courier *c, unsigned ms)
 }
 
 /*
- * What waits has its fate. A batch that came from the spool is still there, unless somebody removed it: the next run delivers it.
- * Under the lock.
+ * What waits has its fate. A batch that came from the spool is still there, and the next run delivers it, but for what somebody
+ * removed of it: first what is not ours, which is older. Under the lock.
  */
 static void give_up(struct courier *c)
 {
 	struct batch *l = &c->batch;
 
-	if (c->loaded && l->spooled && c->removed) {
-		c->counts.dropped_spool += l->n_items;
-		c->counts.waiting -= l->n_items;
-	} else if (c->loaded && l->spooled) {
+	if (c->loaded && l->spooled) {
+		size_t gone = c->removed < l->n_items ? (size_t)c->removed : l->n_items, kept = l->n_items - gone;
 		size_t ours = batch_count(l, c->run);
 
+		ours = ours < kept ? ours : kept;
+		c->counts.dropped_spool += gone;
 		c->counts.spooled += ours;
-		c->counts.recovered -= l->n_items - ours;
+		c->counts.recovered -= kept - ours;
 		c->counts.waiting -= l->n_items;
 	}
 	c->counts.dropped_exit += c->counts.waiting;

@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "sink/segment.h"
-#include "sink/tally.h"
 
 #define SEGMENT_MAX ((uint64_t)16 << 20) /* then the next one is begun; or an eighth of all */
 #define FIRST       ((uint64_t)1 << 32)  /* the segment a new spool begins with: there is room in front */
@@ -38,9 +37,10 @@ struct spool {
 	int out, in;             /* segments end.segment and next.segment; -1: not open */
 	struct place done, next, end;
 	struct place last;       /* where the parcel that was taken last begins, */
-	uint64_t last_records;   /* ... and what it has */
-	uint64_t since;          /* the segment of the first one that was taken and is not done; 0: none */
+	uint64_t last_records;   /* ... what it has, */
+	uint64_t last_counted;   /* ... and so many were in `records` */
 	struct tally records;    /* of this process, by segment, that were not taken */
+	struct tally taken;      /* and those of any that were, and are not done */
 	uint64_t first;          /* the segment this process began with: what is in front was there before */
 	uint64_t max;
 	uint64_t counted;        /* when there was no room and it was looked what there is, in ms */
@@ -322,8 +322,10 @@ static void skip_parcel(struct spool *s, const struct extent *extent)
 
 static void count_taken(struct spool *s, const struct extent *extent)
 {
-	s->last_records = count_out(s, s->next.segment, extent->records);
-	s->since = s->since ? s->since : s->next.segment;
+	s->last_counted = count_out(s, s->next.segment, extent->records);
+	s->last_records = tally_reach(&s->taken, s->next.segment) ? extent->records : 0;
+	if (s->last_records)
+		*tally_at(&s->taken, s->next.segment) += s->last_records;
 	s->next.offset += extent->bytes;
 }
 
@@ -375,7 +377,7 @@ int spool_done(struct spool *s)
 	for (uint64_t i = s->done.segment; i < s->next.segment; i++)
 		remove_segment(s, i);
 	s->done = s->next;
-	s->since = 0;
+	tally_forget(&s->taken, UINT64_MAX);
 	tally_forget(&s->records, s->done.segment);
 	if (is_at_end(s) && s->bytes)
 		count_bytes(s);
@@ -391,21 +393,19 @@ void spool_untake(struct spool *s)
 		close_fd(&s->in);
 	s->next = s->last;
 	if (tally_at(&s->records, s->last.segment))
-		*tally_at(&s->records, s->last.segment) += s->last_records;
+		*tally_at(&s->records, s->last.segment) += s->last_counted;
+	if (s->last_records)
+		*tally_at(&s->taken, s->last.segment) -= s->last_records;
 	unlock(s);
 }
 
-uint64_t spool_missing(struct spool *s, bool *taken)
+uint64_t spool_missing(struct spool *s, uint64_t *taken)
 {
-	uint64_t ret = 0;
+	uint64_t ret;
 
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < s->records.n; i++)
-		if (s->records.counts[i] && segment_is_missing(s->dir, s->records.first + i))
-			ret += count_out(s, s->records.first + i, UINT64_MAX);
-	*taken = false;
-	for (uint64_t i = s->since; s->since && i <= s->last.segment && !*taken; i++)
-		*taken = segment_is_missing(s->dir, i);
+	ret = segments_count_missing(s->dir, &s->records);
+	*taken = segments_count_missing(s->dir, &s->taken);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
 }
@@ -439,6 +439,7 @@ void spool_close(struct spool *s)
 	close_fd(&s->mark);
 	close_fd(&s->dir);
 	tally_release(&s->records);
+	tally_release(&s->taken);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -53,10 +53,10 @@ uint64_t spool_unreadable(const struct spool *s);
 uint64_t spool_lost(const struct spool *s, bool before);
 
 /*
- * How many records that were put since it was opened, and not taken, are in segments that somebody removed: each is told once.
- * *taken: so is what was taken and is not done.
+ * How many records that were put since it was opened, and not taken, were in segments that somebody removed; *taken: how many of
+ * any run that were taken and are not done. Each is told once.
  */
-uint64_t spool_missing(struct spool *s, bool *taken);
+uint64_t spool_missing(struct spool *s, uint64_t *taken);
 
 /* Closes; what did not arrive stays. NULL is allowed. */
 void spool_close(struct spool *s);

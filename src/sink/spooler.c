@@ -72,8 +72,7 @@ static void put_back_batch(struct courier *c)
 /* With the lock, as above: what somebody removed is not left there. */
 static void count_missing(struct courier *c)
 {
-	uint64_t missing;
-	bool taken;
+	uint64_t missing, taken;
 
 	pthread_mutex_unlock(&c->lock);
 	missing = spool_missing(c->config.spool, &taken);

@@ -171,6 +171,36 @@ static void test_removed_batch(void **state)
 	free(p);
 }
 
+/* Of a batch of several files the rest is left, and comes in the next run. */
+static void test_removed_part_of_a_batch(void **state)
+{
+	struct place *p = place_new();
+	struct courier_counts n, later;
+	struct courier *c;
+
+	(void)state;
+	set_away(p, true);
+	c = patient_courier_to(p, 1 << 20, open_spool(1 << 20), 10000); /* segments of 128K */
+	for (unsigned i = 0; i < 60; i++)
+		put(c, 9, i * 50, 50);
+	end(c, 50, p, &n);
+	assert_int_equal(n.spooled, 3000);
+	p->closed = false;
+	c = courier_to(p, 16 << 20, open_spool(1 << 20));
+	do
+		courier_count(c, &n);
+	while (!n.waiting);
+	assert_int_equal(n.waiting, 3000);
+	spoil("cd %s; rm $(ls *.spool | sed -n 2p)");
+	end(c, 50, p, &n);
+	assert_in_range(n.dropped_spool, 500, 1500);
+	p->closed = false;
+	set_away(p, false);
+	end(courier_to(p, 16 << 20, open_spool(1 << 20)), 10000, p, &later);
+	assert_int_equal(later.delivered, 3000 - n.dropped_spool);
+	free(p);
+}
+
 static void test_full_spool_drops_and_counts(void **state)
 {
 	struct place *p = place_new();
@@ -389,6 +419,7 @@ int main(void)
 		TEST_IN_DIR(test_removed_files),
 		TEST_IN_DIR(test_removed_files_are_told),
 		TEST_IN_DIR(test_removed_batch),
+		TEST_IN_DIR(test_removed_part_of_a_batch),
 		TEST_IN_DIR(test_full_spool_drops_and_counts),
 		TEST_IN_DIR(test_full_spool_leaves_the_queue),
 		TEST_IN_DIR(test_disk_hangs),
