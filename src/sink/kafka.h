@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To Kafka: kafka://[USER:PASSWORD@]HOST[:PORT],.../TOPIC?PROPERTY=VALUE&..., any property of librdkafka. A record is a
- * message: its key is the flow (16 hex digits), so that those of a flow stay in order, its header "perisco-id" tells one that
- * comes twice, its time stamp is the record's.
+ * To Kafka: kafka://[USER:PASSWORD@]HOST[:PORT],.../TOPIC?PROPERTY=VALUE&..., with librdkafka's properties, but for those
+ * with which nobody would hear what becomes of records (doc/outputs.md). A record is a message: its key is the flow (16 hex
+ * digits), so that those of a flow stay in order, its header "perisco-id" tells one that comes twice, its time stamp is the
+ * record's.
  */
 #ifndef PERISCO_SINK_KAFKA_H
 #define PERISCO_SINK_KAFKA_H
