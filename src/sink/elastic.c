@@ -29,7 +29,6 @@ struct elastic {
 	bool stream;        /* INDEX is a data stream */
 	bool gzip, template; /* the template is still to be put */
 	struct bytes body;
-	uint64_t heard;     /* when the host took something last in this try, or it began */
 };
 
 /* --- the index template --- */
@@ -159,19 +158,20 @@ static int send_halves(struct elastic *e, struct try *t, struct item *items, siz
 }
 
 /*
- * Who says 413 and closes while more is sent resets the connection, and that may be all that is seen of it. It does so at once:
- * with one that breaks later another host is tried rather than halves.
+ * Is it the size? An answer may be too long, too. Who says 413 and closes while more is sent resets the connection, and that may be
+ * all that is seen of it. It does so at once: with one that breaks later another host is tried.
  */
-static bool is_early_reset(const struct elastic *e, int status)
+static bool is_too_large(int status, uint64_t asked)
 {
-	return status == -ECONNRESET && clock_ms() - e->heard < RESET_MS;
+	return status == 413 || status == -EMSGSIZE || (status == -ECONNRESET && clock_ms() - asked < RESET_MS);
 }
 
 static int send_bulk(struct elastic *e, struct try *t, struct item *items, size_t n)
 {
 	char path[INDEX_MAX + 128], why[TRY_WHY] = "out of memory";
 	struct http_request bulk = {.method = "POST", .path = path, .type = "application/x-ndjson", .gzip = e->gzip};
-	bool own = false, circumstance = false;
+	bool own = false, circumstance = false, refused;
+	uint64_t asked = clock_ms();
 	const char *answer;
 	int status = -ENOMEM;
 
@@ -183,17 +183,16 @@ static int send_bulk(struct elastic *e, struct try *t, struct item *items, size_
 		bulk.most = ANSWER_MOST + n * RESULT_MOST + bulk.n; /* a reason may quote the record */
 		status = http_request(e->http, &bulk, t->hurry, &answer, why, sizeof(why));
 	}
-	if (status / 100 == 2) {
-		e->heard = clock_ms();
+	if (status / 100 == 2)
 		return try_answer(t, answer, items, n);
-	}
 	if (status > 0) {
 		snprintf(why, sizeof(why), "a bulk request is answered with %d: %.*s", status, TRY_WHY - 48, answer);
 		own = try_error(answer, status, &circumstance);
 	}
-	if (n > 1 && (status == 413 || status == -EMSGSIZE || is_early_reset(e, status) || (status == 400 && !circumstance)))
+	refused = status == 400 && !circumstance;
+	if (n > 1 && (refused || is_too_large(status, asked)))
 		return send_halves(e, t, items, n);
-	if (status == 413 || (status == 400 && !circumstance))
+	if (refused || status == 413 || status == -EMSGSIZE)
 		return try_blame(t, items, status == 413 || own, why);
 	try_note(t->open, why);
 	return status < 0 ? status : -EPROTO;
@@ -205,7 +204,6 @@ static int elastic_carry(void *self, struct item *items, size_t n, const atomic_
 	struct try t = {.hurry = hurry};
 	int r = prepare(e, hurry, why, why_n);
 
-	e->heard = clock_ms();
 	if (r == 0)
 		r = try_finish(&t, send_bulk(e, &t, items, n), why, why_n);
 	if (r < 0 && r != -EAGAIN)

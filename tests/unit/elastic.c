@@ -20,10 +20,11 @@
 
 #define ITEMS 4
 
-/* For a status: there is no answer, but the connection is reset, reset after a while, or closed. */
+/* For a status: there is no answer, but the connection is reset, at once, soon or late, or closed. */
 #define RESET 0
-#define LATE  1
-#define CLOSE 2
+#define SOON  1
+#define LATE  2
+#define CLOSE 3
 
 struct turn {
 	int status;
@@ -61,8 +62,8 @@ static void reset(int fd)
 {
 	const struct linger now = {1, 0};
 
-	if (server.status == LATE)
-		usleep(2100000);
+	if (server.status == LATE || server.status == SOON)
+		usleep(server.status == LATE ? 2100000 : 1100000);
 	if (server.status != CLOSE)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
@@ -258,16 +259,22 @@ static void test_halves(void **state)
 	static const struct turn reset_once[] = {{RESET, ""}, {RESET, ""}, {200, ONE}, {200, ONE}, {200, TWO}};
 	static const struct turn reset_always[] = {{RESET, ""}};
 	static const struct turn closed_once[] = {{CLOSE, ""}, {200, TWO}, {200, TWO}};
+	static const struct turn reset_soon[] = {{SOON, ""}, {SOON, ""}, {200, ONE}, {200, ONE}, {200, TWO}};
 	static const struct turn reset_late[] = {{LATE, ""}, {200, TWO}};
+	static char large[200000];
+	const struct turn too_long[] = {{200, large}, {200, TWO}, {200, large}, {200, large}, {200, ONE}};
 	static const struct turn later[] = {{400, "w"}, {200, TWO}, {400, "w"}, {400, "blamed"}, {200, ONE}};
 
 	(void)state;
+	memset(large, ' ', sizeof(large) - 1);
+	assert_turns(too_long, 5, "ddrd", "larger than", 5);
 	assert_turns(away, 3, "oooo", "503", 2); /* the second half does not overtake the first */
 	assert_turns(blamed, 5, "rddd", "blamed", 5);
 	assert_turns(later, 5, "ddrd", "blamed", 5);
 	assert_turns(reset_once, 5, "dddd", "", 5);
 	assert_turns(reset_always, 1, "oooo", "reset", 3); /* nobody says that it is the record's fault */
 	assert_turns(closed_once, 3, "dddd", "", 3);
+	assert_turns(reset_soon, 5, "dddd", "", 5); /* each takes a while, where it is far to the server */
 	assert_turns(reset_late, 2, "oooo", "reset", 1); /* another host may take all of it */
 	assert_turns(both, 5, "rooo", "too large; a bulk request is answered with 503", 4);
 }
