@@ -291,8 +291,9 @@ static void produce_each(struct kafka *k, const struct item *items, uint64_t unt
 }
 
 /* Takes all back, but waits for what a broker may have, or it would come twice; the next client gets what is open from its start. */
-static void begin_again(struct kafka *k, uint64_t until, const atomic_bool *hurry)
+static void begin_again(struct kafka *k, const atomic_bool *hurry)
 {
+	uint64_t until = clock_ms() + CARRY_MS;
 	char fatal[256];
 
 	if (rd_kafka_fatal_error(k->client, fatal, sizeof(fatal)) && !*k->why && !*k->away)
@@ -347,7 +348,7 @@ static int kafka_carry(void *self, struct item *items, size_t n, const atomic_bo
 		produce_all(k, items, until, hurry);
 	await_reports(k, until, hurry);
 	if (is_over(k))
-		begin_again(k, until, hurry);
+		begin_again(k, hurry);
 	open = take_fates(k, items);
 	cleared = k->lonely && !k->n_suspect;
 	if (cleared)
