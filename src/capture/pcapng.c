@@ -159,7 +159,7 @@ static void dropped_more(struct pcapng *ng, struct pcapng_iface *i, uint64_t pac
 /* A comment that perisco wrote: see PCAPNG_LOST_CAUSE. Any other says nothing. */
 static void lost_comment(struct slice text, struct total *t)
 {
-	static const char *const causes[] = {"ring", "file"};
+	static const char *const causes[] = PCAPNG_LOST_CAUSES;
 	struct slice rest = slice_from(text, sizeof PCAPNG_LOST_CAUSE - 1), digits;
 	uint64_t bytes;
 

@@ -33,46 +33,6 @@ struct pcapwrite {
 
 /* --- pcapng --------------------------------------------------------------------------------------------------------- */
 
-/* Describes an interface before the file speaks of it for the first time. */
-static int describe(struct pcapwrite *w, struct place *p)
-{
-	int err = p->id >= 0 ? 0 : ngblock_interface(&w->spill, &p->iface);
-
-	if (!err && p->id < 0)
-		p->id = w->places.ids++;
-	return err;
-}
-
-static void add_lost(struct loss_record *to, const struct loss_record *more)
-{
-	to->cause = more->cause;
-	to->packets += more->packets;
-	to->bytes += more->bytes;
-}
-
-static int tell_lost_by(struct pcapwrite *w, struct place *p, struct loss_record *untold)
-{
-	struct ngblock_seen seen = p->seen;
-	int err;
-
-	if (!untold->packets)
-		return 0;
-	add_lost(&seen.lost, untold);
-	err = describe(w, p) ?: ngblock_statistics(&w->spill, (uint32_t)p->id, &seen);
-	if (!err) {
-		spill_stake(&w->spill, untold, untold->packets, untold->bytes);
-		p->seen = seen;
-		untold->packets = untold->bytes = 0;
-	}
-	return err;
-}
-
-/* Says what was lost there since it was said last. */
-static int tell_lost(struct pcapwrite *w, struct place *p)
-{
-	return tell_lost_by(w, p, &p->untold[LOST_BY_CAPTURE]) ?: tell_lost_by(w, p, &p->untold[LOST_BY_FILE]);
-}
-
 static int out_of_memory(struct pcapwrite *w)
 {
 	snprintf(w->error, sizeof w->error, "out of memory for one more interface in %s", w->spill.name);
@@ -82,8 +42,10 @@ static int out_of_memory(struct pcapwrite *w)
 static int write_pcapng(struct pcapwrite *w, const struct brought *brought, const struct packet *pkt)
 {
 	struct place *p = places_find(&w->places, pkt->iface, pkt->link);
-	int err = p ? tell_lost(w, p) ?: describe(w, p) ?: ngblock_packet(&w->spill, (uint32_t)p->id, pkt, brought) : out_of_memory(w);
+	int err = p ? 0 : out_of_memory(w);
 
+	err = err ?: places_tell_lost(&w->places, p, &w->spill) ?: places_describe(&w->places, p, &w->spill);
+	err = err ?: ngblock_packet(&w->spill, (uint32_t)p->id, pkt, brought);
 	if (err)
 		return err;
 	spill_stake(&w->spill, &p->untold[LOST_BY_FILE], 1, 0);
@@ -207,7 +169,7 @@ static void write_end(struct pcapwrite *w)
 	write_new_names(w);
 	for (size_t i = 0; i < PLACE_BUCKETS; i++)
 		for (struct place *p = w->places.bucket[i]; p; p = p->next)
-			if (tell_lost(w, p) == 0 && p->id >= 0)
+			if (places_tell_lost(&w->places, p, &w->spill) == 0 && p->id >= 0)
 				ngblock_statistics(&w->spill, (uint32_t)p->id, &p->seen);
 }
 
@@ -365,8 +327,8 @@ int pcapwrite_loss(struct pcapwrite *w, uint64_t ts_ns, const struct loss_record
 	if (!p)
 		return out_of_memory(w);
 	p->seen.last_ns = ts_ns;
-	add_lost(&p->untold[LOST_BY_CAPTURE], loss);
-	return err ?: tell_lost(w, p);
+	place_lose(p, loss);
+	return err ?: places_tell_lost(&w->places, p, &w->spill);
 }
 
 int pcapwrite_name(struct pcapwrite *w, const struct record *exchange)

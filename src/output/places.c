@@ -4,6 +4,10 @@
 #include <stdlib.h>
 
 #include "packet/linktype.h"
+#include "packet/pcapng_blocks.h"
+
+static const char *const causes[] = PCAPNG_LOST_CAUSES;
+_Static_assert(sizeof causes / sizeof *causes == LOST_CAUSES, "each is told for itself");
 
 static bool place_is(const struct place *p, const struct iface *iface, uint16_t link)
 {
@@ -26,8 +30,10 @@ struct place *places_find(struct places *all, const struct iface *iface, uint16_
 		p = calloc(1, sizeof *p);
 		if (!p)
 			return NULL;
-		*p = (struct place){.next = *bucket, .iface = *iface, .id = -1, .untold[LOST_BY_FILE].cause = "file"};
+		*p = (struct place){.next = *bucket, .iface = *iface, .id = -1};
 		p->iface.link = link;
+		for (size_t i = 0; i < LOST_CAUSES; i++)
+			p->untold[i].cause = causes[i];
 		*bucket = p;
 	}
 	return all->last = p;
@@ -44,7 +50,11 @@ struct place *places_any(struct places *all, const struct iface *iface)
 
 static bool may_go(const struct place *p)
 {
-	return p->id < 0 && !p->untold[LOST_BY_CAPTURE].packets && !p->untold[LOST_BY_FILE].packets;
+	bool lost = false;
+
+	for (size_t i = 0; i < LOST_CAUSES; i++)
+		lost = lost || p->untold[i].packets;
+	return p->id < 0 && !lost;
 }
 
 static void begin_bucket(struct place **at, bool forget)
@@ -68,6 +78,57 @@ void places_begin(struct places *all, bool forget)
 		all->last = NULL;
 	for (size_t i = 0; i < PLACE_BUCKETS; i++)
 		begin_bucket(&all->bucket[i], forget);
+}
+
+int places_describe(struct places *all, struct place *p, struct spill *s)
+{
+	int err = p->id >= 0 ? 0 : ngblock_interface(s, &p->iface);
+
+	if (!err && p->id < 0)
+		p->id = all->ids++;
+	return err;
+}
+
+static void add_lost(struct loss_record *to, const struct loss_record *more)
+{
+	to->packets += more->packets;
+	to->bytes += more->bytes;
+}
+
+void place_lose(struct place *p, const struct loss_record *more)
+{
+	size_t i = LOST_CAUSES - 1;
+
+	while (i != LOST_BY_FILE && strcmp(causes[i], more->cause) != 0)
+		i--;
+	add_lost(&p->untold[i], more);
+}
+
+static int tell_lost_by(struct places *all, struct place *p, struct loss_record *untold, struct spill *s)
+{
+	struct ngblock_seen seen = p->seen;
+	int err;
+
+	if (!untold->packets)
+		return 0;
+	seen.lost.cause = untold->cause;
+	add_lost(&seen.lost, untold);
+	err = places_describe(all, p, s) ?: ngblock_statistics(s, (uint32_t)p->id, &seen);
+	if (!err) {
+		spill_stake(s, untold, untold->packets, untold->bytes);
+		p->seen = seen;
+		untold->packets = untold->bytes = 0;
+	}
+	return err;
+}
+
+int places_tell_lost(struct places *all, struct place *p, struct spill *s)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < LOST_CAUSES && !err; i++)
+		err = tell_lost_by(all, p, &p->untold[i], s);
+	return err;
 }
 
 void places_release(struct places *all)

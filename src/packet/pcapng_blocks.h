@@ -42,8 +42,10 @@ enum pcapng_option {
 
 /*
  * Statistics count lost packets, but not why they were lost, nor their bytes. Files written by perisco say that in a comment,
- * "lost: cause=ring bytes=12345", where the bytes count since the section began, as the packets do.
+ * "lost: cause=ring bytes=12345", where the bytes count since the section began, as the packets do. The cause is that of what was
+ * lost since the statistics before: see struct loss of src/capture/source.h.
  */
+#define PCAPNG_LOST_CAUSES {"file", "ring", "copy", "size"}
 #define PCAPNG_LOST_CAUSE "lost: cause="
 #define PCAPNG_LOST_BYTES " bytes="
 

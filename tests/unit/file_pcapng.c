@@ -209,6 +209,8 @@ static void ng_loss_comments(void **state)
 		uint64_t bytes;
 	} cases[] = {
 		{"lost: cause=ring bytes=12345", "ring", 12345},
+		{"lost: cause=copy bytes=7", "copy", 7},
+		{"lost: cause=size bytes=70000", "size", 70000},
 		{"lost: cause=file bytes=0", "file", 0},
 		{"lost: cause=ring bytes=", "file", 0},
 		{"lost: cause=ring bytes=12x", "file", 0},
