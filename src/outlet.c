@@ -314,9 +314,22 @@ void outlet_flow_end(struct outlet *o, uint64_t flow_id)
 	pthread_mutex_unlock(&o->lock);
 }
 
+/* The tap gets datagrams where the capture had fragments: it is to know what those looked like. */
+static void tell_link(struct outlet *o, uint16_t link)
+{
+	if (o->tap_linked)
+		return;
+	pthread_mutex_lock(&o->lock);
+	tap_link(o->tap, link);
+	pthread_mutex_unlock(&o->lock);
+	o->tap_linked = true;
+}
+
 bool outlet_turn(struct outlet *o, const struct packet *pkt)
 {
-	if (o->tap && !o->tap_flows)
+	if (o->tap && o->tap_flows)
+		tell_link(o, pkt->link);
+	else if (o->tap)
 		wrote_packets(o, tap_turn(o->tap, pkt->ts_ns));
 	return !outlet_is_done(o);
 }

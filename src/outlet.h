@@ -20,6 +20,7 @@ struct outlet {
 	struct metrics *metrics; /* NULL: nobody wants any */
 	struct tap *tap;         /* NULL: no packets are written */
 	bool tap_flows;          /* it gets the flows of selected exchanges, else every packet, which is for one thread alone */
+	bool tap_linked;         /* it knows a link type */
 	bool tap_tells;          /* it is told what packets and exchanges teach, which two threads cannot without a lock */
 	struct brought brought;  /* by the packet at hand, in the thread that reads */
 	pthread_mutex_t lock;    /* held to use the tap, but by outlet_packet */

@@ -17,39 +17,44 @@ int pcaprecord_header(struct spill *s, uint16_t link)
 	return spill_begin(s, sizeof header, false) ?: spill_put(s, &header, sizeof header);
 }
 
-/* Ethernet for a bare IP packet, such as a datagram put together from fragments. */
-struct ethernet {
-	uint8_t bytes[14];
-	uint32_t n; /* 0: none is needed */
+/* What goes before a bare IP packet, such as a datagram put together from fragments: nothing but the type of protocol is known. */
+struct made {
+	uint8_t bytes[20];
+	uint32_t n; /* 0: none is needed, or can be made */
 };
 
-static struct ethernet ethernet_for(const struct packet *pkt, uint16_t link)
+static struct made header_for(const struct packet *pkt, uint16_t link)
 {
-	struct ethernet e = {.n = 0};
+	static const struct {
+		uint16_t link;
+		uint8_t n, type_at;
+	} kinds[] = {{LINKTYPE_ETHERNET, 14, 12}, {LINKTYPE_LINUX_SLL, 16, 14}, {LINKTYPE_LINUX_SLL2, 20, 0}};
+	struct made ret = {.n = 0};
 
-	if (link != LINKTYPE_ETHERNET || pkt->link != LINKTYPE_RAW || pkt->data.n == 0)
-		return e;
-	e.n = sizeof e.bytes;
-	memcpy(e.bytes + 12, pkt->data.p[0] >> 4 == 6 ? "\x86\xdd" : "\x08\x00", 2);
-	return e;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (link == kinds[i].link && pkt->link == LINKTYPE_RAW && pkt->data.n > 0) {
+			ret.n = kinds[i].n;
+			memcpy(ret.bytes + kinds[i].type_at, pkt->data.p[0] >> 4 == 6 ? "\x86\xdd" : "\x08\x00", 2);
+		}
+	return ret;
 }
 
 bool pcaprecord_fits(const struct packet *pkt, uint16_t link)
 {
-	return pkt->link == link || ethernet_for(pkt, link).n;
+	return pkt->link == link || header_for(pkt, link).n;
 }
 
 int pcaprecord_packet(struct spill *s, uint16_t link, const struct packet *pkt)
 {
-	const struct ethernet e = ethernet_for(pkt, link);
+	const struct made made = header_for(pkt, link);
 	const uint64_t seconds = pkt->ts_ns / 1000000000;
 	const uint32_t head[4] = {
 		seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX,
 		(uint32_t)(pkt->ts_ns % 1000000000),
-		(uint32_t)pkt->data.n + e.n,
-		pkt->wire_len + e.n,
+		(uint32_t)pkt->data.n + made.n,
+		pkt->wire_len + made.n,
 	};
 
-	return spill_begin(s, sizeof head + head[2], true) ?: spill_put(s, head, sizeof head) ?: spill_put(s, e.bytes, e.n) ?:
+	return spill_begin(s, sizeof head + head[2], true) ?: spill_put(s, head, sizeof head) ?: spill_put(s, made.bytes, made.n) ?:
 	       spill_put(s, pkt->data.p, pkt->data.n);
 }

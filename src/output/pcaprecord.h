@@ -15,7 +15,7 @@ int pcaprecord_header(struct spill *s, uint16_t link);
 /* Is the packet of this link type, or can it be made so? */
 bool pcaprecord_fits(const struct packet *pkt, uint16_t link);
 
-/* A packet that fits: a bare IP packet in a file of Ethernet gets a header. */
+/* A packet that fits: a bare IP packet in a file of Ethernet or of Linux' cooked capture gets a header. */
 int pcaprecord_packet(struct spill *s, uint16_t link, const struct packet *pkt);
 
 #endif

@@ -26,7 +26,10 @@ struct pcapwrite {
 	uint64_t put;        /* packets, some of which may wait in the spill, ... */
 	uint64_t lost;       /* ... or did so in vain */
 	int err;             /* why there is no file any more, a negative errno */
-	int32_t link;        /* of a pcap file; -1: not known yet */
+	int32_t link;        /* of pcap files; -1: not known yet */
+	bool headed;         /* the pcap file at hand has its header */
+	bool misfit;         /* a packet did not fit into it, ... */
+	bool misfit_told;    /* ... and people know */
 	char path[PATH_MAX]; /* of the file at hand */
 	char error[256];     /* of what is not of the file */
 };
@@ -113,15 +116,27 @@ static int write_header(struct pcapwrite *w, uint16_t link)
 {
 	int err = pcaprecord_header(&w->spill, link);
 
+	w->headed = !err;
 	w->link = err ? w->link : link;
 	return err;
 }
 
+static bool fits(const struct pcapwrite *w, const struct packet *pkt)
+{
+	return w->link >= 0 && pcaprecord_fits(pkt, (uint16_t)w->link);
+}
+
+void pcapwrite_link(struct pcapwrite *w, uint16_t link)
+{
+	w->link = w->link < 0 ? link : w->link;
+}
+
 static int write_pcap(struct pcapwrite *w, const struct packet *pkt)
 {
-	int err = w->link < 0 ? write_header(w, pkt->link) : 0;
+	int err = w->headed ? 0 : write_header(w, fits(w, pkt) ? (uint16_t)w->link : pkt->link);
 
-	if (!err && !pcaprecord_fits(pkt, (uint16_t)w->link)) {
+	if (!err && !fits(w, pkt)) {
+		w->misfit = true;
 		snprintf(w->error, sizeof w->error,
 			 "a packet of link type %u does not fit into %s, whose link type is %d; name a file that ends in .pcapng",
 			 pkt->link, w->spill.name, w->link);
@@ -152,7 +167,7 @@ static int open_file(struct pcapwrite *w)
 {
 	int err;
 
-	w->link = -1;
+	w->headed = false;
 	w->spill.error[0] = '\0';
 	w->lapse.retry_ms = 0;
 	places_begin(&w->places, !w->lent);
@@ -164,8 +179,8 @@ static int open_file(struct pcapwrite *w)
 /* What is left to be said, at the end: the statistics of all interfaces, or the header of a pcap file without packets. */
 static void write_end(struct pcapwrite *w)
 {
-	if (!w->ng && w->link < 0)
-		write_header(w, LINKTYPE_ETHERNET);
+	if (!w->ng && !w->headed)
+		write_header(w, w->link < 0 ? LINKTYPE_ETHERNET : (uint16_t)w->link);
 	write_new_names(w);
 	for (size_t i = 0; i < PLACE_BUCKETS; i++)
 		for (struct place *p = w->places.bucket[i]; p; p = p->next)
@@ -256,6 +271,7 @@ struct pcapwrite *pcapwrite_open(const struct pcapwrite_config *config, char *er
 		w->config.path = strdup(config->path);
 		w->rotation = config->rotation;
 		w->spill.fd = -1;
+		w->link = -1;
 		w->lapse = (struct lapse){.name = w->config.path, .what = "packets", .say = config->say};
 		w->ng = slice_eq(path, SLICE("-")) || slice_ends(path, SLICE(".pcapng")) || slice_ends(path, SLICE(".ntar"));
 		w->names = w->ng ? calloc(1, sizeof *w->names) : NULL;
@@ -361,10 +377,29 @@ int pcapwrite_reopen(struct pcapwrite *w)
 	return err && !w->lapse.on ? err : open_file(w);
 }
 
+/* That a packet does not fit into the file keeps no other one out of it. Was there one? The first is told. */
+static bool pass_over(struct pcapwrite *w)
+{
+	char line[sizeof w->error + 64];
+
+	if (!w->misfit)
+		return false;
+	snprintf(line, sizeof line, "packets are dropped: %s", w->error);
+	if (!w->misfit_told)
+		w->config.say(line);
+	w->misfit_told = true;
+	w->misfit = false;
+	w->error[0] = '\0';
+	w->lapse.err = w->lapse.err ? w->lapse.err : -EINVAL;
+	return true;
+}
+
 bool pcapwrite_suspend(struct pcapwrite *w)
 {
 	bool on_disk = w->spill.inode || w->spill.fd < 0;
 
+	if (pass_over(w) && !w->spill.err)
+		return true;
 	if (w->err || !w->spill.err || w->spill.err == -EPIPE || !on_disk || is_stdout(w))
 		return false;
 	lapse_begin(&w->lapse, w->spill.err);

@@ -33,10 +33,14 @@ bool pcapwrite_is_ng(const struct pcapwrite *w);
 /* A packet of this time comes next: begins the next file, if it is time. -ECANCELED: as many were written as were asked for. */
 int pcapwrite_turn(struct pcapwrite *w, uint64_t ts_ns);
 
+/* The capture has packets of this link type, which pcap files get if it is not known yet: a datagram from fragments has lost it. */
+void pcapwrite_link(struct pcapwrite *w, uint16_t link);
+
 /*
  * Writes a packet; what it brought goes into comments of a pcapng file; NULL when that is not known. A pcap file has the link
- * type of its first packet; a bare IP packet in a file of Ethernet gets a header, any other one is -EINVAL. 0 or a negative
- * errno, as pcapwrite_turn; then the packet is counted as missed, but with -ECANCELED.
+ * type that is known, as of the file before it, unless its first packet does not fit; then it has the packet's. A bare IP packet
+ * fits into Ethernet and Linux' cooked capture with a header; what does not fit is -EINVAL. 0 or a negative errno, as
+ * pcapwrite_turn; then the packet is counted as missed, but with -ECANCELED.
  */
 int pcapwrite_packet(struct pcapwrite *w, const struct brought *brought, const struct packet *pkt);
 
@@ -57,8 +61,9 @@ int pcapwrite_flush(struct pcapwrite *w);
 
 /*
  * After a failure: from now on it is tried again each second, and calls return -EAGAIN until that succeeds, or what failed again;
- * then this comes again. It is told now and then, and at the end what was missed; a pcapng file tells that as a loss. False when
- * there is no way to go on: only a file on disk has one, and only when it cannot be opened or written.
+ * then this comes again. It is told now and then, and at the end what was missed; a pcapng file tells that as a loss. Only a packet
+ * that does not fit is missed alone, and calls go on at once. False when there is no way to go on: only a file on disk has one, and
+ * only when it cannot be opened or written.
  */
 bool pcapwrite_suspend(struct pcapwrite *w);
 bool pcapwrite_is_suspended(const struct pcapwrite *w);

@@ -120,6 +120,11 @@ void tap_loss(struct tap *t, uint64_t ts_ns, const struct loss_record *loss, uin
 	pcapwrite_loss(t->file, ts_ns, loss, ifindex, ifname);
 }
 
+void tap_link(struct tap *t, uint16_t link)
+{
+	pcapwrite_link(t->file, link);
+}
+
 int tap_turn(struct tap *t, uint64_t ts_ns)
 {
 	return unless_suspended(pcapwrite_turn(t->file, ts_ns));

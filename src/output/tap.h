@@ -22,10 +22,9 @@ struct tap_counts {
 };
 
 /*
- * Opens a file, or the first of many; see pcapwrite.h. A pcap file has one link type, that of its first packet; a packet of
- * another one is -EINVAL (but a bare IP packet fits into a file of Ethernet). A pcapng file tells each packet's interface,
- * direction and, in comments, what it brought; see also pcapng_blocks.h. When a write fails, the file is cut behind its last
- * whole packet and every later call fails too, but for tap_suspend.
+ * Opens a file, or the first of many; see pcapwrite.h. A pcap file has one link type, and a packet that does not fit is
+ * -EINVAL. A pcapng file tells each packet's interface, direction and, in comments, what it brought; see also pcapng_blocks.h.
+ * When a write fails, the file is cut behind its last whole packet and every later call fails too, but for tap_suspend.
  * `hold` is 0 to write everything, else the bytes that undecided packets may take. NULL with a line in `error`.
  */
 struct tap *tap_open(const struct pcapwrite_config *config, size_t hold, char *error, size_t n);
@@ -35,6 +34,9 @@ struct tap *tap_open(const struct pcapwrite_config *config, size_t hold, char *e
  * many files were written as were asked for.
  */
 int tap_packet(struct tap *t, const struct brought *brought, const struct packet *pkt);
+
+/* The capture has packets of this link type: see pcapwrite_link. */
+void tap_link(struct tap *t, uint16_t link);
 
 /* A packet of this time will come: the next file begins, if it is time for it. Returns as tap_packet does. */
 int tap_turn(struct tap *t, uint64_t ts_ns);

@@ -88,6 +88,36 @@ replay -o "json:$work/wanted" --status 5xx -w "$work/errors.pcapng" "$work/all.p
 replay -o json --status 5xx "$work/errors.pcapng" | cmp "$work/wanted" - || fail "what was selected is not in what was written"
 grep -o '"url":"[^"]*"' "$work/wanted" | sort | tr '\n' ' ' | grep -qx '"url":"/a2" "url":"/c1" "url":"/d3" ' || fail "selected: $(cat "$work/wanted")"
 
+# What came in IP fragments is written as the datagram: at the begin of a file, too, that does not decide of its link type.
+for link in ethernet sll; do
+	{
+		printf 'link %s\nconn 10.0.0.1:51234 -> 10.0.0.2:80 mid\n' $link
+		for i in {1..20}; do
+			printf 'fragment 24\nc| GET /%d HTTP/1.1\nc| Host: example.com\nc|\n\n' $i
+			printf 's| HTTP/1.1 200 OK\ns| Content-Length: 0\ns|\n\n'
+		done
+	} | "$B/pcap-make" - "$work/cut.pcap" || fail "$link: no capture"
+	for turns in "" "-C 1k"; do
+		replay -o "json:$work/wanted" --status 200 $turns -w "$work/whole.pcap" "$work/cut.pcap" || fail "$link, fragments, -w $turns"
+		expect "$link, fragments, -w $turns: records" "$(wc -l <"$work/wanted")" 20
+		files=$(ls -v "$work"/whole.pcap*)
+		replay -o json $files | cmp "$work/wanted" - || fail "$link, fragments, -w $turns: written it is not the same"
+		rm $files
+	done
+done
+
+# Captures of different link types do not fit into one pcap file: that ends the run only when it has no other use.
+printf 'link null\nconn 10.0.0.1:51234 -> 10.0.0.2:80\n%s' $'c| GET / HTTP/1.1\nc|\n' | "$B/pcap-make" - "$work/null.pcap"
+printf 'conn 10.0.0.1:51234 -> 10.0.0.2:80\n%s' $'c| GET / HTTP/1.1\nc|\n' | "$B/pcap-make" - "$work/ether.pcap"
+misfit="a packet of link type 0 does not fit into '$work/x.pcap', whose link type is 1; name a file that ends in .pcapng"
+replay -o null -w "$work/x.pcap" "$work/ether.pcap" "$work/null.pcap" 2>"$work/err"
+expect "two link types, packets alone: the exit status" $? 7
+expect "two link types, packets alone" "$(cat "$work/err")" "perisco: $misfit"
+replay -o "json:$work/others" -w "$work/x.pcap" "$work/ether.pcap" "$work/null.pcap" 2>"$work/err"
+expect "two link types: the exit status" $? 7
+expect "two link types" "$(head -1 "$work/err")" "perisco: packets are dropped: $misfit"
+[ -s "$work/others" ] || fail "two link types: no record"
+
 if ! command -v tshark >/dev/null; then
 	[ $status != 0 ] || { echo "no tshark, so nobody but perisco has read it" && exit 77; }
 	exit $status
