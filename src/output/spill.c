@@ -30,6 +30,7 @@ static void look(struct spill *s)
 	if (S_ISREG(st.st_mode)) {
 		s->device = st.st_dev;
 		s->inode = st.st_ino;
+		s->base = (uint64_t)lseek(s->fd, 0, fcntl(s->fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR);
 	}
 }
 
@@ -97,15 +98,16 @@ static int spill_write(struct spill *s, const uint8_t *p, size_t n)
 /* Takes back what is torn, where nobody else wrote behind it. 0 or a negative errno. */
 static int spill_cut(struct spill *s)
 {
+	const uint64_t end = s->base + s->written;
 	struct stat st;
 
 	if (!s->torn)
 		return 0;
 	if (fstat(s->fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != s->written + s->torn)
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != end + s->torn)
 		return -EIO;
-	if (ftruncate(s->fd, (off_t)s->written) < 0 || lseek(s->fd, (off_t)s->written, SEEK_SET) < 0)
+	if (ftruncate(s->fd, (off_t)end) < 0 || lseek(s->fd, (off_t)end, SEEK_SET) < 0)
 		return -errno;
 	s->torn = 0;
 	return 0;

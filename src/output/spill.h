@@ -16,6 +16,7 @@ struct spill {
 	int fd;
 	bool listened;    /* somebody reads at the other end, who may go away */
 	uint64_t device, inode; /* of a file on disk; 0: it is none */
+	uint64_t base;    /* bytes that were in that before: standard output may be appended to it */
 	int err;          /* the failure, a negative errno; nothing is written after it */
 	uint64_t written; /* bytes that the operating system took, but for... */
 	uint64_t torn;    /* ... so much of a record that could not be cut off */

@@ -159,6 +159,20 @@ expect "packets alone" "$(grep '^perisco: ' "$work/err")" "perisco: cannot write
 expect "packets alone: how many" "$(packets "$disk/x.pcap")" "$(sed -n "s/.*x.pcap': \([0-9]*\) packets, since .*/\1/p" "$work/err")"
 rm "$disk/x.pcap"
 
+# behind what is there already, which stays
+printf 'conn 10.0.0.1:51234 -> 10.0.0.2:80\n%s' $'c| GET / HTTP/1.1\nc|\n' | "$B/pcap-make" - "$work/one.pcap"
+for to in append offset; do
+	case $to in append) exec 4>>"$disk/x.pcapng" ;; offset) exec 4>"$disk/x.pcapng" ;; esac
+	"$B/perisco" replay -q -w - "$work/one.pcap" >&4
+	"$B/perisco" replay -w - "$work/all.pcap" >&4 2>"$work/err"
+	expect "$to: the exit status" $? 7
+	exec 4>&-
+	"$B/perisco" replay -o null "$disk/x.pcapng" 2>"$work/told" || fail "$to: is broken: $(cat "$work/told")"
+	sum=$(sed -n "s/^'-': \([0-9]*\) packets, since .*/\1/p" "$work/err")
+	expect "$to: how many" "$(packets "$disk/x.pcapng")" $((sum + $(packets "$work/one.pcap")))
+	rm "$disk/x.pcapng"
+done
+
 # neither is a use of the run when the other cannot be written either: whichever is the last ends it
 "$B/perisco" replay -o "json:$disk/x" -w "$disk/x.pcap" "$work/all.pcap" 2>"$work/err"
 expect "both full: the exit status" $? 7
