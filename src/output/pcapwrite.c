@@ -201,6 +201,7 @@ static int close_file(struct pcapwrite *w)
 	w->lost += spill_packets(&w->spill);
 	w->lapse.missed += spill_packets(&w->spill);
 	spill_give_up(&w->spill);
+	spill_remove_empty(&w->spill, w->path);
 	return err;
 }
 
@@ -211,7 +212,6 @@ static int turn(struct pcapwrite *w, enum rotation_turn how)
 
 	if (how == ROTATION_STAY)
 		return 0;
-	spill_remove_empty(&w->spill, w->path);
 	if (how == ROTATION_OVER)
 		w->err = -ECANCELED;
 	if (err && !w->lapse.on)

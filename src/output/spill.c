@@ -45,7 +45,7 @@ void spill_remove_empty(const struct spill *s, const char *path)
 {
 	struct stat st;
 
-	if (s->inode && !s->written && lstat(path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode)
+	if (s->inode && !s->base && !s->written && lstat(path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode)
 		unlink(path);
 }
 

@@ -59,7 +59,7 @@ static inline uint64_t spill_size(const struct spill *s)
 /* Is the file on disk not at `path` any more? False of anything else than a file on disk. */
 bool spill_was_moved(const struct spill *s, const char *path);
 
-/* Removes a closed file on disk of which nothing could be written, if it is still at `path`: it is no capture. */
+/* Removes a closed file on disk that was empty and of which nothing could be written, if it is still at `path`: it is no capture. */
 void spill_remove_empty(const struct spill *s, const char *path);
 
 /* To be called between records. Finds out that the reader has gone (-EPIPE) even when there is nothing to write. */

@@ -232,66 +232,6 @@ static void names_of_a_lapse(void **state)
 	}
 }
 
-static int sum_losses(void *ctx, const struct loss *l)
-{
-	static const char *const causes[] = PCAPNG_LOST_CAUSES;
-	struct loss_record *sums = ctx;
-
-	for (size_t i = 0; i < LOST_CAUSES; i++)
-		if (strcmp(l->cause, causes[i]) == 0) {
-			sums[i].packets += l->packets;
-			sums[i].bytes += l->bytes;
-		}
-	return 0;
-}
-
-static int pass_over(void *ctx, const struct packet *p)
-{
-	(void)ctx;
-	(void)p;
-	return 0;
-}
-
-/* What was lost while the file cannot be written is told behind that, each cause with its own packets and bytes. */
-static void losses_of_a_lapse(void **state)
-{
-	const struct pcapwrite_config config = {.path = "a.pcapng", .say = say};
-	const char *path = config.path;
-	struct pcapwrite *w = pcapwrite_open(&config, error, sizeof error);
-	struct loss_record sums[LOST_CAUSES] = {0};
-	struct rlimit limit, none;
-	struct source *s;
-
-	(void)state;
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &limit);
-	none = (struct rlimit){0, limit.rlim_max};
-	put(w, 0, 900, 1);
-	setrlimit(RLIMIT_FSIZE, &none);
-	assert_int_equal(pcapwrite_flush(w), -EFBIG);
-	assert_true(pcapwrite_suspend(w));
-	pcapwrite_loss(w, 2, &(struct loss_record){"ring", 1000, 100000, 0}, 7, "veth7");
-	pcapwrite_loss(w, 3, &(struct loss_record){"size", 1, 9000, 0}, 7, "veth7");
-	pcapwrite_loss(w, 4, &(struct loss_record){"ring", 5, 500, 0}, 7, "veth7");
-	pcapwrite_loss(w, 5, &(struct loss_record){"copy", 2, 300, 0}, 7, "veth7");
-	setrlimit(RLIMIT_FSIZE, &limit);
-	assert_int_equal(pcapwrite_reopen(w), 0);
-	assert_int_equal(pcapwrite_close(w), 0);
-	s = file_open(&path, 1, error, sizeof error);
-	assert_non_null(s);
-	while (s->ops->poll(s, 0, pass_over, NULL) > 0)
-		;
-	s->ops->losses(s, sum_losses, sums);
-	s->ops->close(s);
-	unlink(path);
-	for (size_t i = 0; i < LOST_CAUSES; i++) {
-		static const uint64_t packets[] = {0, 1005, 2, 1}, bytes[] = {0, 100500, 300, 9000};
-
-		assert_int_equal(sums[i].packets, packets[i]);
-		assert_int_equal(sums[i].bytes, bytes[i]);
-	}
-}
-
 /* Names leave room for packets, however many there are. */
 static void many_names(void **state)
 {
@@ -447,7 +387,6 @@ int main(void)
 		cmocka_unit_test(statistics),
 		cmocka_unit_test(names_in_files),
 		cmocka_unit_test(names_of_a_lapse),
-		cmocka_unit_test(losses_of_a_lapse),
 		cmocka_unit_test(many_names),
 		cmocka_unit_test(places_forgotten),
 		cmocka_unit_test(random_round),
