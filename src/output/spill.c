@@ -68,7 +68,9 @@ int spill_open(struct spill *s, const char *path)
 	}
 	look(s);
 	s->buf = malloc(SPILL_SIZE);
-	return s->buf ? 0 : spill_fail(s, -ENOMEM, "write to");
+	if (!s->buf)
+		spill_fail(s, -ENOMEM, "write to");
+	return s->buf ? 0 : spill_close(s);
 }
 
 /* Whoever reads a pipe or socket that does not block is waited for. */
