@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/slice.h"
 #include "cli/opt.h"
 
 #define OPTS_MAX 64
@@ -200,6 +201,18 @@ static bool wants_color(const struct parse *p)
 	return !*variable(p->env, "NO_COLOR") && *term && strcmp(term, "dumb") != 0;
 }
 
+/* Is that a file of packets as it is, not compressed? */
+static int settle_write(struct parse *p)
+{
+	const struct slice path = slice_str(p->config->write ? p->config->write : "");
+	bool zst = slice_ends(path, SLICE(".zst"));
+
+	if (!zst && !slice_ends(path, SLICE(".gz")))
+		return 0;
+	return complain(p, "--write: '%s': packets are not compressed; write pcapng to '-', and that through %s", p->config->write,
+			zst ? "zstd" : "gzip");
+}
+
 /* Do the options that share packets out into files make sense? */
 static int settle_rotation(struct parse *p)
 {
@@ -229,7 +242,7 @@ static int settle(struct parse *p)
 	if (c->cpu_budget_ns && (c->write || c->snaplen || c->vantage == VANTAGE_BOTH))
 		return complain(p, "--cpu-budget cannot be kept with %s, for which every packet is wanted",
 				c->write ? "--write" : c->snaplen ? "--snaplen" : "--vantage both");
-	if (settle_rotation(p) < 0)
+	if (settle_write(p) < 0 || settle_rotation(p) < 0)
 		return -EINVAL;
 	if (c->outputs.n == 0)
 		return words_add(&c->outputs, packets ? "null" : "text", 4);

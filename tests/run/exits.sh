@@ -54,7 +54,6 @@ ends 2 "$both 'x'" "$perisco" replay -o json:x -w x one.pcap
 ends 2 "$both './x'" "$perisco" replay -o json:x -w ./x one.pcap
 ends 2 "$both 'x1'" "$perisco" replay -o json:x1 -w x -C 1 -W 3 one.pcap
 ends 2 "$both 'x.2'" "$perisco" replay -o json:x?size=1M -w "x.2" one.pcap
-ends 2 "$both 'x.1.zst'" "$perisco" replay -o json:x.zst?every=1h -w x.1.zst one.pcap
 ln -sf x y
 ends 2 "$both 'y'" "$perisco" replay -o json:x -w y one.pcap
 ends 2 "$both '/dev/stdout'" sh -c '"$0" replay -w /dev/stdout one.pcap >x' "$perisco"

@@ -355,6 +355,8 @@ static void test_errors(void **state)
 		{NULL, "watch|--min-latency|soon", "--min-latency: "},
 		{NULL, "watch|--cidr|10.0.0.0/99", "--cidr: "},
 		{NULL, "watch|-f|tcp|port|80", "'port': a filter is given by '--filter' already"},
+		{NULL, "watch|-w|x.pcapng.zst", "--write: 'x.pcapng.zst': packets are not compressed; write pcapng to '-', and that through zstd"},
+		{NULL, "watch|-w|.gz", "--write: '.gz': packets are not compressed; write pcapng to '-', and that through gzip"},
 		{NULL, "watch|-w|x|-C|0", "--file-size: '0' is no size: write millions of bytes, or a number with k, M or G"},
 		{NULL, "watch|-w|x|-C|99999999999999", "--file-size: '99999999999999' is no size"},
 		{NULL, "watch|-w|x|-G|0", "--file-time: '0' is no time: write seconds, or a number with m, h or d"},
