@@ -68,6 +68,15 @@ size_t batch_count(const struct batch *l, uint64_t run)
 	return n;
 }
 
+size_t batch_count_in(const struct batch *l, const struct parcel *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n_items; i++)
+		n += l->items[i].p >= p->bytes && l->items[i].p < p->bytes + p->n;
+	return n;
+}
+
 struct parcel *batch_rest(const struct batch *l, uint64_t run, uint64_t bit)
 {
 	struct parcel *p;

@@ -45,6 +45,9 @@ void batch_settle(struct batch *l, size_t *delivered, size_t *refused);
 /* How many of what is open were made by this run. */
 size_t batch_count(const struct batch *l, uint64_t run);
 
+/* How many of what is open are in this parcel of it. */
+size_t batch_count_in(const struct batch *l, const struct parcel *p);
+
 /* What is open, as a parcel of that run; their marks bear the bit. NULL when out of memory. */
 struct parcel *batch_rest(const struct batch *l, uint64_t run, uint64_t bit);
 

@@ -308,22 +308,23 @@ void courier_wait(struct courier *c, unsigned ms)
 
 /*
  * What waits has its fate. A batch that came from the spool is still there, and the next run delivers it, but for what somebody
- * removed of it: first what is not ours, which is older. Under the lock.
+ * removed. Under the lock.
  */
 static void give_up(struct courier *c)
 {
-	struct batch *l = &c->batch;
+	const struct batch *l = &c->batch;
 
 	if (c->loaded && l->spooled) {
-		size_t gone = c->removed < l->n_items ? (size_t)c->removed : l->n_items, kept = l->n_items - gone;
 		size_t ours = batch_count(l, c->run);
 
-		ours = ours < kept ? ours : kept;
-		c->counts.dropped_spool += gone;
 		c->counts.spooled += ours;
-		c->counts.recovered -= kept - ours;
+		c->counts.recovered -= l->n_items - ours;
 		c->counts.waiting -= l->n_items;
 	}
+	c->missing = c->missing < c->counts.spooled ? c->missing : c->counts.spooled;
+	c->counts.spooled -= c->missing;
+	c->counts.recovered += c->missing_before;
+	c->counts.dropped_spool += c->missing + c->missing_before;
 	c->counts.dropped_exit += c->counts.waiting;
 	c->counts.waiting = c->counts.queue_bytes = 0;
 	c->left = true;

@@ -32,7 +32,7 @@ struct courier {
 	struct timespec jam_until;
 	uint64_t dropped_jam;       /* of dropped_spool: the queue was full, too */
 	bool stowed;                /* the spooler did what it can */
-	uint64_t removed;           /* records of a batch that came from the spool, and are not there any more */
+	uint64_t missing, missing_before; /* open records that somebody removed from the spool: of this run, or one before */
 	struct timespec disk_until; /* it is waited for so long */
 	bool left;                  /* the last counts are given: what is in the queue is counted */
 	bool loaded;                /* `batch` is counted as waiting, and the carrier has it */

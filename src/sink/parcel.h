@@ -22,9 +22,10 @@ struct mark {
 
 struct parcel {
 	atomic_uint holders;
-	uint64_t run;   /* a random number of the run that made the records */
+	uint64_t run;     /* a random number of the run that made the records */
+	uint64_t segment; /* that it was taken from, when it comes from a spool */
 	size_t n_marks;
-	size_t n;       /* bytes */
+	size_t n;         /* bytes */
 	uint8_t *bytes;
 	struct mark marks[]; /* the bytes lie behind them */
 };

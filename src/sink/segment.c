@@ -33,25 +33,13 @@ uint64_t segment_remove(int dir, uint64_t segment)
 	return fstatat(dir, name, &st, 0) == 0 && unlinkat(dir, name, 0) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-static bool is_missing(int dir, uint64_t segment)
+bool segment_is_missing(int dir, uint64_t segment)
 {
 	struct stat st;
 	char name[32];
 
 	name_of(name, segment);
 	return fstatat(dir, name, &st, 0) < 0 && errno == ENOENT;
-}
-
-uint64_t segments_count_missing(int dir, struct tally *records)
-{
-	uint64_t ret = 0;
-
-	for (size_t i = 0; i < records->n; i++)
-		if (records->counts[i] && is_missing(dir, records->first + i)) {
-			ret += records->counts[i];
-			records->counts[i] = 0;
-		}
-	return ret;
 }
 
 /* Adds the file of that name, if it is one. */

@@ -3,9 +3,8 @@
 #ifndef PERISCO_SINK_SEGMENT_H
 #define PERISCO_SINK_SEGMENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
-
-#include "sink/tally.h"
 
 /* Those that are there; first > last: none. */
 struct segments {
@@ -22,7 +21,7 @@ int segment_open(int dir, uint64_t segment, int flags);
 /* Removes it, if that can be. Returns the bytes that it had; 0 when it is still there, or was not. */
 uint64_t segment_remove(int dir, uint64_t segment);
 
-/* How many of these, by segment, were in segments that are certainly not there: they are taken out. */
-uint64_t segments_count_missing(int dir, struct tally *records);
+/* Is it certainly not there? */
+bool segment_is_missing(int dir, uint64_t segment);
 
 #endif

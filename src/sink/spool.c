@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "sink/segment.h"
+#include "sink/tally.h"
 
 #define SEGMENT_MAX ((uint64_t)16 << 20) /* then the next one is begun; or an eighth of all */
 #define FIRST       ((uint64_t)1 << 32)  /* the segment a new spool begins with: there is room in front */
@@ -37,10 +38,8 @@ struct spool {
 	int out, in;             /* segments end.segment and next.segment; -1: not open */
 	struct place done, next, end;
 	struct place last;       /* where the parcel that was taken last begins, */
-	uint64_t last_records;   /* ... what it has, */
-	uint64_t last_counted;   /* ... and so many were in `records` */
+	uint64_t last_counted;   /* ... and so many of its records were in `records` */
 	struct tally records;    /* of this process, by segment, that were not taken */
-	struct tally taken;      /* and those of any that were, and are not done */
 	uint64_t first;          /* the segment this process began with: what is in front was there before */
 	uint64_t max;
 	uint64_t counted;        /* when there was no room and it was looked what there is, in ms */
@@ -320,12 +319,10 @@ static void skip_parcel(struct spool *s, const struct extent *extent)
 	s->next.offset += extent->bytes;
 }
 
-static void count_taken(struct spool *s, const struct extent *extent)
+static void count_taken(struct spool *s, struct parcel *p, const struct extent *extent)
 {
+	p->segment = s->next.segment;
 	s->last_counted = count_out(s, s->next.segment, extent->records);
-	s->last_records = tally_reach(&s->taken, s->next.segment) ? extent->records : 0;
-	if (s->last_records)
-		*tally_at(&s->taken, s->next.segment) += s->last_records;
 	s->next.offset += extent->bytes;
 }
 
@@ -340,7 +337,7 @@ static int take(struct spool *s, struct parcel **ret)
 		s->last = s->next;
 		r = s->in < 0 ? s->in : parcel_load(ret, s->in, s->next.offset, &extent);
 		if (r == 0)
-			count_taken(s, &extent);
+			count_taken(s, *ret, &extent);
 		if (r != -ENODATA && r != -ENOENT)
 			return r;
 		if (r == -ENODATA && extent.bytes)
@@ -377,7 +374,6 @@ int spool_done(struct spool *s)
 	for (uint64_t i = s->done.segment; i < s->next.segment; i++)
 		remove_segment(s, i);
 	s->done = s->next;
-	tally_forget(&s->taken, UINT64_MAX);
 	tally_forget(&s->records, s->done.segment);
 	if (is_at_end(s) && s->bytes)
 		count_bytes(s);
@@ -394,20 +390,24 @@ void spool_untake(struct spool *s)
 	s->next = s->last;
 	if (tally_at(&s->records, s->last.segment))
 		*tally_at(&s->records, s->last.segment) += s->last_counted;
-	if (s->last_records)
-		*tally_at(&s->taken, s->last.segment) -= s->last_records;
 	unlock(s);
 }
 
-uint64_t spool_missing(struct spool *s, uint64_t *taken)
+uint64_t spool_missing(struct spool *s)
 {
-	uint64_t ret;
+	uint64_t ret = 0;
 
 	pthread_mutex_lock(&s->lock);
-	ret = segments_count_missing(s->dir, &s->records);
-	*taken = segments_count_missing(s->dir, &s->taken);
+	for (size_t i = 0; i < s->records.n; i++)
+		if (s->records.counts[i] && segment_is_missing(s->dir, s->records.first + i))
+			ret += count_out(s, s->records.first + i, UINT64_MAX);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
+}
+
+bool spool_lacks(const struct spool *s, uint64_t segment)
+{
+	return segment_is_missing(s->dir, segment);
 }
 
 bool spool_is_empty(const struct spool *s)
@@ -439,7 +439,6 @@ void spool_close(struct spool *s)
 	close_fd(&s->mark);
 	close_fd(&s->dir);
 	tally_release(&s->records);
-	tally_release(&s->taken);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -30,9 +30,9 @@ int spool_put(struct spool *s, const struct parcel *p, uint64_t bit);
 int spool_put_back(struct spool *s, const struct parcel *p);
 
 /*
- * The next parcel, whose holder the caller becomes; all its records bear `bit`. 0 with *ret NULL when there is none, or a
- * negative errno. What is cut off by a crash, or altered, is left out and counted: a parcel, or the rest of a segment when it
- * is not known where that ends.
+ * The next parcel, whose holder the caller becomes; all its records bear `bit`, and it says its segment. 0 with *ret NULL when
+ * there is none, or a negative errno. What is cut off by a crash, or altered, is left out and counted: a parcel, or the rest of a
+ * segment when it is not known where that ends.
  */
 int spool_take(struct spool *s, uint64_t bit, struct parcel **ret);
 
@@ -41,6 +41,12 @@ void spool_untake(struct spool *s);
 
 /* All that was taken has arrived: it will not be taken again, in this run or the next. 0 or a negative errno. */
 int spool_done(struct spool *s);
+
+/* How many records that were put since it was opened, and not taken, were in segments that somebody removed. Each is told once. */
+uint64_t spool_missing(struct spool *s);
+
+/* Did somebody remove that segment, of which something was taken? */
+bool spool_lacks(const struct spool *s, uint64_t segment);
 
 /* Is there nothing to take? This and what follows never waits for a disk. */
 bool spool_is_empty(const struct spool *s);
@@ -51,12 +57,6 @@ uint64_t spool_unreadable(const struct spool *s);
 
 /* Records that are known to have been in these; put since it was opened, or before. */
 uint64_t spool_lost(const struct spool *s, bool before);
-
-/*
- * How many records that were put since it was opened, and not taken, were in segments that somebody removed; *taken: how many of
- * any run that were taken and are not done. Each is told once.
- */
-uint64_t spool_missing(struct spool *s, uint64_t *taken);
 
 /* Closes; what did not arrive stays. NULL is allowed. */
 void spool_close(struct spool *s);

@@ -69,20 +69,21 @@ static void put_back_batch(struct courier *c)
 	c->counts.queue_bytes -= l->bytes;
 }
 
-/* With the lock, as above: what somebody removed is not left there. */
+/* With the lock, as above: what somebody removed is not left there, nor is what is open of a batch that came from there. */
 static void count_missing(struct courier *c)
 {
-	uint64_t missing, taken;
+	const struct batch *l = &c->batch;
+	size_t n_parcels = c->loaded && l->spooled && l->n_items ? l->n_parcels : 0;
+	uint64_t missing, before = 0, run = c->run;
 
 	pthread_mutex_unlock(&c->lock);
-	missing = spool_missing(c->config.spool, &taken);
+	missing = spool_missing(c->config.spool);
+	for (size_t i = 0; i < n_parcels; i++)
+		if (spool_lacks(c->config.spool, l->parcels[i]->segment))
+			*(l->parcels[i]->run == run ? &missing : &before) += batch_count_in(l, l->parcels[i]);
 	courier_lock(c);
-	if (c->left)
-		return;
-	missing = missing < c->counts.spooled ? missing : c->counts.spooled;
-	c->counts.spooled -= missing;
-	c->counts.dropped_spool += missing;
-	c->removed = taken;
+	c->missing = missing;
+	c->missing_before = before;
 }
 
 /* At the end: all that waits. */

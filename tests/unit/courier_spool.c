@@ -105,8 +105,8 @@ static void test_removed_files(void **state)
 	free(p);
 }
 
-/* The first 50 records are a batch, so that nothing was taken from the spool when the place comes back. */
-static void put_and_spool(struct courier *c)
+/* The first 50 records are a batch. */
+static void put_first(struct courier *c)
 {
 	struct courier_counts n;
 
@@ -114,6 +114,14 @@ static void put_and_spool(struct courier *c)
 	do
 		courier_count(c, &n);
 	while (!n.retried);
+}
+
+/* Nothing was taken from the spool when the place comes back. */
+static void put_and_spool(struct courier *c)
+{
+	struct courier_counts n;
+
+	put_first(c);
 	for (unsigned i = 1; i < 200; i++)
 		put(c, 9, i * 50, 50);
 	do
@@ -198,6 +206,83 @@ static void test_removed_part_of_a_batch(void **state)
 	set_away(p, false);
 	end(courier_to(p, 16 << 20, open_spool(1 << 20)), 10000, p, &later);
 	assert_int_equal(later.delivered, 3000 - n.dropped_spool);
+	free(p);
+}
+
+/* Run 9 leaves so many parcels in the spool, in segments of 128K. */
+static void leave(struct place *p, unsigned parcels)
+{
+	struct courier *c = patient_courier_to(p, 1 << 20, open_spool(1 << 20), 10000);
+	struct courier_counts n;
+
+	set_away(p, true);
+	put_first(c);
+	for (unsigned i = 1; i < parcels; i++)
+		put(c, 9, i * 50, 50);
+	end(c, 50, p, &n);
+	assert_int_equal(n.spooled, parcels * 50);
+	p->closed = false;
+	set_away(p, false);
+}
+
+/* The file that is removed had come already: nothing is lost. */
+static void test_removed_after_it_came(void **state)
+{
+	struct place *p = place_new();
+	struct courier_counts n, later;
+	struct courier *c;
+
+	(void)state;
+	leave(p, 60);
+	p->most = 1500;
+	c = courier_to(p, 16 << 20, open_spool(1 << 20));
+	while (count_seen(p) < 1500)
+		usleep(1000);
+	spoil("cd %s; rm $(ls *.spool | sed -n 1p)");
+	end(c, 50, p, &n);
+	assert_int_equal(n.dropped_spool, 0);
+	assert_int_equal(n.recovered, 1500);
+	p->closed = false;
+	p->most = 0;
+	end(courier_to(p, 16 << 20, open_spool(1 << 20)), 10000, p, &later);
+	assert_in_range(p->n, 3000, 4500); /* what came of the batch may come again, where the file is there */
+	for (unsigned i = 0; i < 1500; i++) {
+		assert_int_equal(p->seen[i], i);
+		assert_int_equal(p->seen[p->n - 1500 + i], 1500 + i);
+	}
+	free(p);
+}
+
+/* Of a batch of two runs the records of this one are gone: those of the other are left as they were found. */
+static void test_removed_of_one_run(void **state)
+{
+	struct place *p = place_new();
+	struct courier_counts n, later;
+	struct courier *c;
+
+	(void)state;
+	leave(p, 80);
+	p->hangs = true; /* with the first batch, of 64 parcels */
+	p->most = 64 * 50;
+	c = courier_to(p, 16 << 20, open_spool(1 << 20));
+	put(c, 10, 4000, 50);
+	do
+		courier_count(c, &n);
+	while (n.spooled < 50);
+	p->hangs = false;
+	do
+		courier_count(c, &n);
+	while (n.delivered < 64 * 50 || n.waiting < 17 * 50);
+	spoil("cd %s; rm $(ls *.spool | tail -1)");
+	end(c, 50, p, &n);
+	assert_int_equal(n.delivered, 64 * 50);
+	assert_int_equal(n.recovered, 64 * 50);
+	assert_int_equal(n.spooled, 0);
+	assert_int_equal(n.dropped_spool, 50);
+	p->closed = false;
+	p->most = 0;
+	end(courier_to(p, 16 << 20, open_spool(1 << 20)), 10000, p, &later);
+	assert_seen(p, 0, 4000);
 	free(p);
 }
 
@@ -420,6 +505,8 @@ int main(void)
 		TEST_IN_DIR(test_removed_files_are_told),
 		TEST_IN_DIR(test_removed_batch),
 		TEST_IN_DIR(test_removed_part_of_a_batch),
+		TEST_IN_DIR(test_removed_after_it_came),
+		TEST_IN_DIR(test_removed_of_one_run),
 		TEST_IN_DIR(test_full_spool_drops_and_counts),
 		TEST_IN_DIR(test_full_spool_leaves_the_queue),
 		TEST_IN_DIR(test_disk_hangs),

@@ -441,18 +441,24 @@ static void remove_segments(void)
 	assert_int_equal(system(command), 0);
 }
 
+static void remove_segment(uint64_t segment)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%016llx.spool", dir, (unsigned long long)segment);
+	assert_int_equal(unlink(path), 0);
+}
+
 /* What somebody removed is known by its number of records, takes no room any more, and what is put later is not lost with it. */
 static void test_removed_by_hand(void **state)
 {
 	struct spool *s = open_spool(100000);
-	uint64_t taken;
 
 	(void)state;
 	for (unsigned i = 0; i < 15; i++)
 		put(s, 1, 10 * i, 10, 1000, 0); /* in several segments */
 	take(s, 0, 10);
-	assert_int_equal(spool_missing(s, &taken), 0);
-	assert_int_equal(taken, 0);
+	assert_int_equal(spool_missing(s), 0);
 	remove_segments();
 	for (unsigned i = 15; i < 30; i++)
 		put(s, 1, 10 * i, 10, 1000, 0); /* there is room */
@@ -463,14 +469,13 @@ static void test_removed_by_hand(void **state)
 	assert_int_equal(spool_lost(s, false), 13 * 5);
 	assert_int_equal(spool_done(s), 0);
 	assert_int_equal(spool_bytes(s), 0);
-	assert_int_equal(spool_missing(s, &taken), 0);
-	assert_int_equal(taken, 0);
+	assert_int_equal(spool_missing(s), 0);
 	put(s, 1, 300, 10, 1000, 0);
 	put(s, 1, 310, 10, 1000, 0);
 	take(s, 300, 10);
 	remove_segments();
-	assert_int_equal(spool_missing(s, &taken), 5);
-	assert_int_equal(taken, 5);
+	assert_int_equal(spool_missing(s), 5);
+	assert_int_equal(spool_missing(s), 0);
 	spool_close(s);
 }
 
@@ -489,6 +494,28 @@ static void test_removed_and_put_back(void **state)
 	take(s, 0, 10);
 	parcel_drop(own);
 	parcel_drop(p);
+	spool_close(s);
+}
+
+/* A parcel says of which segment it is, and whether that is there can be asked. */
+static void test_segment_of_a_parcel(void **state)
+{
+	struct spool *s = open_spool(100000);
+	struct parcel *p, *later;
+
+	(void)state;
+	for (unsigned i = 0; i < 15; i++)
+		put(s, 1, 10 * i, 10, 1000, 0); /* in several segments */
+	assert_int_equal(spool_take(s, BIT, &p), 0);
+	for (unsigned i = 1; i < 14; i++)
+		take(s, 10 * i, 10);
+	assert_int_equal(spool_take(s, BIT, &later), 0);
+	assert_true(p->segment < later->segment);
+	remove_segment(p->segment);
+	assert_true(spool_lacks(s, p->segment));
+	assert_false(spool_lacks(s, later->segment));
+	parcel_drop(p);
+	parcel_drop(later);
 	spool_close(s);
 }
 
@@ -522,6 +549,7 @@ int main(void)
 		TEST_IN_DIR(test_room_is_made),
 		TEST_IN_DIR(test_removed_by_hand),
 		TEST_IN_DIR(test_removed_and_put_back),
+		TEST_IN_DIR(test_segment_of_a_parcel),
 		TEST_IN_DIR(test_one_process_at_a_time),
 	};
 
