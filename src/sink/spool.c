@@ -401,6 +401,7 @@ uint64_t spool_missing(struct spool *s)
 	for (size_t i = 0; i < s->records.n; i++)
 		if (s->records.counts[i] && segment_is_missing(s->dir, s->records.first + i))
 			ret += count_out(s, s->records.first + i, UINT64_MAX);
+	count_bytes(s);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
 }

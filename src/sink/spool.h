@@ -42,7 +42,10 @@ void spool_untake(struct spool *s);
 /* All that was taken has arrived: it will not be taken again, in this run or the next. 0 or a negative errno. */
 int spool_done(struct spool *s);
 
-/* How many records that were put since it was opened, and not taken, were in segments that somebody removed. Each is told once. */
+/*
+ * Looks for segments that somebody removed: there is room in their place. How many records were in them that were put since it was
+ * opened, and not taken; each is told once.
+ */
 uint64_t spool_missing(struct spool *s);
 
 /* Did somebody remove that segment, of which something was taken? */

@@ -69,8 +69,11 @@ static void put_back_batch(struct courier *c)
 	c->counts.queue_bytes -= l->bytes;
 }
 
-/* With the lock, as above: what somebody removed is not left there, nor is what is open of a batch that came from there. */
-static void count_missing(struct courier *c)
+/*
+ * With the lock, as above: what somebody removed is not left there, nor is what is open of a batch that came from there; but there
+ * is room for what comes now.
+ */
+static void look_for_missing(struct courier *c)
 {
 	const struct batch *l = &c->batch;
 	size_t n_parcels = c->loaded && l->spooled && l->n_items ? l->n_parcels : 0;
@@ -89,12 +92,12 @@ static void count_missing(struct courier *c)
 /* At the end: all that waits. */
 static void stow(struct courier *c)
 {
+	look_for_missing(c);
 	if (c->loaded && !c->batch.spooled && c->batch.n_items)
 		put_back_batch(c);
 	while (c->n && !c->left)
 		if (put_first(c) < 0 && !c->left)
 			take_first(c, &c->counts.dropped_spool);
-	count_missing(c);
 	c->stowed = true;
 }
 

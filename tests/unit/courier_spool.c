@@ -304,6 +304,34 @@ static void test_full_spool_drops_and_counts(void **state)
 	free(p);
 }
 
+/* When files are removed of a full spool, what waits finds the room at the end, however short that is after. */
+static void test_room_at_the_end(void **state)
+{
+	struct place *p = place_new();
+	struct courier_counts n, before;
+	struct courier *c;
+
+	(void)state;
+	c = patient_courier_to(p, 1 << 20, open_spool(1 << 20), 10000);
+	set_away(p, true);
+	put_first(c);
+	for (unsigned i = 1; i < 200; i++)
+		put(c, 9, i * 50, 50);
+	do
+		courier_count(c, &before);
+	while (before.spool_bytes < 1040000);
+	usleep(100000); /* it is full, which was told */
+	spoil("rm %s/*.spool");
+	end(c, 50, p, &n);
+	assert_int_equal(n.dropped_spool, before.spooled);
+	assert_int_equal(n.spooled, 10000 - before.spooled);
+	p->closed = false;
+	set_away(p, false);
+	end(courier_to(p, 1 << 20, open_spool(1 << 20)), 10000, p, &before);
+	assert_int_equal(before.delivered, n.spooled);
+	free(p);
+}
+
 /* A spool that is full costs nothing as long as there is room in memory, and all comes in order. */
 static void test_full_spool_leaves_the_queue(void **state)
 {
@@ -508,6 +536,7 @@ int main(void)
 		TEST_IN_DIR(test_removed_after_it_came),
 		TEST_IN_DIR(test_removed_of_one_run),
 		TEST_IN_DIR(test_full_spool_drops_and_counts),
+		TEST_IN_DIR(test_room_at_the_end),
 		TEST_IN_DIR(test_full_spool_leaves_the_queue),
 		TEST_IN_DIR(test_disk_hangs),
 		TEST_IN_DIR(test_disk_hangs_when_all_is_done),

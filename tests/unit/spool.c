@@ -497,6 +497,24 @@ static void test_removed_and_put_back(void **state)
 	spool_close(s);
 }
 
+/* Nor has who looks for them to wait until it is looked again what room there is. */
+static void test_removed_and_looked_for(void **state)
+{
+	struct spool *s = open_spool(100000);
+	struct parcel *p = parcel_of(1, 0, 10, 1000);
+	unsigned fit = 0;
+
+	(void)state;
+	while (spool_put(s, p, BIT) == 0) /* it was looked at the end */
+		fit++;
+	remove_segments();
+	assert_int_equal(spool_missing(s), fit * 5);
+	assert_int_equal(spool_bytes(s), 0);
+	assert_int_equal(spool_put(s, p, BIT), 0);
+	parcel_drop(p);
+	spool_close(s);
+}
+
 /* A parcel says of which segment it is, and whether that is there can be asked. */
 static void test_segment_of_a_parcel(void **state)
 {
@@ -549,6 +567,7 @@ int main(void)
 		TEST_IN_DIR(test_room_is_made),
 		TEST_IN_DIR(test_removed_by_hand),
 		TEST_IN_DIR(test_removed_and_put_back),
+		TEST_IN_DIR(test_removed_and_looked_for),
 		TEST_IN_DIR(test_segment_of_a_parcel),
 		TEST_IN_DIR(test_one_process_at_a_time),
 	};
