@@ -92,14 +92,6 @@ static bool has_room(struct spool *s, uint64_t bytes)
 	return s->bytes + bytes <= s->max;
 }
 
-/* Was the file removed that is still open? */
-static bool is_removed(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && st.st_nlink == 0;
-}
-
 static uint32_t note_crc(const struct note *note)
 {
 	return (uint32_t)crc32_z(0, (const uint8_t *)&note->done, sizeof(note->done));
@@ -198,7 +190,7 @@ static int make_room(struct spool *s, uint64_t bytes)
 {
 	if (!has_room(s, bytes))
 		return -ENOSPC;
-	if (s->out >= 0 && is_removed(s->out))
+	if (s->out >= 0 && segment_is_missing(s->dir, s->end.segment))
 		next_segment(s);
 	if (s->end.offset > 0 && s->end.offset + bytes > (s->max / 8 < SEGMENT_MAX ? s->max / 8 : SEGMENT_MAX))
 		next_segment(s);

@@ -515,6 +515,24 @@ static void test_removed_and_looked_for(void **state)
 	spool_close(s);
 }
 
+/* What somebody moved away gets nothing more: the next run does not find it. */
+static void test_moved_away(void **state)
+{
+	struct spool *s = open_spool(100000);
+	char command[256];
+
+	(void)state;
+	put(s, 1, 0, 10, 1000, 0);
+	snprintf(command, sizeof(command), "for f in %s/*.spool; do mv $f $f.old; done", dir);
+	assert_int_equal(system(command), 0);
+	put(s, 1, 10, 10, 1000, 0);
+	spool_close(s);
+	s = open_spool(100000);
+	take(s, 10, 10);
+	take(s, 0, 0);
+	spool_close(s);
+}
+
 /* A parcel says of which segment it is, and whether that is there can be asked. */
 static void test_segment_of_a_parcel(void **state)
 {
@@ -568,6 +586,7 @@ int main(void)
 		TEST_IN_DIR(test_removed_by_hand),
 		TEST_IN_DIR(test_removed_and_put_back),
 		TEST_IN_DIR(test_removed_and_looked_for),
+		TEST_IN_DIR(test_moved_away),
 		TEST_IN_DIR(test_segment_of_a_parcel),
 		TEST_IN_DIR(test_one_process_at_a_time),
 	};
