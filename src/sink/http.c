@@ -247,8 +247,9 @@ static int perform(struct http *h, struct curl_slist *headers, const struct http
 	h->most = r->most < BODY_MAX ? r->most : BODY_MAX;
 	h->oversize = false;
 	code = curl_easy_perform(h->curl);
-	if (code == CURLE_OK && bytes_reserve(&h->answer, h->answer.n + 1)) {
+	if (code == CURLE_OK || h->oversize)
 		curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status && !(h->oversize && status / 100 == 2) && bytes_reserve(&h->answer, h->answer.n + 1)) {
 		h->answer.p[h->answer.n] = 0;
 		return (int)status;
 	}

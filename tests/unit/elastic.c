@@ -263,11 +263,13 @@ static void test_halves(void **state)
 	static const struct turn reset_late[] = {{LATE, ""}, {200, TWO}};
 	static char large[200000];
 	const struct turn too_long[] = {{200, large}, {200, TWO}, {200, large}, {200, large}, {200, ONE}};
+	const struct turn away_at_length[] = {{413, "w"}, {200, TWO}, {503, large}};
 	static const struct turn later[] = {{400, "w"}, {200, TWO}, {400, "w"}, {400, "blamed"}, {200, ONE}};
 
 	(void)state;
 	memset(large, ' ', sizeof(large) - 1);
 	assert_turns(too_long, 5, "ddrd", "larger than", 5);
+	assert_turns(away_at_length, 3, "ddoo", "503", 3);
 	assert_turns(away, 3, "oooo", "503", 2); /* the second half does not overtake the first */
 	assert_turns(blamed, 5, "rddd", "blamed", 5);
 	assert_turns(later, 5, "ddrd", "blamed", 5);
