@@ -42,6 +42,17 @@ bool segment_is_missing(int dir, uint64_t segment)
 	return fstatat(dir, name, &st, 0) < 0 && errno == ENOENT;
 }
 
+bool segment_is_not(int dir, uint64_t segment, int fd)
+{
+	struct stat named, open;
+	char name[32];
+
+	name_of(name, segment);
+	if (fstatat(dir, name, &named, 0) < 0)
+		return errno == ENOENT;
+	return fstat(fd, &open) == 0 && (named.st_ino != open.st_ino || named.st_dev != open.st_dev);
+}
+
 /* Adds the file of that name, if it is one. */
 static void add(int dir, const char *name, struct segments *ret)
 {

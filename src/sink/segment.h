@@ -24,4 +24,7 @@ uint64_t segment_remove(int dir, uint64_t segment);
 /* Is it certainly not there? */
 bool segment_is_missing(int dir, uint64_t segment);
 
+/* Is it certainly not the open file `fd`: that was removed, moved away, or replaced? */
+bool segment_is_not(int dir, uint64_t segment, int fd);
+
 #endif

@@ -190,7 +190,7 @@ static int make_room(struct spool *s, uint64_t bytes)
 {
 	if (!has_room(s, bytes))
 		return -ENOSPC;
-	if (s->out >= 0 && segment_is_missing(s->dir, s->end.segment))
+	if (s->out >= 0 && segment_is_not(s->dir, s->end.segment, s->out))
 		next_segment(s);
 	if (s->end.offset > 0 && s->end.offset + bytes > (s->max / 8 < SEGMENT_MAX ? s->max / 8 : SEGMENT_MAX))
 		next_segment(s);
@@ -393,7 +393,7 @@ uint64_t spool_missing(struct spool *s)
 	for (size_t i = 0; i < s->records.n; i++)
 		if (s->records.counts[i] && segment_is_missing(s->dir, s->records.first + i))
 			ret += count_out(s, s->records.first + i, UINT64_MAX);
-	count_bytes(s);
+	s->counted = 0; /* there may be room */
 	pthread_mutex_unlock(&s->lock);
 	return ret;
 }

@@ -85,6 +85,7 @@ static void look_for_missing(struct courier *c)
 		if (spool_lacks(c->config.spool, l->parcels[i]->segment))
 			*(l->parcels[i]->run == run ? &missing : &before) += batch_count_in(l, l->parcels[i]);
 	courier_lock(c);
+	c->disk_until = after_ms(DISK_MS);
 	c->missing = missing;
 	c->missing_before = before;
 }
