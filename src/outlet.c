@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "packet/linktype.h"
 #include "run.h"
 #include "sink/spec.h"
 
@@ -179,6 +180,8 @@ static enum exit_code open_packets(struct outlet *o, size_t hold, char *error, s
 	o->tap = tap_open(&config, hold, error, n);
 	if (!o->tap)
 		return EXIT_OUTPUT;
+	if (c->command == COMMAND_WATCH)
+		tap_link(o->tap, LINKTYPE_ETHERNET); /* even if a tunnel's packet comes first */
 	o->tap_tells = tap_tells(o->tap) && (o->tap_flows || c->workers == 1);
 	return EXIT_FINE;
 }
@@ -199,7 +202,9 @@ static void closed(struct outlet *o, int err)
 	char error[128];
 
 	snprintf(error, sizeof error, "an output is not complete: %s",
-		 err == -EREMOTEIO ? "some of its records never arrive" : strerror(-err));
+		 err == -EREMOTEIO ? "some of its records never arrive" :
+		 err == -EINVAL    ? "packets did not fit into it" :
+				     strerror(-err));
 	wrote(o, err, error);
 }
 

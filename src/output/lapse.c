@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "output/lapse.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,8 +46,8 @@ int lapse_sum(const struct lapse *l)
 
 	if (!l->err || !l->missed)
 		return 0;
-	snprintf(line, sizeof(line), "%.*s: %" PRIu64 " dropped because it could not be written", COURIER_NAME_MAX, l->name,
-		 l->missed);
+	snprintf(line, sizeof(line), "%.*s: %" PRIu64 " dropped%s", COURIER_NAME_MAX, l->name, l->missed,
+		 l->err == -EINVAL ? ", which do not fit into it" : " because it could not be written");
 	l->say(line);
 	return l->err;
 }

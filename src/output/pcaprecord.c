@@ -39,9 +39,17 @@ static struct made header_for(const struct packet *pkt, uint16_t link)
 	return ret;
 }
 
+/* Is it what the link type stands for, by another name? */
+static bool is_bare_ip(const struct packet *pkt, uint16_t link)
+{
+	return pkt->link == LINKTYPE_RAW && pkt->data.n > 0 &&
+	       (link == LINKTYPE_DLT_RAW || link == LINKTYPE_DLT_RAW_OPENBSD ||
+		link == (pkt->data.p[0] >> 4 == 6 ? LINKTYPE_IPV6 : LINKTYPE_IPV4));
+}
+
 bool pcaprecord_fits(const struct packet *pkt, uint16_t link)
 {
-	return pkt->link == link || header_for(pkt, link).n;
+	return pkt->link == link || is_bare_ip(pkt, link) || header_for(pkt, link).n;
 }
 
 int pcaprecord_packet(struct spill *s, uint16_t link, const struct packet *pkt)

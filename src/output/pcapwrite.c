@@ -201,7 +201,8 @@ static int close_file(struct pcapwrite *w)
 	w->lost += spill_packets(&w->spill);
 	w->lapse.missed += spill_packets(&w->spill);
 	spill_give_up(&w->spill);
-	spill_remove_empty(&w->spill, w->path);
+	if (!is_stdout(w))
+		spill_remove_empty(&w->spill, w->path);
 	return err;
 }
 

@@ -58,7 +58,8 @@ static struct links read_links(const char *path)
 /* A datagram comes first in a file, whose link type is that of its fragments all the same. */
 static void datagram_first(void **state)
 {
-	static const uint16_t links[] = {LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, LINKTYPE_RAW};
+	static const uint16_t links[] = {LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL, LINKTYPE_LINUX_SLL2, LINKTYPE_RAW,
+					 LINKTYPE_DLT_RAW, LINKTYPE_DLT_RAW_OPENBSD, LINKTYPE_IPV4};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
@@ -122,7 +123,7 @@ static void misfits(void **state)
 	assert_int_equal(pcapwrite_close(w), -EINVAL);
 	assert_string_equal(said, "packets are dropped: a packet of link type 113 does not fit into 'x', whose link type is 1;"
 				  " name a file that ends in .pcapng\n"
-				  "x: 3 dropped because it could not be written\n");
+				  "x: 3 dropped, which do not fit into it\n");
 	assert_int_equal(read_links("x").n, 7);
 }
 
