@@ -60,10 +60,9 @@ cat >"$work/tun.py" <<-END
 	print("there", flush=True)
 	request = b"GET /tun HTTP/1.1\r\nHost: x\r\n\r\n"
 	ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(request), 1, 0, 64, 6, 0, bytes([10, 9, 9, 1]), bytes([10, 9, 9, 2]))
-	sys.stdin.readline()
-	os.write(tun, ip + struct.pack("!HHIIBBHHH", 40000, 80, 1000, 2000, 0x50, 0x18, 512, 0, 0) + request)
-	print("sent", flush=True)
-	sys.stdin.read()
+	for line in sys.stdin:
+	    os.write(tun, ip + struct.pack("!HHIIBBHHH", 40000, 80, 1000, 2000, 0x50, 0x18, 512, 0, 0) + request)
+	    print("sent", line, flush=True)
 END
 if [ -e /dev/net/tun ]; then
 	mkfifo "$work/go"
@@ -72,13 +71,20 @@ if [ -e /dev/net/tun ]; then
 	until_ 5 grep -q there "$work/tun" || fail "no tun device"
 	ip -n "$host" link set tun7 up
 	watch --hook packet -i 'tun*,lo' -f 'port 80' -w "$work/tun.pcapng"
-	echo >&7
-	until_ 10 grep -q sent "$work/tun" || fail "nothing is sent"
+	echo once >&7
+	until_ 10 grep -q once "$work/tun" || fail "nothing is sent"
 	watched
-	exec 7>&-
 	expect "exchanges without a link header" "$(exchanges '.iface.name == "tun7" and .l7.request.Record.Http.url == "/tun"')" 1
 	"$perisco" replay -q -o json "$work/tun.pcapng" >"$work/replayed"
 	diff "$work/out" "$work/replayed" >"$work/err.replay" || fail "tun7: replayed, its packets give other records"
+	watch --hook packet -i 'tun*,lo' -f 'port 80' -w "$work/tun.pcap"
+	echo again >&7
+	until_ 10 grep -q again "$work/tun" || fail "nothing is sent again"
+	on host curl -s http://127.0.0.1/ # nobody listens: two packets
+	watched
+	exec 7>&-
+	expect "packets with and without a link header" "$(tcpdump -nr "$work/tun.pcap" 2>/dev/null | wc -l)" 3
+	expect "those that were without" "$(tcpdump -nr "$work/tun.pcap" ether src 0:0:0:0:0:0 and net 10.9.9.0/24 2>/dev/null | wc -l)" 1
 fi
 
 # Interfaces that come, are renamed, and go.
