@@ -197,29 +197,31 @@ enum exit_code outlet_open(struct outlet *o, const struct config *config, struct
 	return code ? code : open_packets(o, hold, error, n);
 }
 
-static void closed(struct outlet *o, int err)
+/* With what `odd` means there. */
+static void closed(struct outlet *o, int err, int odd, const char *words)
 {
 	char error[128];
 
-	snprintf(error, sizeof error, "an output is not complete: %s",
-		 err == -EREMOTEIO ? "some of its records never arrive" :
-		 err == -EINVAL    ? "packets did not fit into it" :
-				     strerror(-err));
+	snprintf(error, sizeof error, "an output is not complete: %s", err == odd ? words : strerror(-err));
 	wrote(o, err, error);
+}
+
+static void close_packets(struct outlet *o)
+{
+	closed(o, tap_close(o->tap), -EINVAL, "packets did not fit into it");
+	o->tap = NULL;
 }
 
 void outlet_end(struct outlet *o)
 {
-	closed(o, tap_close(o->tap));
-	o->tap = NULL;
+	close_packets(o);
 	outputs_end(o->outputs);
 }
 
 void outlet_close(struct outlet *o)
 {
-	closed(o, tap_close(o->tap));
-	closed(o, outputs_close(o->outputs));
-	o->tap = NULL;
+	close_packets(o);
+	closed(o, outputs_close(o->outputs), -EREMOTEIO, "some of its records never arrive");
 	o->outputs = NULL;
 }
 

@@ -63,7 +63,7 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_SUMMAR
 	X(RING_PEAK, GAUGE, "perisco_capture_ring_peak_bytes", "of it, the most that was filled since the start")     \
 	X(WRITTEN, COUNTER, "perisco_written_packets_total", "packets written to the file of --write")                \
 	X(UNWRITTEN, COUNTER, "perisco_unwritten_packets_total",                                                      \
-	  "packets for it that are missing there: it could not be written, or has another link type")                      \
+	  "packets for it that are missing there: it could not be written, or has another link type")                 \
 	X(HELD, GAUGE, "perisco_held_packets", "packets that wait to be written or not")                              \
 	X(LET_GO, COUNTER, "perisco_held_packets_dropped_total", "of such packets, dropped for want of memory")       \
 	X(OUT_ACCEPTED, COUNTER, "perisco_output_records_total", "records for another host", "output")                \

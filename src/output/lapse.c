@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "output/lapse.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +46,7 @@ int lapse_sum(const struct lapse *l)
 	if (!l->err || !l->missed)
 		return 0;
 	snprintf(line, sizeof(line), "%.*s: %" PRIu64 " dropped%s", COURIER_NAME_MAX, l->name, l->missed,
-		 l->err == -EINVAL ? ", which do not fit into it" : " because it could not be written");
+		 l->misfit ? ", which do not fit into it" : " because it could not be written");
 	l->say(line);
 	return l->err;
 }

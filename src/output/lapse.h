@@ -15,7 +15,8 @@ struct lapse {
 	void (*say)(const char *line);
 	bool on;                       /* it cannot be written, ... */
 	struct news news;              /* ... which is told */
-	int err;                       /* why, the first time */
+	int err;                       /* why, the first time; ... */
+	bool misfit;                   /* ... set beside it: what was missed then did not fit */
 	uint64_t retry_ms;             /* not before that; CLOCK_MONOTONIC */
 	_Atomic uint64_t missed;       /* of these */
 };

@@ -391,7 +391,10 @@ static bool pass_over(struct pcapwrite *w)
 	w->misfit_told = true;
 	w->misfit = false;
 	w->error[0] = '\0';
-	w->lapse.err = w->lapse.err ? w->lapse.err : -EINVAL;
+	if (!w->lapse.err) {
+		w->lapse.err = -EINVAL;
+		w->lapse.misfit = true;
+	}
 	return true;
 }
 
