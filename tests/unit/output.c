@@ -7,13 +7,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../file_limit.h"
 #include "../jsonread.h"
 #include "../sample.h"
 #include "output/output.h"
@@ -222,15 +222,6 @@ static void test_disk_full(void **state)
 }
 
 /* --- a disk that is full is no reason to end what others get --- */
-
-/* The disk's end. SIGXFSZ is ignored. */
-static void limit_files(rlim_t bytes)
-{
-	const struct rlimit limit = {bytes, RLIM_INFINITY};
-
-	signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
 
 static void write_records(int n, int want)
 {

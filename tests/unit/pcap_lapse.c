@@ -7,9 +7,8 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <signal.h>
-#include <sys/resource.h>
 
+#include "../file_limit.h"
 #include "../pcapwrite_rig.h"
 #include "capture/file.h"
 #include "output/places.h"
@@ -23,23 +22,20 @@ static void say(const char *line)
 /* A file that nothing could be written to is no capture: it is not left behind. */
 static void never_written(void **state)
 {
-	struct rlimit limit, none;
 
 	(void)state;
-	getrlimit(RLIMIT_FSIZE, &limit);
-	none = (struct rlimit){0, limit.rlim_max};
 	for (int i = 0; i < 4; i++) {
 		const struct pcapwrite_config config = {.path = i & 1 ? "a.pcap" : "a.pcapng", .say = say};
 		struct pcapwrite *w = pcapwrite_open(&config, error, sizeof error);
 
 		assert_non_null(w);
 		put(w, 0, 900, 1);
-		setrlimit(RLIMIT_FSIZE, &none);
+		limit_files(0);
 		assert_int_equal(pcapwrite_flush(w), -EFBIG);
 		if (i & 2)
 			assert_true(pcapwrite_suspend(w));
 		assert_int_equal(pcapwrite_close(w), -EFBIG);
-		setrlimit(RLIMIT_FSIZE, &limit);
+		limit_files(RLIM_INFINITY);
 		assert_int_not_equal(access(config.path, F_OK), 0);
 	}
 }
@@ -71,21 +67,18 @@ static void losses_of_a_lapse(void **state)
 	const char *path = config.path;
 	struct pcapwrite *w = pcapwrite_open(&config, error, sizeof error);
 	struct loss_record sums[LOST_CAUSES] = {0};
-	struct rlimit limit, none;
 	struct source *s;
 
 	(void)state;
-	getrlimit(RLIMIT_FSIZE, &limit);
-	none = (struct rlimit){0, limit.rlim_max};
 	put(w, 0, 900, 1);
-	setrlimit(RLIMIT_FSIZE, &none);
+	limit_files(0);
 	assert_int_equal(pcapwrite_flush(w), -EFBIG);
 	assert_true(pcapwrite_suspend(w));
 	pcapwrite_loss(w, 2, &(struct loss_record){"ring", 1000, 100000, 0}, 7, "veth7");
 	pcapwrite_loss(w, 3, &(struct loss_record){"size", 1, 9000, 0}, 7, "veth7");
 	pcapwrite_loss(w, 4, &(struct loss_record){"ring", 5, 500, 0}, 7, "veth7");
 	pcapwrite_loss(w, 5, &(struct loss_record){"copy", 2, 300, 0}, 7, "veth7");
-	setrlimit(RLIMIT_FSIZE, &limit);
+	limit_files(RLIM_INFINITY);
 	assert_int_equal(pcapwrite_reopen(w), 0);
 	assert_int_equal(pcapwrite_close(w), 0);
 	s = file_open(&path, 1, error, sizeof error);
@@ -110,6 +103,5 @@ int main(void)
 		cmocka_unit_test(losses_of_a_lapse),
 	};
 
-	signal(SIGXFSZ, SIG_IGN);
 	return cmocka_run_group_tests(tests, enter, leave);
 }

@@ -7,11 +7,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../asked.h"
+#include "../file_limit.h"
 #include "../pcapwrite_rig.h"
 #include "capture/file.h"
 #include "output/places.h"
@@ -202,25 +201,21 @@ static void say(const char *line)
 static void names_of_a_lapse(void **state)
 {
 	const struct pcapwrite_config config = {.path = "a.pcapng", .say = say};
-	struct rlimit limit, none;
 	struct pcapwrite *w;
 	char text[512];
 
 	(void)state;
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &limit);
-	none = (struct rlimit){0, limit.rlim_max};
 	for (int end = 0; end < 2; end++) {
 		w = pcapwrite_open(&config, error, sizeof error);
 		assert_non_null(w);
 		put(w, 0, 900, 1);
 		pcapwrite_name(w, &ask("one", 2)->r);
-		setrlimit(RLIMIT_FSIZE, &none);
+		limit_files(0);
 		assert_int_equal(pcapwrite_flush(w), -EFBIG);
 		assert_true(pcapwrite_suspend(w));
 		pcapwrite_name(w, &ask("two", 3)->r);
 		pcapwrite_name(w, &ask("three", 2)->r);
-		setrlimit(RLIMIT_FSIZE, &limit);
+		limit_files(RLIM_INFINITY);
 		assert_int_equal(pcapwrite_reopen(w), 0);
 		if (!end) {
 			assert_int_equal(put(w, 1, 900, 1), 0);

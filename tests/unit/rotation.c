@@ -8,11 +8,10 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../file_limit.h"
 #include "../pcapwrite_rig.h"
 #include "capture/file.h"
 
@@ -197,13 +196,9 @@ static void full_for_some(const char *path, const char *expect)
 {
 	const struct pcapwrite_config config = {.path = path, .rotation = {.seconds = 1}, .say = say};
 	struct pcapwrite *w = pcapwrite_open(&config, error, sizeof error);
-	struct rlimit limit, none;
 
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &limit);
-	none = (struct rlimit){0, limit.rlim_max};
 	for (uint32_t i = 0; i < 7; i++) {
-		setrlimit(RLIMIT_FSIZE, i > 0 && i < 5 ? &none : &limit);
+		limit_files(i > 0 && i < 5 ? 0 : RLIM_INFINITY);
 		if (put(w, i, 500, BEGIN_NS + i * UINT64_C(1000000000)) < 0 || pcapwrite_flush(w) < 0)
 			assert_true(pcapwrite_suspend(w));
 	}

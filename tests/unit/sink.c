@@ -6,13 +6,11 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -20,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "../file_limit.h"
 #include "../temp_dir.h"
 
 static char path[128], error[256];
@@ -320,14 +319,6 @@ static void test_a_file_that_is_one_no_more(void **state)
 }
 
 /* --- a disk that is full for a while, here a limit for any file, which says so too --- */
-
-static void limit_files(rlim_t bytes)
-{
-	const struct rlimit limit = {bytes, RLIM_INFINITY};
-
-	signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
 
 /* As write_lines, but that it fails: returns how many lines are kept, after one more try. */
 static unsigned fill(struct sink *s, unsigned from, unsigned n)

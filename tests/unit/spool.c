@@ -5,19 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../file_limit.h"
 #include "../temp_dir.h"
 
 /* A disk that fails: nothing can be read, or no file gets shorter. */
@@ -325,22 +324,18 @@ static void test_note_altered(void **state)
 /* A file that can grow no more is as a disk that is full: a parcel is there whole or not at all. */
 static void test_disk_full(void **state)
 {
-	struct rlimit before, limit;
 	struct spool *s = open_spool(BIG);
 	unsigned fit = 0;
 
 	(void)state;
-	signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-	limit = (struct rlimit){20000, before.rlim_max};
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit_files(20000);
 	for (unsigned i = 0; i < 40; i++) {
 		struct parcel *p = parcel_of(1, 10 * i, 10, 200);
 
 		fit += spool_put(s, p, BIT) == 0;
 		parcel_drop(p);
 	}
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	limit_files(RLIM_INFINITY);
 	assert_in_range(fit, 10, 39);
 	put(s, 1, 10 * fit, 10, 200, 0);
 	for (unsigned i = 0; i <= fit; i++)
@@ -373,21 +368,17 @@ static void test_unreadable_for_now(void **state)
 /* What did not fit and cannot be taken away counts as what it takes. */
 static void test_torn_bytes_count(void **state)
 {
-	struct rlimit before, limit;
 	struct spool *s = open_spool(BIG);
 	struct stat st;
 	char path[128];
 
 	(void)state;
-	signal(SIGXFSZ, SIG_IGN);
 	put(s, 1, 0, 10, 200, 0);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-	limit = (struct rlimit){2000, before.rlim_max};
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit_files(2000);
 	no_cuts = true;
 	put(s, 1, 10, 10, 200, -ENOSPC);
 	no_cuts = false;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	limit_files(RLIM_INFINITY);
 	snprintf(path, sizeof(path), "%s/%016llx.spool", dir, (1ULL << 32) + 1);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, 2000);

@@ -8,10 +8,10 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../file_limit.h"
 #include "capture/file.h"
 #include "output/hold.h"
 #include "output/tap.h"
@@ -501,16 +501,12 @@ static void full_disk(void **state)
 /* What is left after a failed write is a whole file. */
 static void cut_behind_whole(void **state)
 {
-	struct rlimit limit, low;
 	struct tap *t = open_tap(file("x.pcapng"), 0);
 	struct back *b;
 	int err = 0;
 
 	(void)state;
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &limit);
-	low = (struct rlimit){1000000, limit.rlim_max};
-	setrlimit(RLIMIT_FSIZE, &low);
+	limit_files(1000000);
 	for (uint32_t i = 0; i < PACKETS && !err; i++) {
 		struct packet p = packet(i, NULL);
 
@@ -518,7 +514,7 @@ static void cut_behind_whole(void **state)
 	}
 	assert_int_equal(err, -EFBIG);
 	assert_int_equal(tap_close(t), -EFBIG);
-	setrlimit(RLIMIT_FSIZE, &limit);
+	limit_files(RLIM_INFINITY);
 	b = read_back(file("x.pcapng"));
 	assert_int_equal(b->end, 0);
 	assert_in_range(b->n, 300, 700);
@@ -554,19 +550,15 @@ static void full_for_a_while(const char *name, rlim_t room)
 {
 	const struct pcapwrite_config config = {.path = file(name), .say = say};
 	struct tap *t = tap_open(&config, 0, error, sizeof error);
-	struct rlimit limit, low;
 	struct tap_counts counts;
 	uint64_t told = 0;
 	struct back *b;
 
 	said[0] = '\0';
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &limit);
-	low = (struct rlimit){room, limit.rlim_max};
-	setrlimit(RLIMIT_FSIZE, &low);
+	limit_files(room);
 	assert_in_range(put_all(t, 0, PACKETS / 2), 1, 5);
 	assert_true(tap_is_suspended(t) && tap_counts(t)->failed);
-	setrlimit(RLIMIT_FSIZE, &limit);
+	limit_files(RLIM_INFINITY);
 	assert_int_equal(tap_reopen(t), 0);
 	counts = *tap_counts(t);
 	assert_int_equal(put_all(t, PACKETS / 2, PACKETS), 0);
@@ -616,25 +608,21 @@ static void works_amid_flow(void **state)
 	char path[128];
 	const struct pcapwrite_config config = {.path = path, .say = say, .may = make_absent};
 	struct packet p = packet(1, NULL);
-	struct rlimit limit, none;
 	struct tap *t;
 
 	(void)state;
 	said[0] = '\0';
-	signal(SIGXFSZ, SIG_IGN);
-	getrlimit(RLIMIT_FSIZE, &limit);
-	none = (struct rlimit){0, limit.rlim_max};
 	snprintf(path, sizeof path, "%s", file("d/x.pcap"));
 	snprintf(absent, sizeof absent, "%s", file("d"));
 	absences = 1;
 	t = tap_open(&config, 64 << 10, error, sizeof error);
 	assert_non_null(t);
-	setrlimit(RLIMIT_FSIZE, &none);
+	limit_files(0);
 	put(t, 1, &p);
 	assert_int_equal(tap_match(t, 1), 0);
 	assert_int_equal(tap_flush(t), -EFBIG);
 	assert_true(tap_suspend(t));
-	setrlimit(RLIMIT_FSIZE, &limit);
+	limit_files(RLIM_INFINITY);
 	assert_true(unlink(path) == 0 && rmdir(absent) == 0);
 	absences = 3;
 	assert_int_equal(tap_reopen(t), -ENOENT);
@@ -655,14 +643,11 @@ static void made_anew_in_vain(void **state)
 {
 	const struct pcapwrite_config config = {.path = file("x.pcap"), .say = say};
 	struct tap *t = tap_open(&config, 0, error, sizeof error);
-	struct rlimit limit, none;
 	struct back *b;
 
 	(void)state;
 	said[0] = '\0';
-	getrlimit(RLIMIT_FSIZE, &limit);
-	none = (struct rlimit){0, limit.rlim_max};
-	setrlimit(RLIMIT_FSIZE, &none);
+	limit_files(0);
 	for (uint32_t i = 0; i < 10; i++) {
 		assert_int_equal(put_all(t, i, i + 1), 0);
 		assert_int_equal(tap_flush(t), -EFBIG);
@@ -671,7 +656,7 @@ static void made_anew_in_vain(void **state)
 		assert_int_equal(tap_reopen(t), 0);
 	}
 	assert_null(strstr(said, "is written again"));
-	setrlimit(RLIMIT_FSIZE, &limit);
+	limit_files(RLIM_INFINITY);
 	assert_int_equal(put_all(t, 10, 20), 0);
 	assert_int_equal(tap_flush(t), 0);
 	assert_non_null(strstr(said, "is written again"));
@@ -689,14 +674,11 @@ static void removed_in_vain(void **state)
 	const struct pcapwrite_config config = {.path = file("x.pcapng"), .say = say};
 	struct tap *t = tap_open(&config, 0, error, sizeof error);
 	uint64_t by_file = 0, by_ring = 0;
-	struct rlimit limit, low;
 	struct back *b;
 
 	(void)state;
 	said[0] = '\0';
-	getrlimit(RLIMIT_FSIZE, &limit);
-	low = (struct rlimit){150, limit.rlim_max};
-	setrlimit(RLIMIT_FSIZE, &low);
+	limit_files(150);
 	for (uint32_t i = 0; i < 10; i++) {
 		put_all(t, 10 * i, 10 * i + 10);
 		tap_loss(t, 1, &(struct loss_record){"ring", 7, 700, 0}, 1, "eth1");
@@ -705,7 +687,7 @@ static void removed_in_vain(void **state)
 		unlink(file("x.pcapng"));
 		assert_int_equal(tap_reopen(t), 0);
 	}
-	setrlimit(RLIMIT_FSIZE, &limit);
+	limit_files(RLIM_INFINITY);
 	put_all(t, 100, 101);
 	tap_end(t);
 	assert_int_equal(tap_counts(t)->written, 1);
@@ -724,18 +706,15 @@ static void full_to_the_end(void **state)
 {
 	const struct pcapwrite_config config = {.path = file("x.pcapng"), .say = say};
 	struct tap *t = tap_open(&config, 0, error, sizeof error);
-	struct rlimit limit, low;
 	char want[64];
 	struct back *b;
 
 	(void)state;
 	said[0] = '\0';
-	getrlimit(RLIMIT_FSIZE, &limit);
-	low = (struct rlimit){100000, limit.rlim_max};
-	setrlimit(RLIMIT_FSIZE, &low);
+	limit_files(100000);
 	assert_true(put_all(t, 0, PACKETS / 2) > 0);
 	assert_int_equal(tap_close(t), -EFBIG);
-	setrlimit(RLIMIT_FSIZE, &limit);
+	limit_files(RLIM_INFINITY);
 	b = read_back(file("x.pcapng"));
 	assert_int_equal(b->end, 0);
 	assert_in_range(b->bytes, 90000, 100000);
