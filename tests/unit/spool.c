@@ -505,19 +505,26 @@ static void test_removed_and_looked_for(void **state)
 	spool_close(s);
 }
 
+/* The spool of the next run, when a shell did this to its file $f between two parcels. */
+static struct spool *spool_after(const char *command)
+{
+	struct spool *s = open_spool(100000);
+	char script[256];
+
+	put(s, 1, 0, 10, 1000, 0);
+	snprintf(script, sizeof(script), "for f in %s/*.spool; do %s; done", dir, command);
+	assert_int_equal(system(script), 0);
+	put(s, 1, 10, 10, 1000, 0);
+	spool_close(s);
+	return open_spool(100000);
+}
+
 /* What somebody moved away gets nothing more: the next run does not find it. */
 static void test_moved_away(void **state)
 {
-	struct spool *s = open_spool(100000);
-	char command[256];
+	struct spool *s = spool_after("mv $f $f.old");
 
 	(void)state;
-	put(s, 1, 0, 10, 1000, 0);
-	snprintf(command, sizeof(command), "for f in %s/*.spool; do mv $f $f.old; done", dir);
-	assert_int_equal(system(command), 0);
-	put(s, 1, 10, 10, 1000, 0);
-	spool_close(s);
-	s = open_spool(100000);
 	take(s, 10, 10);
 	take(s, 0, 0);
 	spool_close(s);
@@ -526,16 +533,9 @@ static void test_moved_away(void **state)
 /* Nor does what took its place: it is another file than the one that is open. */
 static void test_moved_back(void **state)
 {
-	struct spool *s = open_spool(100000);
-	char command[256];
+	struct spool *s = spool_after("cp $f $f.old; mv $f.old $f");
 
 	(void)state;
-	put(s, 1, 0, 10, 1000, 0);
-	snprintf(command, sizeof(command), "for f in %s/*.spool; do cp $f $f.old; mv $f.old $f; done", dir);
-	assert_int_equal(system(command), 0);
-	put(s, 1, 10, 10, 1000, 0);
-	spool_close(s);
-	s = open_spool(100000);
 	take(s, 0, 10);
 	take(s, 10, 10);
 	take(s, 0, 0);
