@@ -38,22 +38,29 @@ def start(columns, *args, **env):
     return ours, p
 
 
-def read_rest(fd):
+def read_open(fd):
+    """What comes until nobody has the other end any more."""
     out = b""
     while True:
         try:
-            piece = os.read(fd, 65536)
-        except OSError:  # nobody has the other end any more
+            out += os.read(fd, 65536)
+        except OSError:
             return out
-        out += piece
+
+
+def read_rest(fd, p):
+    """What comes until p has ended. Linux may say that the other end is closed before it gives what was written last."""
+    out = read_open(fd)
+    p.wait()
+    return out + read_open(fd)
 
 
 def on_terminal(columns, *args, **env):
     fd, p = start(columns, *args, **env)
     p.stdin.close()
-    out = read_rest(fd).decode("ascii").replace("\r\n", "\n")
+    out = read_rest(fd, p).decode("ascii").replace("\r\n", "\n")
     os.close(fd)
-    if p.wait() != 0:
+    if p.returncode != 0:
         fail(args, "ended with", p.returncode)
     return out
 
@@ -139,7 +146,7 @@ def check_resize():
         if ("HTTP/1.1" in line) != (columns >= 120) or (" -> " in line) != (columns >= 80):
             fail("resized to", columns, "columns:", line)
     p.stdin.close()
-    if read_rest(fd) or p.wait() != 0:
+    if read_rest(fd, p) or p.returncode != 0:
         fail("resized: more lines, or", p.returncode)
     os.close(fd)
 
