@@ -56,11 +56,12 @@ records() {
 }
 
 for hook in $(hooks); do
+	# rings that hold all there is: on a busy host much may come before the first of it is read
 	: >"$work/err.whole"
 	ip netns exec "$host" "$perisco" watch --hook "$hook" --ring 512M -w "$work/whole.pcapng" -o null 2>"$work/err.whole" &
 	whole=$!
 	until_ 10 begun "$work/err.whole" || fail "$hook: watch -w does not begin"
-	watch --hook "$hook" --flows
+	watch --hook "$hook" --ring 512M --flows
 	on a timeout 60 python3 "$work/client.py" || fail "$hook: the client failed"
 	watched
 	kill -INT "$whole"
