@@ -21,10 +21,11 @@ cat >"$work/tails.py" <<-END
 	    tcp = 54 if v6 else 34
 	    length = struct.unpack_from("!H", p, 18 if v6 else 16)[0]
 	    assert p[20 if v6 else 23] == 6 and len(p) == length + (54 if v6 else 14) <= 32768, p[:80]
-	    ports, seq, offset, flags = struct.unpack_from("!IIxxxxBB", p, tcp)
+	    seq, offset, flags = struct.unpack_from("!IxxxxBB", p, tcp + 4)
+	    half = p[22:54] if v6 else p[26:34], p[tcp:tcp + 4]
 	    if flags & 2:
-	        streams[ports] = seq + 1, bytearray()
-	    start, stream = streams[ports]
+	        streams[half] = seq + 1, bytearray()
+	    start, stream = streams[half]
 	    payload, place = p[tcp + (offset >> 4) * 4:], seq - start & 0xffffffff
 	    if payload:
 	        stream.extend(bytes(max(0, place + len(payload) - len(stream))))
@@ -38,6 +39,7 @@ for hook in $(hooks); do
 	: >"$work/big"
 	on host tcpdump -q -B 65536 -s 100 -c 5 -i "$host-b" 'greater 65536' >/dev/null 2>"$work/big" &
 	until_ 10 grep -q listening "$work/big" || fail "tcpdump does not begin"
+	served # or the end of a connection comes without its beginning
 	watch --hook "$hook" -w "$work/packets.pcap"
 	get 'http://[fd77:2::2]/file'
 	get http://10.77.2.2/file
