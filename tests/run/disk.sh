@@ -30,23 +30,29 @@ room() {
 	mount -o "remount,size=$1" "$work/disk"
 }
 
-# begin ROOM SPEC OPTION...: half of it comes, the disk is full. Descriptor 3 is the pipe.
+# begin ROOM SPEC OPTION...: half of it comes, the disk is full. Descriptor 3 is the pipe, 4 what comes.
 begin() {
 	room "$1"
 	tee "$work/others" "$work/err" </dev/null # what is read is of this run
 	"$B/perisco" replay -q -o "$2" -o "json:$work/others" "${@:3}" - <"$work/pipe" 2>"$work/err" &
 	pid=$!
-	exec 3>"$work/pipe"
-	head -c $half "$work/all.pcap" >&3
+	exec 3>"$work/pipe" 4<"$work/all.pcap"
+	head -c $half <&4 >&3
 	until_ 20 has_half || fail "others do not get their half"
 	until_ 20 grep -q "cannot write to .*: No space left on device; its records are dropped" "$work/err" || fail "nothing is said"
+}
+
+# some more comes, and is written, or not yet
+resumes() {
+	head -c 1k <&4 >&3
+	grep -q ' is written again' "$work/err"
 }
 
 # end WHAT: the rest comes
 end() {
 	local got
-	tail -c +$((half + 1)) "$work/all.pcap" >&3
-	exec 3>&-
+	cat <&4 >&3
+	exec 3>&- 4<&-
 	wait $pid
 	got=$?
 	expect "$1: the exit status" $got 7
@@ -73,7 +79,7 @@ account() {
 disk=$work/disk
 begin 192k "json:$disk/x"
 room 8m
-sleep 1
+until_ 20 resumes || fail "room alone is not enough"
 end "a file"
 account "a file" $total "$disk/x"
 
@@ -125,14 +131,14 @@ for name in x.pcap x.pcapng many.pcap many.pcapng; do
 	tee "$work/others" "$work/err" </dev/null
 	"$B/perisco" replay -w "$disk/$name" "${options[@]}" -o "json:$work/others" --metrics $port - <"$work/pipe" 2>"$work/err" &
 	pid=$!
-	exec 3>"$work/pipe"
-	head -c $half "$work/all.pcap" >&3
+	exec 3>"$work/pipe" 4<"$work/all.pcap"
+	head -c $half <&4 >&3
 	until_ 20 has_half || fail "$name: others do not get their half"
 	until_ 20 grep -q "cannot write to .*: No space left on device; its packets are dropped" "$work/err" || fail "$name: nothing is said"
 	until_ 20 is_missed || fail "$name: the page does not count it"
 	[ -s "$disk/${name}1" ] || [ "$(packets "$disk/$name")" -gt 0 ] || fail "$name: is not whole while the disk is full"
 	room 8m
-	sleep 1
+	until_ 20 resumes || fail "$name: room alone is not enough"
 	end "$name"
 	expect "$name: packets in it and not" $(($(packets "$disk/$name"*) + ${dropped:-0})) "$all"
 	"$B/perisco" replay -o null "$disk/$name"* 2>"$work/told" || fail "$name: is broken: $(cat "$work/told")"
