@@ -5,14 +5,29 @@
 line_server.py PORT|PATH FILE [LINES [politely]]    prints the port; ends by itself after so many lines or some more, in the middle of
                                                     one, and politely only when it has read all that the other side sends
 """
+import errno
 import os
 import socket
 import sys
+import time
 
 where, out, left = sys.argv[1], open(sys.argv[2], "ab"), int(sys.argv[3]) if len(sys.argv) > 3 else 1 << 60
 politely = len(sys.argv) > 4
+
+
+def listen(port):
+    """Who looks for somebody at the port may have it for a moment."""
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            time.sleep(0.01)
+
+
 if where.isdigit():
-    server = socket.create_server(("127.0.0.1", int(where)))
+    server = listen(int(where))
 else:
     if os.path.exists(where):
         os.unlink(where)
