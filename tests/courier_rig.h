@@ -32,16 +32,38 @@ struct place {
 	atomic_bool at_it;      /* has all in hand, and delivers it later; */
 	unsigned even_so;       /* ... so many of each batch at once */
 	bool tried[SEEN_MAX];
+	unsigned calls;         /* so often it was asked to take something */
 	_Atomic bool closed;
 };
 
-static char said[4096]; /* by threads that take turns */
+static char said[4096];
+static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER; /* for the threads of a courier */
 
 static inline void say(const char *line)
 {
 	assert_int_equal(strncmp(line, "place: ", 7), 0);
+	pthread_mutex_lock(&said_lock);
 	assert_true(strlen(said) + strlen(line) + 2 < sizeof(said));
 	strcat(strcat(said, line + 7), "\n");
+	pthread_mutex_unlock(&said_lock);
+}
+
+static inline bool is_said(const char *words)
+{
+	bool yes;
+
+	pthread_mutex_lock(&said_lock);
+	yes = strstr(said, words);
+	pthread_mutex_unlock(&said_lock);
+	return yes;
+}
+
+/* It is told, sooner or later. */
+static inline void await_said(const char *words)
+{
+	for (unsigned i = 0; i < 60000 && !is_said(words); i++)
+		usleep(1000);
+	assert_true(is_said(words));
 }
 
 static inline int carry(void *self, struct item *items, size_t n, const atomic_bool *hurry, char *why, size_t why_n)
@@ -56,6 +78,7 @@ static inline int carry(void *self, struct item *items, size_t n, const atomic_b
 	while (p->hangs)
 		usleep(10000);
 	pthread_mutex_lock(&p->lock);
+	p->calls++;
 	away = p->away;
 	at_it = p->at_it;
 	if (at_it)
@@ -106,6 +129,24 @@ static inline void set_away(struct place *p, bool away)
 	pthread_mutex_lock(&p->lock);
 	p->away = away;
 	pthread_mutex_unlock(&p->lock);
+}
+
+static inline unsigned count_calls(struct place *p)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->calls;
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+/* Waits until it was asked so often, which is to be within 20 seconds. */
+static inline void await_calls(struct place *p, unsigned n)
+{
+	for (unsigned i = 0; i < 20000 && count_calls(p) < n; i++)
+		usleep(1000);
+	assert_true(count_calls(p) >= n);
 }
 
 static inline size_t count_seen(struct place *p)
@@ -182,6 +223,20 @@ static inline struct spool *open_spool(uint64_t max)
 
 	assert_int_equal(spool_open(&spool, dir, max, error, sizeof(error)), 0);
 	return spool;
+}
+
+/* Who was left alone with the spool gives it back, and frees what it has. */
+static inline void await_release(void)
+{
+	struct spool *spool = NULL;
+	char error[256];
+
+	for (unsigned i = 0; i < 60000 && !spool; i++) {
+		usleep(1000);
+		spool_open(&spool, dir, 1 << 30, error, sizeof(error));
+	}
+	assert_non_null(spool);
+	spool_close(spool);
 }
 
 #endif
