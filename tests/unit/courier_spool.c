@@ -291,14 +291,17 @@ static void test_full_spool_drops_and_counts(void **state)
 	struct place *p = place_new();
 	struct courier_counts n;
 	struct courier *c;
+	unsigned i = 0;
 
 	(void)state;
 	c = courier_to(p, 1 << 20, open_spool(1 << 20));
 	set_away(p, true);
-	for (unsigned i = 0; i < 1000; i++) {
+	for (; i < 20000 && !is_said("the spool takes no more: it is full\n"); i++) {
 		put(c, 9, i * 50, 50);
-		usleep(100);
+		usleep(1000);
 	}
+	for (unsigned until = i + 800; i < until; i++)
+		put(c, 9, i * 50, 50);
 	end(c, 50, p, &n);
 	assert_true(n.dropped_spool > 10000 && n.spooled > 5000);
 	free(p);
@@ -320,7 +323,7 @@ static void test_room_at_the_end(void **state)
 	do
 		courier_count(c, &before);
 	while (before.spooled < 141 * 50); /* as many fit */
-	usleep(100000); /* it is full, which was told */
+	await_said("the spool takes no more: it is full\n");
 	spoil("rm %s/*.spool");
 	end(c, 50, p, &n);
 	assert_int_equal(n.dropped_spool, before.spooled);
@@ -345,7 +348,8 @@ static void test_full_spool_leaves_the_queue(void **state)
 	set_away(p, true);
 	for (unsigned i = 0; i < 500; i++)
 		put(c, 9, i * 50, 50);
-	sleep(2);
+	await_said("the spool takes no more: it is full\n");
+	sleep(2); /* tried again, it is told no more */
 	courier_count(c, &n);
 	assert_true(n.spooled > 1000 && n.waiting > 10000);
 	set_away(p, false);
@@ -381,7 +385,7 @@ static void test_disk_hangs(void **state)
 	assert_conserved(&n);
 	assert_int_equal(n.dropped_exit, 50);
 	writes_hang = false;
-	usleep(50000); /* it frees what it has */
+	await_release();
 	free(p);
 }
 
@@ -416,7 +420,7 @@ static void test_disk_hangs_when_all_is_done(void **state)
 	removals_hang = false;
 	while (!p->closed)
 		usleep(1000);
-	usleep(50000); /* it frees what it has */
+	await_release();
 	free(p);
 }
 
@@ -445,7 +449,7 @@ static void test_disk_hangs_when_it_is_read(void **state)
 		usleep(1000);
 	courier_close(c, 50, &later);
 	assert_memory_equal(&n, &later, offsetof(struct courier_counts, queue_bytes));
-	usleep(50000); /* it frees what it has */
+	await_release();
 	free(p);
 }
 
@@ -484,8 +488,7 @@ static void test_one_bad_parcel(void **state)
 	(void)state;
 	c = courier_to(p, 1 << 20, open_spool(1 << 30));
 	set_away(p, true);
-	put(c, 9, 0, 50);
-	usleep(500000); /* that one is a batch */
+	put_first(c);
 	for (unsigned i = 1; i < 10; i++)
 		put(c, 9, i * 50, 50);
 	end(c, 50, p, &n);
@@ -507,12 +510,14 @@ static void test_torn_end(void **state)
 	struct courier *c;
 
 	(void)state;
-	c = courier_to(p, 200000, open_spool(1 << 30));
+	c = patient_courier_to(p, 200000, open_spool(1 << 30), 10000);
 	set_away(p, true);
-	for (unsigned i = 0; i < 13; i++) {
+	put_first(c);
+	for (unsigned i = 1; i < 13; i++)
 		put(c, 9, i * 50, 50);
-		usleep(50000);
-	}
+	do
+		courier_count(c, &n);
+	while (n.waiting > 50);
 	spoil("for f in %s/*.spool; do truncate -s -3 $f; done");
 	set_away(p, false);
 	do
