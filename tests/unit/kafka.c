@@ -20,7 +20,7 @@
 #define PRODUCE 0 /* the API key of Kafka's protocol */
 #define BROKER  1 /* of the partition of flow 1; a second one has the other partition */
 
-#define BATCHED "linger.ms=100&max.in.flight=1" /* all of them in one batch, however slow the machine */
+#define BATCHED "linger.ms=1000&batch.num.messages=10&max.in.flight=1" /* all of them in one batch, however slow the machine */
 
 static rd_kafka_t *client;
 static rd_kafka_mock_cluster_t *cluster;
@@ -425,8 +425,8 @@ static void test_other_broker(void **state)
 	spread_items(items);
 	assert_int_equal(carry_on(&k, items), 0);
 	spread_items(items);
-	rd_kafka_mock_broker_set_rtt(cluster, BROKER + 1, 1000);
-	rd_kafka_mock_broker_push_request_error_rtts(cluster, BROKER, PRODUCE, 1, RD_KAFKA_RESP_ERR_INVALID_RECORD, 100);
+	rd_kafka_mock_broker_set_rtt(cluster, BROKER + 1, 3000); /* by then the error is known, which is not before both have it */
+	rd_kafka_mock_broker_push_request_error_rtts(cluster, BROKER, PRODUCE, 1, RD_KAFKA_RESP_ERR_INVALID_RECORD, 1000);
 	assert_int_equal(carry_on(&k, items), -EIO);
 	rd_kafka_mock_broker_set_rtt(cluster, BROKER + 1, 0);
 	for (size_t i = 0; i < ITEMS; i++)
