@@ -93,7 +93,7 @@ static void put(struct courier *c, uint64_t number)
 static void run(void)
 {
 	const struct carrier carrier = {NULL, NULL, carry, close_carrier};
-	struct courier_config config = {.name = "place", .bit = BIT, .queue = 20000, .patience_ms = 1000, .say = say};
+	struct courier_config config = {.name = "place", .bit = BIT, .queue = 20000, .patience_ms = 10000, .say = say};
 	struct courier_counts n;
 	struct courier *c;
 	char error[128];
