@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,9 +27,24 @@ static const struct outputs_config config = {.view = &view, .say = say};
 static struct outputs *o;
 static char dir[] = "/tmp/perisco-output-XXXXXX", path[2][64], spec[128], error[256], said[1024];
 
+static struct timespec stands; /* the clock, unless it is zero and goes on */
+
+int clock_gettime(clockid_t id, struct timespec *ret)
+{
+	if (id != CLOCK_MONOTONIC || !stands.tv_sec)
+		return (int)syscall(SYS_clock_gettime, id, ret);
+	*ret = stands;
+	return 0;
+}
+
+/* Any thread may have something to say. */
 static void say(const char *line)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&lock);
 	snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s\n", line);
+	pthread_mutex_unlock(&lock);
 }
 
 static int set_up(void **state)
@@ -42,6 +59,7 @@ static int set_up(void **state)
 	sample_exchange(&s);
 	o = outputs_new(&config);
 	error[0] = said[0] = 0;
+	stands.tv_sec = 0;
 	return o ? 0 : -1;
 }
 
@@ -146,14 +164,16 @@ static void test_flush(void **state)
 static void test_terminal(void **state)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	struct pollfd some = {.fd = master, .events = POLLIN};
 	char line[256] = "";
+	ssize_t n = 1;
 
 	(void)state;
 	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
 	assert_int_equal(add("text", ptsname(master)), 0);
-	assert_int_equal(fcntl(master, F_SETFL, O_NONBLOCK), 0);
 	assert_int_equal(outputs_write(o, &s.r), 0);
-	assert_true(read(master, line, sizeof(line) - 1) > 0);
+	while (n > 0 && !strchr(line, '\n') && poll(&some, 1, 10000) == 1) /* a terminal passes it on in pieces */
+		n = read(master, line + strlen(line), sizeof(line) - 1 - strlen(line));
 	assert_non_null(strstr(line, "GET\x1b[0m /index.html  \x1b[32m200\x1b[0m  1.2ms  4.3kB\r\n"));
 	close(master);
 }
@@ -293,6 +313,7 @@ static void goes_on(const char *options, bool reopen)
 	snprintf(where, sizeof(where), "%s%s", path[0], options);
 	assert_int_equal(add("json", where), 0);
 	assert_int_equal(add("json", "/dev/null"), 0);
+	clock_gettime(CLOCK_MONOTONIC, &stands);
 	limit_files(100000);
 	write_records(400, 0);
 	limit_files(RLIM_INFINITY);
@@ -304,7 +325,7 @@ static void goes_on(const char *options, bool reopen)
 	if (reopen)
 		assert_int_equal(outputs_reopen(o), 0);
 	else
-		sleep(1);
+		stands.tv_sec++;
 	write_records(40, 0);
 	assert_int_equal(count_lines(path[0]), 450 / wanted - missed(0));
 	assert_non_null(strstr(said, "is written again\n"));
