@@ -13,7 +13,7 @@ esac
 
 # Exchanges of several connections may end in another order, so lines are sorted. A replay that hangs is ended.
 records() {
-	timeout -s KILL 20 "$B/perisco" replay -q -o json "$1" | sort
+	timeout -s KILL 60 "$B/perisco" replay -q -o json "$1" | sort
 }
 
 shaken() {

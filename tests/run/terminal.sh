@@ -18,5 +18,5 @@ s| Content-Length: 0
 s|
 END
 done
-xargs timeout 250 python3 tests/run/terminal.py "$B/perisco" "$work" <"$work/captures" || status=1
+xargs timeout 550 python3 tests/run/terminal.py "$B/perisco" "$work" <"$work/captures" || status=1
 exit $status
