@@ -22,28 +22,35 @@ steps() { # JQ-FILTER: of the budget records
 	grep '"budget":{' "$work/out" | jq -r ".budget | $1"
 }
 
-watch --cpu-budget 3% --flows -v
+load() {
+	on a h2load -c 4 -m 4 -D 4 http://10.77.2.2:82/hello >"$work/h2load" 2>&1 &
+	local h2load=$!
+	on a wrk -t 1 -c 64 -d 4s --timeout 20s -s "$work/both.lua" http://10.77.2.2 >"$work/wrk"
+	wait $h2load
+	grep -q "Socket errors" "$work/wrk" && fail "the pods noticed: $(cat "$work/wrk")"
+	grep -q " 0 failed, 0 errored" "$work/h2load" || fail "the pods noticed: $(cat "$work/h2load")"
+}
+
+watch --cpu-budget 2% --flows -v
 grep -q "not measured" "$work/err" && fail "the kernel does not say what the programs cost"
-on a h2load -c 4 -m 4 -D 8 http://10.77.2.2:82/hello >"$work/h2load" 2>&1 &
-h2load=$!
-on a wrk -t 1 -c 64 -d 8s -s "$work/both.lua" http://10.77.2.2 >"$work/wrk"
-wait $h2load
+for _ in {1..15}; do # of a slow machine's seconds some more are too many
+	load
+	grep -q '"step":"counts"' "$work/out" && break
+done
+load # new connections, of which some are only counted
 until_ 100 grep -q '"step":"whole"' "$work/out" || fail "it does not climb back: $(steps .step | paste -sd' ')"
 : >"$work/access"
 get http://10.77.2.2/hello
 watched
 
-grep -q "Socket errors" "$work/wrk" && fail "the pods noticed: $(cat "$work/wrk")"
-grep -q " 0 failed, 0 errored" "$work/h2load" || fail "the pods noticed: $(cat "$work/h2load")"
-
 expect "the way down" "$(steps .step | uniq | head -3 | paste -sd' ')" "heads lines counts"
 expect "the way back" "$(steps .step | uniq | tail -3 | paste -sd' ')" "lines heads whole"
 grep '"budget":{' "$work/out" | jq -s -e '[.[] | .budget] | . as $b | all(range(1; length); $b[.].before == $b[. - 1].step) and
 	all(.[] | select(.step == "counts"); .one_in >= 2) and .[0].cpu_ns > .[0].limit_ns and .[-1].cpu_ns < .[-1].limit_ns and
-	all(.[]; .limit_ns == 30000000) and
+	all(.[]; .limit_ns == 20000000) and
 	([.[] | select(.before == "counts") | .cpu_ns] | min) < .[0].cpu_ns' >"$work/jq" ||
 	fail "the budget's records make no sense: $(steps tojson)"
-grep -q "^cpu: .* of 3.0%: .*s counts, [1-9][0-9]* connections only counted" "$work/err" || fail "the summary says nothing of it"
+grep -q "^cpu: .* of 2.0%: .*s counts, [1-9][0-9]* connections only counted" "$work/err" || fail "the summary says nothing of it"
 
 # of each exchange: has it another one's answer, does it not say that it lacks headers, was it cut off, which one is it
 jq -r "select(.l7) | [(.l7.request and .l7.response and
