@@ -17,12 +17,12 @@ left() { # programs and maps of perisco in the kernel, and filters and qdiscs in
 }
 
 before=$(left)
-gone() {
-	[ "$(left)" = "$before" ]
+gone() { # there may be less than before: what others left, the kernel frees when it comes to it
+	paste <(left) <(echo "$before") | awk '$1 > $2 { more = 1 } END { exit more }'
 }
 
 for hook in $(hooks) $(xdp); do
-	ip netns exec "$host-a" wrk -t 1 -c 8 -d 200s http://10.77.2.2/hello >"$work/wrk" &
+	ip netns exec "$host-a" wrk -t 1 -c 8 -d 200s --timeout 20s http://10.77.2.2/hello >"$work/wrk" &
 	load=$!
 	kills=0
 	end=$((SECONDS + ${SECONDS_OF_LOAD:-5}))
@@ -39,6 +39,7 @@ for hook in $(hooks) $(xdp); do
 	kill -INT $load || fail "$hook: the load ended before"
 	wait $load
 	! grep -q 'Socket errors' "$work/wrk" || fail "$hook: $(grep 'Socket errors' "$work/wrk")"
+	served # or an answer to what the load asked last comes while we watch
 	watch --hook "$hook"
 	get http://10.77.2.2/hello
 	watched
