@@ -61,7 +61,7 @@ for hook in $(hooks); do
 	ip netns exec "$host" "$perisco" watch --hook "$hook" --ring 512M -w "$work/whole.pcapng" -o null 2>"$work/err.whole" &
 	whole=$!
 	until_ 10 begun "$work/err.whole" || fail "$hook: watch -w does not begin"
-	watch --hook "$hook" --ring 512M --flows
+	watch --hook "$hook" --ring 256M --flows
 	on a timeout 60 python3 "$work/client.py" || fail "$hook: the client failed"
 	watched
 	kill -INT "$whole"
