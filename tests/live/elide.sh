@@ -9,16 +9,17 @@ until_ 10 grep -q ready "$work/ready" || fail "no server"
 
 # Several on one connection, each kind of end, uploads, and a connection that speaks something else.
 cat >"$work/client.py" <<'END'
-import http.client, socket
+import http.client, socket, time
 
-def talk(*calls):
+def talk(*calls, pause=0):
     c = http.client.HTTPConnection("10.77.2.2", 80, timeout=20)
     for method, path, *body in calls:
         c.request(method, path, *body)
         r = c.getresponse()
         try:
             while r.read(1 << 20):
-                pass
+                time.sleep(pause)
+                pause = 0
         except (http.client.IncompleteRead, ConnectionResetError):
             pass
     c.close()
@@ -31,7 +32,8 @@ def raw(say, n):
     return s
 
 M = 1 << 20
-talk(("GET", "/length/30000000"), ("GET", "/length/5"), ("GET", "/length/3000000"))
+# no more than a window comes meanwhile: who watches has time to say that the rest is not wanted
+talk(("GET", "/length/30000000"), ("GET", "/length/5"), ("GET", "/length/3000000"), pause=2)
 talk(("GET", "/chunks/4/2000000"), ("GET", "/chunks/3/100"), ("PUT", "/length/1", bytes(9 * M)))
 talk(("PUT", "/chunks/1/500000", bytes(2 * M)), ("GET", "/length/200000"))
 talk(("GET", "/short/5000000"))
