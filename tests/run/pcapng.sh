@@ -167,7 +167,7 @@ packets "$work/two.pcapng" | cmp - "$work/n" || fail "tcpdump -r of two interfac
 replay -w - "$work/names.pcap" | dumpcap -q -i - -w "$work/dumped.pcapng" 2>"$work/err" || fail "dumpcap -i -: $(cat "$work/err")"
 fields "$work/names.pcapng" tcp frame.time_epoch tcp.payload >"$work/a"
 fields "$work/dumped.pcapng" tcp frame.time_epoch tcp.payload | cmp - "$work/a" || fail "dumpcap -i - has read other packets"
-replay -o null -w /dev/stdout "$work/names.pcap" | file - | grep -q 'pcap capture file' || fail "/dev/stdout is not pcap"
+expect "/dev/stdout is pcap" "$(replay -o null -w /dev/stdout "$work/names.pcap" | od -An -tx4 -N4)" " a1b23c4d"
 
 # --- files ---
 
