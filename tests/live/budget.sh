@@ -25,7 +25,7 @@ steps() { # JQ-FILTER: of the budget records
 load() {
 	on a h2load -c 4 -m 4 -D 4 http://10.77.2.2:82/hello >"$work/h2load" 2>&1 &
 	local h2load=$!
-	on a wrk -t 1 -c 64 -d 4s --timeout 20s -s "$work/both.lua" http://10.77.2.2 >"$work/wrk"
+	wrk -t 1 -c 64 -d 4s --timeout 20s -s "$work/both.lua" http://10.77.2.2
 	wait $h2load
 	grep -q "Socket errors" "$work/wrk" && fail "the pods noticed: $(cat "$work/wrk")"
 	grep -q " 0 failed, 0 errored" "$work/h2load" || fail "the pods noticed: $(cat "$work/h2load")"

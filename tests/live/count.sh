@@ -9,7 +9,7 @@ load() { # HOOK WRK-ARGUMENTS...
 	shift
 	: >"$work/access"
 	watch --hook "$hook" --ring 256M # on a busy host it is not always read in time
-	on a wrk -t 1 -c 16 -d "${SECONDS_OF_LOAD:-3}s" "$@" http://10.77.2.2/hello >"$work/wrk"
+	wrk -t 1 -c 16 -d "${SECONDS_OF_LOAD:-3}s" "$@" http://10.77.2.2/hello
 	served
 	watched
 	jq -r 'select(.l7) | "\(.flow_id) \(.ts) \(.missing | not)"' "$work/out" >"$work/told"

@@ -40,8 +40,8 @@ for _ in {1..30}; do
 	ip netns exec "$host" bash -c 'exec 9<>/dev/tcp/127.0.0.1/9090 && printf "GET /me" >&9 && exec sleep 20' 2>/dev/null &
 done
 ip netns exec "$host" bash -c "while curl -s -o $work/crowd http://127.0.0.1:9090/metrics; do :; done" &
-on a wrk -t 1 -c 16 -d 3s http://10.77.2.2/hello >"$work/wrk"
-on a wrk -t 1 -c 4 -d 1s http://10.77.2.2/nowhere >"$work/wrk"
+wrk -t 1 -c 16 -d 3s http://10.77.2.2/hello
+wrk -t 1 -c 4 -d 1s http://10.77.2.2/nowhere
 get -X DELETE http://10.77.2.2:81/hello
 get -X POST -d x http://10.77.2.2/hello
 on a /usr/bin/python3 tests/live/grpc_calls.py call 10.77.2.2:50051 >"$work/called" 2>"$work/err.calls"

@@ -16,7 +16,7 @@ peak() { # in KB
 load() { # OUTPUT...
 	: >"$work/access"
 	watch --memory 64M -o "json:$work/file" "$@"
-	on a wrk -t 1 -c 16 -d "${SECONDS_OF_LOAD:-5}s" -s "$work/delay.lua" http://10.77.2.2/hello >"$work/wrk"
+	wrk -t 1 -c 16 -d "${SECONDS_OF_LOAD:-5}s" -s "$work/delay.lua" http://10.77.2.2/hello
 	served
 	memory=$(peak)
 	kill -INT "$watcher"
