@@ -15,27 +15,14 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../still_clock.h"
 #include "base/clock.h"
 
 #define ITEMS 4
-
-static atomic_llong stands; /* the clock, in ms, unless it is 0 and goes on */
-
-int clock_gettime(clockid_t id, struct timespec *ret)
-{
-	long long ms = stands;
-
-	if (id != CLOCK_MONOTONIC || !ms)
-		return (int)syscall(SYS_clock_gettime, id, ret);
-	*ret = (struct timespec){ms / 1000, ms % 1000 * 1000000};
-	return 0;
-}
 
 /* For a status: there is no answer, but the connection is reset, at once, soon or late by the clock, or closed. */
 #define RESET 0
@@ -80,7 +67,7 @@ static void reset(int fd)
 	const struct linger now = {1, 0};
 
 	if (server.status == LATE || server.status == SOON)
-		stands += server.status == LATE ? 2100 : 1100;
+		stands_ms += server.status == LATE ? 2100 : 1100;
 	if (server.status != CLOSE)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
@@ -286,7 +273,7 @@ static void test_halves(void **state)
 
 	(void)state;
 	memset(large, ' ', sizeof(large) - 1);
-	stands = (long long)clock_ms();
+	stands_ms = clock_ms();
 	assert_turns(too_long, 5, "ddrd", "larger than", 5);
 	assert_turns(away_at_length, 3, "ddoo", "503", 3);
 	assert_turns(away, 3, "oooo", "503", 2); /* the second half does not overtake the first */
@@ -298,7 +285,7 @@ static void test_halves(void **state)
 	assert_turns(reset_soon, 5, "dddd", "", 5); /* each takes a while, where it is far to the server */
 	assert_turns(reset_late, 2, "oooo", "reset", 1); /* another host may take all of it */
 	assert_turns(both, 5, "rooo", "too large; a bulk request is answered with 503", 4);
-	stands = 0;
+	stands_ms = 0;
 }
 
 static void test_answers_altered(void **state)
