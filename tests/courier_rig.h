@@ -32,7 +32,7 @@ struct place {
 	atomic_bool at_it;      /* has all in hand, and delivers it later; */
 	unsigned even_so;       /* ... so many of each batch at once */
 	bool tried[SEEN_MAX];
-	unsigned calls;         /* so often it was asked to take something */
+	atomic_uint calls;      /* so often it was asked to take something */
 	_Atomic bool closed;
 };
 
@@ -131,22 +131,12 @@ static inline void set_away(struct place *p, bool away)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static inline unsigned count_calls(struct place *p)
-{
-	unsigned n;
-
-	pthread_mutex_lock(&p->lock);
-	n = p->calls;
-	pthread_mutex_unlock(&p->lock);
-	return n;
-}
-
 /* Waits until it was asked so often, which is to be within 20 seconds. */
 static inline void await_calls(struct place *p, unsigned n)
 {
-	for (unsigned i = 0; i < 20000 && count_calls(p) < n; i++)
+	for (unsigned i = 0; i < 20000 && p->calls < n; i++)
 		usleep(1000);
-	assert_true(count_calls(p) >= n);
+	assert_true(p->calls >= n);
 }
 
 static inline size_t count_seen(struct place *p)
