@@ -7,23 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "empty_dir.h"
 #include "output/pcapwrite.h"
 #include "packet/linktype.h"
 
-static char directory[] = "/tmp/pcapwrite.XXXXXX";
 static char error[256];
 
 static inline int enter(void **state)
 {
-	(void)state;
 	setenv("TZ", "UTC", 1);
-	return mkdtemp(directory) && chdir(directory) == 0 ? 0 : -1;
+	return make_directory(state) == 0 && chdir(directory) == 0 ? 0 : -1;
 }
 
 static inline int leave(void **state)
 {
-	(void)state;
-	return chdir("/") == 0 ? rmdir(directory) : -1;
+	return chdir("/") == 0 ? remove_directory(state) : -1;
 }
 
 static inline struct pcapwrite *open_file(const char *path, struct rotation rotation)

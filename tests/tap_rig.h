@@ -9,25 +9,13 @@
 #include <unistd.h>
 
 #include "capture/file.h"
+#include "empty_dir.h"
 #include "output/tap.h"
 #include "packet/linktype.h"
 
 enum { PACKETS = 4000 };
 
-static char directory[] = "/tmp/tap.XXXXXX";
 static char error[256];
-
-static inline int make_directory(void **state)
-{
-	(void)state;
-	return mkdtemp(directory) ? 0 : -1;
-}
-
-static inline int remove_directory(void **state)
-{
-	(void)state;
-	return rmdir(directory);
-}
 
 /* A file in the test's directory; valid until the next call. */
 static inline const char *file(const char *name)
