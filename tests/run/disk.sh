@@ -31,16 +31,16 @@ room() {
 	mount -o "remount,size=$1" "$disk"
 }
 
-# begin ROOM SPEC OPTION...: half of it comes, the disk is full. Descriptor 3 is the pipe, 4 what comes.
+# begin ROOM WHAT OPTION...: half of it comes, the disk is full, and says of what. Descriptor 3 is the pipe, 4 what comes.
 begin() {
 	room "$1"
 	tee "$work/others" "$work/err" </dev/null # what is read is of this run
-	"$B/perisco" replay -q -o "$2" -o "json:$work/others" "${@:3}" - <"$work/pipe" 2>"$work/err" &
+	"$B/perisco" replay -q "${@:3}" -o "json:$work/others" - <"$work/pipe" 2>"$work/err" &
 	pid=$!
 	exec 3>"$work/pipe" 4<"$work/all.pcap"
 	head -c $half <&4 >&3
 	until_ 20 has_half || fail "others do not get their half"
-	until_ 20 grep -q "cannot write to .*: No space left on device; its records are dropped" "$work/err" || fail "nothing is said"
+	until_ 20 grep -q "cannot write to .*: No space left on device; its $2 are dropped" "$work/err" || fail "nothing is said"
 }
 
 size() {
@@ -87,24 +87,24 @@ account() {
 	rm "${@:3}"
 }
 
-begin 192k "json:$disk/x"
+begin 192k records -o "json:$disk/x"
 resume "a file"
 end "a file"
 account "a file" $total "$disk/x"
 
-begin 24k "json:$disk/x.zst" --workers 2
+begin 24k records -o "json:$disk/x.zst" --workers 2
 room 8m
 kill -HUP $pid
 end "a compressed file"
 account "a compressed file" $total "$disk/x.zst"
 
-begin 192k "json:$disk/x?size=20k&keep=999&status=503"
+begin 192k records -o "json:$disk/x?size=20k&keep=999&status=503"
 room 8m
 kill -HUP $pid
 end "rotation"
 account "rotation" $((total / 2)) "$disk"/x*
 
-begin 24k "json:$disk/x.zst?size=5k&keep=999"
+begin 24k records -o "json:$disk/x.zst?size=5k&keep=999"
 room 8m
 kill -HUP $pid
 end "compressed rotation"
@@ -112,7 +112,7 @@ account "compressed rotation" $total "$disk"/x*.zst
 
 # the file is removed, to make room, and its count is on the page
 serve python3 tests/run/ports.py 1
-begin 192k "json:$disk/x" --metrics "$port"
+begin 192k records -o "json:$disk/x" --metrics "$port"
 url=http://127.0.0.1:$port/metrics
 is_counted() {
 	curl -s --max-time 10 "$url" | grep -q "^perisco_output_dropped_records_total{output=\"$disk/x\",cause=\"disk\"} [1-9]"
@@ -136,23 +136,18 @@ is_missed() {
 }
 for name in x.pcap x.pcapng many.pcap many.pcapng; do
 	case $name in many*) options=(-C 20k) ;; *) options=() ;; esac
-	room 192k
-	tee "$work/others" "$work/err" </dev/null
-	"$B/perisco" replay -w "$disk/$name" "${options[@]}" -o "json:$work/others" --metrics $port - <"$work/pipe" 2>"$work/err" &
-	pid=$!
-	exec 3>"$work/pipe" 4<"$work/all.pcap"
-	head -c $half <&4 >&3
-	until_ 20 has_half || fail "$name: others do not get their half"
-	until_ 20 grep -q "cannot write to .*: No space left on device; its packets are dropped" "$work/err" || fail "$name: nothing is said"
-	until_ 20 is_missed || fail "$name: the page does not count it"
-	[ -s "$disk/${name}1" ] || [ "$(packets "$disk/$name")" -gt 0 ] || fail "$name: is not whole while the disk is full"
-	resume "$name"
-	end "$name"
-	expect "$name: packets in it and not" $(($(packets "$disk/$name"*) + ${dropped:-0})) "$all"
-	"$B/perisco" replay -o null "$disk/$name"* 2>"$work/told" || fail "$name: is broken: $(cat "$work/told")"
-	[ ${name#*.} = pcap ] || grep -q "lost: $dropped packets by whoever wrote the file" "$work/told" || fail "$name: $(cat "$work/told")"
+	place=$name
+	begin 192k packets -w "$disk/$name" "${options[@]}" --metrics $port
+	until_ 20 is_missed || fail "the page does not count it"
+	[ -s "$disk/${name}1" ] || [ "$(packets "$disk/$name")" -gt 0 ] || fail "is not whole while the disk is full"
+	resume "a packet file"
+	end "a packet file"
+	expect "packets in it and not" $(($(packets "$disk/$name"*) + ${dropped:-0})) "$all"
+	"$B/perisco" replay -o null "$disk/$name"* 2>"$work/told" || fail "is broken: $(cat "$work/told")"
+	[ ${name#*.} = pcap ] || grep -q "lost: $dropped packets by whoever wrote the file" "$work/told" || fail "$(cat "$work/told")"
 	rm "$disk/$name"*
 done
+place=
 
 # it is full to the end: the summary tells the fate of all
 room 192k
