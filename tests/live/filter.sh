@@ -68,6 +68,12 @@ start() {
 	runs+=($!)
 }
 
+finish() { # WHAT: all of `runs`
+	served # or some see the end of a connection, and others have ended
+	kill -INT "${runs[@]}"
+	wait "${runs[@]}" || fail "$1: a run ended badly"
+}
+
 # A + says that the kernel alone decides, a - that userspace has to, a ~ that it may.
 expressions=(
 	'+ port 80'
@@ -118,9 +124,7 @@ round() { # HOOK EXPRESSION...
 	get 'http://[fd77:2::2]/file'
 	get -T "$work/www/file" http://10.77.2.2/up/
 	on a python3 "$work/frames.py" eth0
-	served # or some runs see the end of a connection, and others have ended
-	kill -INT "${runs[@]}"
-	wait "${runs[@]}" || fail "$hook: a run ended badly"
+	finish "$hook"
 	! grep -q 'packets in the ring' "$work/talk.all" || fail "$hook: that without a filter lost something"
 	for ((i = 1; i <= $#; i++)); do
 		compare "$hook" $i "${!i:0:1}" "${!i:2}"
@@ -166,9 +170,7 @@ start in inbound and tcp port 80
 start out outbound and tcp port 80
 until_ 60 attached 8 || fail "in and out: not both runs are attached"
 get http://10.77.2.2/hello
-served
-kill -INT "${runs[@]}"
-wait "${runs[@]}" || fail "in and out: a run ended badly"
+finish "in and out"
 packets "$work/in.pcap" >"$work/in"
 packets "$work/out.pcap" >"$work/out"
 [ "$(wc -l <"$work/in")" -ge 8 ] || fail "only $(wc -l <"$work/in") packets came in"

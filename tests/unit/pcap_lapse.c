@@ -22,7 +22,6 @@ static void say(const char *line)
 /* A file that nothing could be written to is no capture: it is not left behind. */
 static void never_written(void **state)
 {
-
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		const struct pcapwrite_config config = {.path = i & 1 ? "a.pcap" : "a.pcapng", .say = say};
